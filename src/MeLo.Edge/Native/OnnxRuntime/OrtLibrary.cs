@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+
+namespace MeLo.Edge.Native.OnnxRuntime;
+
+/// <summary>
+/// Loads ONNX Runtime once, checks its version, and holds what lives as long as the process: the function table, the environment,
+/// the default allocator and the description of host memory.
+/// </summary>
+internal static unsafe class OrtLibrary
+{
+    // ORT_LOGGING_LEVEL_FATAL: errors reach the caller as OrtException; a second copy on stderr would break the tools' one-line errors.
+    private const int FatalOnly = 4;
+
+    private static readonly Lazy<Loaded> s_loaded = new(Load);
+
+    /// <summary>The function table.</summary>
+    /// <exception cref="OrtException">The library is missing, cannot be loaded, or is older than the table this code needs.</exception>
+    public static OrtApi Api => s_loaded.Value.Api;
+
+    /// <summary>The library's own version, such as <c>1.30.0</c>.</summary>
+    public static string Version => s_loaded.Value.Version;
+
+    /// <summary>OrtEnv*.</summary>
+    public static nint Environment => s_loaded.Value.Environment;
+
+    /// <summary>OrtAllocator* for host memory; never released.</summary>
+    public static nint HostAllocator => s_loaded.Value.HostAllocator;
+
+    /// <summary>The host's memory, where tensors over memory of our own live.</summary>
+    public static OrtMemoryInfo HostMemory => s_loaded.Value.HostMemory;
+
+    /// <summary>The execution providers built into the library, by ONNX Runtime's names.</summary>
+    public static IReadOnlyList<string> AvailableProviders()
+    {
+        byte** names;
+        int count;
+        OrtException.ThrowIfFailed(Api.GetAvailableProviders(&names, &count));
+        string[] providers = new string[count];
+        for (int i = 0; i < count; i++) providers[i] = Marshal.PtrToStringUTF8((nint)names[i])!;
+        OrtException.ThrowIfFailed(Api.ReleaseAvailableProviders(names, count));
+        return providers;
+    }
+
+    private static Loaded Load()
+    {
+        nint library;
+        try
+        {
+            library = NativeLibraryFinder.Load("ONNX Runtime", OperatingSystem.IsWindows() ? ["onnxruntime.dll"] : ["libonnxruntime.so.1", "libonnxruntime.so"]);
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            throw OrtException.Library(e.Message, e);
+        }
+        // struct OrtApiBase { const OrtApi* (*GetApi)(uint32_t version); const char* (*GetVersionString)(void); }
+        var getApiBase = (delegate* unmanaged<void**>)NativeLibrary.GetExport(library, "OrtGetApiBase");
+        void** apiBase = getApiBase();
+        string version = Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)apiBase[1])())!;
+        void** table = ((delegate* unmanaged<uint, void**>)apiBase[0])(OrtApi.Version);
+        if (table == null) throw OrtException.Library($"found ONNX Runtime {version}, expected 1.{OrtApi.Version} or later");
+
+        OrtApi api = new(table);
+        nint environment;
+        fixed (byte* logId = "MeLo.Edge"u8) OrtException.ThrowIfFailed(api, api.CreateEnv(FatalOnly, logId, &environment));
+        // On Windows the official builds report usage events unless told not to; a hospital device reports nothing.
+        OrtException.ThrowIfFailed(api, api.DisableTelemetryEvents(environment));
+        nint allocator;
+        OrtException.ThrowIfFailed(api, api.GetAllocatorWithDefaultOptions(&allocator));
+        return new Loaded(api, version, environment, allocator, OrtMemoryInfo.CreateHost(api));
+    }
+
+    private sealed record Loaded(OrtApi Api, string Version, nint Environment, nint HostAllocator, OrtMemoryInfo HostMemory);
+}

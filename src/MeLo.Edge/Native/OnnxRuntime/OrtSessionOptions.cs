@@ -1,0 +1,69 @@
+namespace MeLo.Edge.Native.OnnxRuntime;
+
+/// <summary>How a session is created: threads, optimisation level, execution providers, named settings.</summary>
+internal sealed unsafe class OrtSessionOptions : OrtHandle
+{
+    private const int AllOptimizations = 99; // ORT_ENABLE_ALL
+    private const int Sequential = 0;        // ORT_SEQUENTIAL: one operator at a time, each using all threads
+
+    public OrtSessionOptions()
+        : base(Create())
+    {
+        using Lease self = Use();
+        OrtException.ThrowIfFailed(OrtLibrary.Api.SetSessionGraphOptimizationLevel(self.Pointer, AllOptimizations));
+        OrtException.ThrowIfFailed(OrtLibrary.Api.SetSessionExecutionMode(self.Pointer, Sequential));
+    }
+
+    /// <summary>The number of threads that share one operator, the calling one included; 0 lets the runtime take one a physical core.</summary>
+    public OrtSessionOptions WithThreads(int count)
+    {
+        using Lease self = Use();
+        OrtException.ThrowIfFailed(OrtLibrary.Api.SetIntraOpNumThreads(self.Pointer, count));
+        return this;
+    }
+
+    /// <summary>Turns memory patterns off, as providers with a fixed allocation order demand.</summary>
+    public OrtSessionOptions WithoutMemoryPattern()
+    {
+        using Lease self = Use();
+        OrtException.ThrowIfFailed(OrtLibrary.Api.DisableMemPattern(self.Pointer));
+        return this;
+    }
+
+    /// <summary>A named setting (onnxruntime_session_options_config_keys.h).</summary>
+    public OrtSessionOptions With(string key, string value)
+    {
+        using Lease self = Use();
+        using Utf8 keyText = new(key);
+        using Utf8 valueText = new(value);
+        OrtException.ThrowIfFailed(OrtLibrary.Api.AddSessionConfigEntry(self.Pointer, keyText.Pointer, valueText.Pointer));
+        return this;
+    }
+
+    /// <summary>Appends an execution provider by the runtime's short name (<c>WebGPU</c>, <c>CUDA</c>, <c>DML</c> …); the CPU always comes last by itself.</summary>
+    /// <exception cref="OrtException">The library does not have it, or its driver is missing.</exception>
+    public OrtSessionOptions WithProvider(string name, IReadOnlyDictionary<string, string>? settings = null)
+    {
+        settings ??= new Dictionary<string, string>();
+        using Utf8Array keys = new([.. settings.Keys]);
+        using Utf8Array values = new([.. settings.Values]);
+        using Lease self = Use();
+        using Utf8 text = new(name);
+        OrtException.ThrowIfFailed(OrtLibrary.Api.SessionOptionsAppendExecutionProvider(
+            self.Pointer, text.Pointer, keys.Pointer, values.Pointer, (nuint)settings.Count));
+        return this;
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        OrtLibrary.Api.ReleaseSessionOptions(handle);
+        return true;
+    }
+
+    private static nint Create()
+    {
+        nint pointer;
+        OrtException.ThrowIfFailed(OrtLibrary.Api.CreateSessionOptions(&pointer));
+        return pointer;
+    }
+}

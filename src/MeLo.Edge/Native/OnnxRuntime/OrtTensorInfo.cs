@@ -1,0 +1,86 @@
+using System.Runtime.InteropServices;
+using MeLo.Edge.Tensors;
+
+namespace MeLo.Edge.Native.OnnxRuntime;
+
+/// <summary>The type and shape of a tensor, or of a session's input or output.</summary>
+/// <param name="Type">The element type.</param>
+/// <param name="Dimensions">The dimensions, outermost first; -1 where a session leaves one open.</param>
+/// <param name="SymbolicDimensions">The names of open dimensions; empty strings for the others.</param>
+internal sealed unsafe record OrtTensorInfo(ElementType Type, long[] Dimensions, string[] SymbolicDimensions)
+{
+    /// <summary>The number of elements of a tensor whose dimensions are all known.</summary>
+    public long ElementCount => Dimensions.Aggregate(1L, (product, dimension) => checked(product * dimension));
+
+    /// <summary>Reads an OrtTypeInfo* and releases it.</summary>
+    public static OrtTensorInfo FromTypeInfo(nint typeInfo)
+    {
+        try
+        {
+            nint tensorInfo; // owned by typeInfo
+            OrtException.ThrowIfFailed(OrtLibrary.Api.CastTypeInfoToTensorInfo(typeInfo, &tensorInfo));
+            return Read(tensorInfo);
+        }
+        finally
+        {
+            OrtLibrary.Api.ReleaseTypeInfo(typeInfo);
+        }
+    }
+
+    /// <summary>Reads the description of an OrtValue*.</summary>
+    public static OrtTensorInfo FromValue(nint value)
+    {
+        nint info;
+        OrtException.ThrowIfFailed(OrtLibrary.Api.GetTensorTypeAndShape(value, &info));
+        try
+        {
+            return Read(info);
+        }
+        finally
+        {
+            OrtLibrary.Api.ReleaseTensorTypeAndShapeInfo(info);
+        }
+    }
+
+    // ONNXTensorElementDataType, which follows onnx.proto's TensorProto.DataType.
+    public static int Code(ElementType type) => type switch
+    {
+        ElementType.F32 => 1,
+        ElementType.U8 => 2,
+        ElementType.I8 => 3,
+        ElementType.U16 => 4,
+        ElementType.I16 => 5,
+        ElementType.I32 => 6,
+        ElementType.I64 => 7,
+        ElementType.Bool => 9,
+        ElementType.F16 => 10,
+        ElementType.F64 => 11,
+        ElementType.U32 => 12,
+        ElementType.U64 => 13,
+        ElementType.BF16 => 16,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
+    };
+
+    private static OrtTensorInfo Read(nint tensorInfo)
+    {
+        OrtApi api = OrtLibrary.Api;
+        int code;
+        OrtException.ThrowIfFailed(api.GetTensorElementType(tensorInfo, &code));
+        nuint rank;
+        OrtException.ThrowIfFailed(api.GetDimensionsCount(tensorInfo, &rank));
+        long[] dimensions = new long[rank];
+        fixed (long* d = dimensions) OrtException.ThrowIfFailed(api.GetDimensions(tensorInfo, d, rank));
+        byte*[] names = new byte*[rank];
+        fixed (byte** n = names) OrtException.ThrowIfFailed(api.GetSymbolicDimensions(tensorInfo, n, rank));
+        string[] symbols = new string[rank];
+        for (int i = 0; i < symbols.Length; i++) symbols[i] = Marshal.PtrToStringUTF8((nint)names[i]) ?? "";
+        return new OrtTensorInfo(FromCode(code), dimensions, symbols);
+    }
+
+    private static ElementType FromCode(int code)
+    {
+        foreach (ElementType type in Enum.GetValues<ElementType>())
+            if (Code(type) == code) return type;
+        throw new NotSupportedException($"Found a tensor of ONNX element type {code}, expected a number or a Boolean.");
+    }
+}
