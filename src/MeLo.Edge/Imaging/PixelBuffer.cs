@@ -1,0 +1,106 @@
+using System.Numerics.Tensors;
+
+namespace MeLo.Edge.Imaging;
+
+/// <summary>
+/// A decoded picture in the full depth of its source: gray or RGB samples, row by row from the top, channels interleaved. Immutable
+/// and safe for concurrent reads.
+/// </summary>
+public sealed class PixelBuffer
+{
+    private readonly Array _samples;
+
+    internal PixelBuffer(int width, int height, int channels, Array samples, ImageFormat format = ImageFormat.None, int orientation = 1)
+    {
+        Width = width;
+        Height = height;
+        Channels = channels;
+        Format = format;
+        Orientation = orientation;
+        _samples = samples;
+        Depth = samples switch
+        {
+            byte[] => SampleDepth.Bits8,
+            ushort[] => SampleDepth.Bits16,
+            _ => SampleDepth.Real32,
+        };
+    }
+
+    /// <summary>Columns.</summary>
+    public int Width { get; }
+
+    /// <summary>Rows.</summary>
+    public int Height { get; }
+
+    /// <summary>Samples a pixel: 1 (gray) or 3 (red, green, blue).</summary>
+    public int Channels { get; }
+
+    /// <summary>How a sample is stored.</summary>
+    public SampleDepth Depth { get; }
+
+    /// <summary>The format of the file it came from.</summary>
+    public ImageFormat Format { get; }
+
+    /// <summary>The EXIF orientation found in the file, 1 to 8; 1 is upright. The samples are as stored, not turned.</summary>
+    public int Orientation { get; }
+
+    /// <summary>The value that stands for white.</summary>
+    public float White => Depth switch { SampleDepth.Bits8 => byte.MaxValue, SampleDepth.Bits16 => ushort.MaxValue, _ => 1f };
+
+    /// <summary>A picture of 8-bit samples: 0 is black, 255 white. The samples are copied.</summary>
+    /// <exception cref="ImageException">The dimensions do not fit the samples.</exception>
+    public static PixelBuffer FromBytes(int width, int height, int channels, ReadOnlySpan<byte> samples)
+    {
+        CheckShape(width, height, channels, samples.Length);
+        return new PixelBuffer(width, height, channels, samples.ToArray());
+    }
+
+    /// <summary>A picture of 16-bit samples: 0 is black, 65535 white. The samples are copied.</summary>
+    /// <exception cref="ImageException">The dimensions do not fit the samples.</exception>
+    public static PixelBuffer FromUInt16(int width, int height, int channels, ReadOnlySpan<ushort> samples)
+    {
+        CheckShape(width, height, channels, samples.Length);
+        return new PixelBuffer(width, height, channels, samples.ToArray());
+    }
+
+    /// <summary>A picture of floating-point samples: 0 is black, 1 white. The samples are copied.</summary>
+    /// <exception cref="ImageException">The dimensions do not fit the samples, or a sample is not finite.</exception>
+    public static PixelBuffer FromSingles(int width, int height, int channels, ReadOnlySpan<float> samples)
+    {
+        CheckShape(width, height, channels, samples.Length);
+        if (!TensorPrimitives.IsFiniteAll(samples)) throw ImageException.Pixels("found samples that are not finite numbers");
+        return new PixelBuffer(width, height, channels, samples.ToArray());
+    }
+
+    /// <summary>Widens one row, [width, channels], to floats in the buffer's own units: see <see cref="White"/>.</summary>
+    /// <exception cref="ArgumentException">The destination is shorter than the row.</exception>
+    public void CopyRow(int row, Span<float> destination)
+    {
+        int length = Width * Channels;
+        switch (_samples)
+        {
+            case byte[] bytes:
+                TensorPrimitives.ConvertTruncating<byte, float>(bytes.AsSpan(row * length, length), destination);
+                break;
+            case ushort[] words:
+                TensorPrimitives.ConvertTruncating<ushort, float>(words.AsSpan(row * length, length), destination);
+                break;
+            default:
+                ((float[])_samples).AsSpan(row * length, length).CopyTo(destination);
+                break;
+        }
+    }
+
+    /// <summary>All samples of a buffer of that type.</summary>
+    /// <exception cref="ImageException">The buffer stores another type.</exception>
+    public ReadOnlySpan<T> Samples<T>()
+        where T : unmanaged => _samples is T[] samples
+        ? samples
+        : throw ImageException.Pixels($"found samples of depth {Depth}, expected {typeof(T).Name}");
+
+    private static void CheckShape(int width, int height, int channels, int length)
+    {
+        if (width < 1 || height < 1 || channels is not (1 or 3) || (long)width * height * channels != length)
+            throw ImageException.Pixels($"found {length} samples for {width} x {height} pixels of {channels} channels, expected width x height x (1 or 3)");
+    }
+}
