@@ -1,0 +1,61 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace MeLo.Edge.Adapters;
+
+/// <summary>The few vector operations of the merge kernel, so that one kernel serves every vector width.</summary>
+internal unsafe interface IMergeLanes<TVector>
+    where TVector : struct
+{
+    static abstract int Count { get; }
+    static abstract TVector Load(float* source);
+    static abstract TVector Broadcast(float value);
+    static abstract TVector MultiplyAdd(TVector a, TVector b, TVector sum);
+    static abstract TVector Add(TVector a, TVector b);
+    static abstract void Store(TVector value, float* destination);
+
+    /// <summary>Stores past the caches; the destination is aligned to the vector.</summary>
+    static abstract void Stream(TVector value, float* destination);
+}
+
+/// <summary>AVX-512, which always has fused multiply-add.</summary>
+internal readonly unsafe struct MergeLanes512 : IMergeLanes<Vector512<float>>
+{
+    public static int Count => Vector512<float>.Count;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Load(float* source) => Vector512.Load(source);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Broadcast(float value) => Vector512.Create(value);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> sum) => Vector512.FusedMultiplyAdd(a, b, sum);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector512<float> value, float* destination) => value.Store(destination);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Stream(Vector512<float> value, float* destination) => value.StoreAlignedNonTemporal(destination);
+}
+
+/// <summary>AVX2 with FMA.</summary>
+internal readonly unsafe struct MergeLanes256 : IMergeLanes<Vector256<float>>
+{
+    public static int Count => Vector256<float>.Count;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Load(float* source) => Vector256.Load(source);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Broadcast(float value) => Vector256.Create(value);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> sum) => Vector256.FusedMultiplyAdd(a, b, sum);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector256<float> value, float* destination) => value.Store(destination);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Stream(Vector256<float> value, float* destination) => value.StoreAlignedNonTemporal(destination);
+}
+
+/// <summary>NEON, and x64 without AVX2 (small Atoms), where the multiplication rounds before the addition.</summary>
+internal readonly unsafe struct MergeLanes128 : IMergeLanes<Vector128<float>>
+{
+    /// <summary>Whether this machine multiplies and adds with one rounding. Software emulation would cost a hundredfold.</summary>
+    public static bool IsFused => Fma.IsSupported || AdvSimd.IsSupported;
+
+    public static int Count => Vector128<float>.Count;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Load(float* source) => Vector128.Load(source);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Broadcast(float value) => Vector128.Create(value);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> b, Vector128<float> sum) =>
+        IsFused ? Vector128.FusedMultiplyAdd(a, b, sum) : (a * b) + sum;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector128<float> value, float* destination) => value.Store(destination);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Stream(Vector128<float> value, float* destination) => value.StoreAlignedNonTemporal(destination);
+}

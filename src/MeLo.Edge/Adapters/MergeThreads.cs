@@ -1,0 +1,36 @@
+namespace MeLo.Edge.Adapters;
+
+/// <summary>
+/// The threads that help with merges: a few, started when first needed, of their own so that a busy thread pool never delays a
+/// switch. The caller always works too, so a merge finishes even if no helper ever comes.
+/// </summary>
+internal static class MergeThreads
+{
+    private static readonly Lock s_start = new();
+    private static readonly Queue<MergeJob> s_calls = new();
+    private static readonly SemaphoreSlim s_waiting = new(0);
+    private static int s_started;
+
+    /// <summary>Asks up to <paramref name="helpers"/> threads to take part in the job.</summary>
+    public static void Call(MergeJob job, int helpers)
+    {
+        lock (s_start)
+        {
+            for (; s_started < helpers; s_started++)
+                new Thread(Serve) { IsBackground = true, Name = $"melo-merge-{s_started}" }.Start();
+            for (int i = 0; i < helpers; i++) s_calls.Enqueue(job);
+        }
+        s_waiting.Release(helpers);
+    }
+
+    private static void Serve()
+    {
+        while (true)
+        {
+            s_waiting.Wait();
+            MergeJob job;
+            lock (s_start) job = s_calls.Dequeue();
+            job.Work();
+        }
+    }
+}
