@@ -1,0 +1,29 @@
+namespace MeLo.Edge.Service;
+
+/// <summary>How the program ended. The numbers are part of its contract (docs/operating.md).</summary>
+internal enum ExitCode
+{
+    /// <summary>Stopped as asked, or with <c>--once</c>: everything waiting was settled.</summary>
+    Done = 0,
+
+    /// <summary>The worker failed; a service manager should start the service again.</summary>
+    Failed = 1,
+
+    /// <summary>The command line or the settings are wrong.</summary>
+    Usage = 2,
+
+    /// <summary>Another service works in the same data folder.</summary>
+    InUse = 3,
+
+    /// <summary>The base package is missing or broken.</summary>
+    Base = 4,
+
+    /// <summary>The data folder, or the journal in it, cannot be used.</summary>
+    DataFolder = 5,
+
+    /// <summary>With <c>--once</c>: something is still waiting that waiting longer would not settle.</summary>
+    StillWaiting = 6,
+
+    /// <summary>A step made no progress for so long that only a fresh process can help.</summary>
+    Stalled = 7,
+}

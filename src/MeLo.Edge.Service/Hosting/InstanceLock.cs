@@ -1,0 +1,25 @@
+namespace MeLo.Edge.Service.Hosting;
+
+/// <summary>One service a data folder: held as long as the process lives, released by the system however it ends.</summary>
+internal sealed class InstanceLock : IDisposable
+{
+    private readonly FileStream _file;
+
+    private InstanceLock(FileStream file) => _file = file;
+
+    /// <exception cref="ServiceException">Another service works in this data folder.</exception>
+    public static InstanceLock Take(DataFolder folder)
+    {
+        string path = Path.Combine(folder.State, "lock");
+        try
+        {
+            return new InstanceLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            throw ServiceException.InUse(folder.Root);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+}

@@ -1,0 +1,33 @@
+using MeLo.Edge.Service.Files;
+
+namespace MeLo.Edge.Service.Ingestion;
+
+/// <summary>
+/// Says when a file has stopped changing: its length, modification time and identity were seen the same over a whole interval.
+/// Not safe for concurrent use: it belongs to one scan.
+/// </summary>
+internal sealed class StableFileProbe(TimeSpan interval, TimeProvider time)
+{
+    private readonly Dictionary<string, (FileStamp Stamp, long Since)> _seen = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _current = new(StringComparer.Ordinal);
+
+    /// <summary>Records that a file was seen in a state, and says whether it has been in that state for the interval.</summary>
+    public bool IsStable(string path, FileStamp stamp)
+    {
+        long now = time.GetTimestamp();
+        _current.Add(path);
+        if (!_seen.TryGetValue(path, out (FileStamp Stamp, long Since) before) || before.Stamp != stamp)
+        {
+            _seen[path] = (stamp, now);
+            return interval == TimeSpan.Zero;
+        }
+        return time.GetElapsedTime(before.Since, now) >= interval;
+    }
+
+    /// <summary>Ends a scan: what was not seen in it is forgotten, so that a file that comes back starts anew.</summary>
+    public void EndScan()
+    {
+        foreach (string path in _seen.Keys.Where(path => !_current.Contains(path)).ToArray()) _seen.Remove(path);
+        _current.Clear();
+    }
+}

@@ -1,0 +1,41 @@
+namespace MeLo.Edge.Service.Options;
+
+/// <summary>What the user asked for: read and checked once, then never changed.</summary>
+internal sealed record ServiceOptions
+{
+    /// <summary>The data folder.</summary>
+    public string Data { get; init; } = "melo-data";
+
+    /// <summary>Settle everything waiting, print a summary, end.</summary>
+    public bool Once { get; init; }
+
+    /// <summary>Prepare a demonstration data folder first.</summary>
+    public bool Demo { get; init; }
+
+    /// <summary>The port on 127.0.0.1: 0 for any free one, null for no HTTP.</summary>
+    public int? Port { get; init; } = 8417;
+
+    /// <summary>The graph of the base package to run: <c>auto</c> or one of its precisions.</summary>
+    public string Precision { get; init; } = "auto";
+
+    /// <summary>The time between two full scans of the folders when no folder event asks for one sooner.</summary>
+    public TimeSpan ScanInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a file must not have changed before it is taken.</summary>
+    public TimeSpan StableInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long an image may wait for its task's turn before its task goes first.</summary>
+    public TimeSpan MaxWait { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The most images of one task that are queued in memory; the others stay in the inbox.</summary>
+    public int QueueLimit { get; init; } = 256;
+
+    /// <summary>The most bytes an input file may have.</summary>
+    public long MaxFileBytes { get; init; } = 256L << 20;
+
+    /// <summary>Free bytes on the data folder's disk below which no new image is taken.</summary>
+    public long MinFreeBytes { get; init; } = 256L << 20;
+
+    /// <summary>Memory for the merged weights of recently used tasks, in bytes.</summary>
+    public long CacheBytes { get; init; } = 1024L << 20;
+}

@@ -1,0 +1,86 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+
+namespace MeLo.Edge.Service.Options;
+
+/// <summary>Makes <see cref="ServiceOptions"/> of the section <c>MeLo</c>, and reports everything that is wrong with it at once.</summary>
+internal sealed class ServiceOptionsReader
+{
+    public const string Section = "MeLo";
+
+    private readonly IConfigurationSection _section;
+    private readonly List<string> _faults = [];
+    private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
+
+    private ServiceOptionsReader(IConfiguration configuration) => _section = configuration.GetSection(Section);
+
+    /// <exception cref="ServiceException">One or more settings are wrong; the message has a line for each.</exception>
+    public static ServiceOptions Read(IConfiguration configuration) => new ServiceOptionsReader(configuration).Read();
+
+    private ServiceOptions Read()
+    {
+        ServiceOptions defaults = new();
+        ServiceOptions options = new()
+        {
+            Data = Text(nameof(ServiceOptions.Data), defaults.Data),
+            Once = Flag(nameof(ServiceOptions.Once)),
+            Demo = Flag(nameof(ServiceOptions.Demo)),
+            Port = Port(defaults.Port),
+            Precision = Text(nameof(ServiceOptions.Precision), defaults.Precision),
+            ScanInterval = Milliseconds("ScanIntervalMs", defaults.ScanInterval, 10, 3_600_000),
+            StableInterval = Milliseconds("StableIntervalMs", defaults.StableInterval, 0, 3_600_000),
+            MaxWait = Milliseconds("MaxWaitMs", defaults.MaxWait, 0, 3_600_000),
+            QueueLimit = (int)Number(nameof(ServiceOptions.QueueLimit), defaults.QueueLimit, 1, 100_000),
+            MaxFileBytes = Number("MaxFileMegabytes", defaults.MaxFileBytes >> 20, 1, 2047) << 20,
+            MinFreeBytes = Number("MinFreeMegabytes", defaults.MinFreeBytes >> 20, 0, 1 << 30) << 20,
+            CacheBytes = Number("CacheMegabytes", defaults.CacheBytes >> 20, 0, 1 << 20) << 20,
+        };
+        if (string.IsNullOrWhiteSpace(options.Data)) _faults.Add($"{Section}:Data: found an empty path, expected the data folder");
+        foreach (IConfigurationSection child in _section.GetChildren())
+        {
+            if (!_known.Contains(child.Key))
+                _faults.Add($"{Section}:{child.Key}: found a setting of that name, expected one of {string.Join(", ", _known.Order(StringComparer.Ordinal))}");
+        }
+        return _faults.Count == 0 ? options : throw ServiceException.Settings(_faults);
+    }
+
+    private string? Value(string key)
+    {
+        _known.Add(key);
+        return _section[key];
+    }
+
+    private string Text(string key, string fallback) => Value(key) ?? fallback;
+
+    private bool Flag(string key)
+    {
+        string? value = Value(key);
+        if (value is null) return false;
+        if (bool.TryParse(value, out bool flag)) return flag;
+        _faults.Add($"{Section}:{key}: found '{value}', expected true or false");
+        return false;
+    }
+
+    private long Number(string key, long fallback, long minimum, long maximum)
+    {
+        string? value = Value(key);
+        if (value is null) return fallback;
+        if (long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= minimum && number <= maximum)
+            return number;
+        _faults.Add($"{Section}:{key}: found '{value}', expected a whole number from {minimum} to {maximum}");
+        return fallback;
+    }
+
+    private TimeSpan Milliseconds(string key, TimeSpan fallback, long minimum, long maximum) =>
+        TimeSpan.FromMilliseconds(Number(key, (long)fallback.TotalMilliseconds, minimum, maximum));
+
+    private int? Port(int? fallback)
+    {
+        string? value = Value(nameof(ServiceOptions.Port));
+        if (value is null) return fallback;
+        if (string.Equals(value, "off", StringComparison.OrdinalIgnoreCase)) return null;
+        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port <= ushort.MaxValue) return port;
+        _faults.Add($"{Section}:Port: found '{value}', expected a port from 1 to 65535, 0 for any free one, or 'off'");
+        return fallback;
+    }
+}

@@ -1,0 +1,29 @@
+namespace MeLo.Edge.Service;
+
+/// <summary>The service cannot run as it was asked to: settings, data folder or base package.</summary>
+internal sealed class ServiceException : MeLoException
+{
+    private ServiceException(ExitCode exitCode, string message, Exception? innerException = null)
+        : base(message, innerException)
+    {
+        ExitCode = exitCode;
+    }
+
+    /// <summary>The code the program ends with.</summary>
+    public ExitCode ExitCode { get; }
+
+    public static ServiceException Settings(IReadOnlyList<string> faults) =>
+        new(ExitCode.Usage, string.Join(Environment.NewLine, faults));
+
+    public static ServiceException InUse(string folder) =>
+        new(ExitCode.InUse, $"the data folder '{folder}' is in use by another MeLo Edge service; expected to be alone in it");
+
+    public static ServiceException DataFolder(string folder, Exception cause) =>
+        new(ExitCode.DataFolder, $"the data folder '{folder}' cannot be used: {cause.Message}", cause);
+
+    public static ServiceException Base(string folder, Exception cause) =>
+        new(ExitCode.Base, $"the base package '{folder}' cannot be loaded: {cause.Message}", cause);
+
+    public static ServiceException NoBase(string folder) =>
+        new(ExitCode.Base, $"found no base package in '{folder}'; expected one made by 'adapter-packer base import CHECKPOINT --out {folder}'");
+}

@@ -1,0 +1,34 @@
+using MeLo.Edge.Service;
+using MeLo.Edge.Service.Options;
+using Microsoft.Extensions.Configuration;
+
+namespace MeLo.Edge.Tests.Options;
+
+public class ServiceOptionsReaderTests
+{
+    [Fact]
+    public void NoSettings_GiveTheDocumentedDefaults() => Assert.Equal(new ServiceOptions(), Read());
+
+    [Fact]
+    public void Settings_AreRead()
+    {
+        ServiceOptions options = Read(("Data", "/data"), ("Port", "0"), ("MaxWaitMs", "250"), ("QueueLimit", "3"), ("MaxFileMegabytes", "2"), ("Once", "true"));
+        Assert.Equal(("/data", 0, TimeSpan.FromMilliseconds(250), 3, 2 << 20, true),
+            (options.Data, options.Port, options.MaxWait, options.QueueLimit, options.MaxFileBytes, options.Once));
+        Assert.Null(Read(("Port", "off")).Port);
+    }
+
+    [Fact]
+    public void EveryFault_IsReportedAtOnce()
+    {
+        ServiceException refused = Assert.Throws<ServiceException>(() =>
+            Read(("Port", "70000"), ("QueueLimit", "0"), ("ScanIntervalMs", "-1"), ("Once", "maybe"), ("Quarantine", "x"), ("Data", " ")));
+        Assert.Equal(ExitCode.Usage, refused.ExitCode);
+        foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data"])
+            Assert.Contains($"MeLo:{setting}:", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(6, refused.Message.Split(Environment.NewLine).Length);
+    }
+
+    private static ServiceOptions Read(params (string Key, string Value)[] settings) => ServiceOptionsReader.Read(new ConfigurationBuilder()
+        .AddInMemoryCollection(settings.Select(s => KeyValuePair.Create($"MeLo:{s.Key}", (string?)s.Value))).Build());
+}
