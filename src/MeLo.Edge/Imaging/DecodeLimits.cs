@@ -14,4 +14,23 @@ public sealed record DecodeLimits
 
     /// <summary>The longest side in pixels; 65,535 unless set, the most that JPEG can hold.</summary>
     public int MaxSide { get; init; } = 65_535;
+
+    // Three 4-byte samples a pixel must fit one array, whatever is set.
+    private const long AbsoluteMaxPixels = 512L << 20;
+
+    /// <exception cref="ImageException">The file is longer than <see cref="MaxFileBytes"/>.</exception>
+    internal void CheckFile(long length)
+    {
+        if (length > MaxFileBytes) throw ImageException.OverLimit("bytes of file", length, MaxFileBytes);
+    }
+
+    /// <exception cref="ImageException">A side is longer than <see cref="MaxSide"/>, or there are more pixels than <see cref="MaxPixels"/>.</exception>
+    internal void CheckDimensions(ImageFormat format, long width, long height)
+    {
+        if (width < 1 || height < 1) throw ImageException.Broken(format, $"found {width} x {height} pixels, expected at least 1 x 1");
+        if (Math.Max(width, height) > MaxSide) throw ImageException.OverLimit("pixels on a side", Math.Max(width, height), MaxSide);
+        long limit = Math.Min(MaxPixels, AbsoluteMaxPixels);
+        // Both sides fit 32 bits by now, so their product fits 64.
+        if (width * height > limit) throw ImageException.OverLimit("pixels", width * height, limit);
+    }
 }

@@ -74,19 +74,22 @@ public sealed class PixelBuffer
 
     /// <summary>Widens one row, [width, channels], to floats in the buffer's own units: see <see cref="White"/>.</summary>
     /// <exception cref="ArgumentException">The destination is shorter than the row.</exception>
-    public void CopyRow(int row, Span<float> destination)
+    public void CopyRow(int row, Span<float> destination) => CopyRow(row, 0, Width, destination);
+
+    /// <summary>As the other, for [columns, channels] from column <paramref name="first"/> on.</summary>
+    internal void CopyRow(int row, int first, int columns, Span<float> destination)
     {
-        int length = Width * Channels;
+        int start = ((row * Width) + first) * Channels, length = columns * Channels;
         switch (_samples)
         {
             case byte[] bytes:
-                TensorPrimitives.ConvertTruncating<byte, float>(bytes.AsSpan(row * length, length), destination);
+                TensorPrimitives.ConvertTruncating<byte, float>(bytes.AsSpan(start, length), destination);
                 break;
             case ushort[] words:
-                TensorPrimitives.ConvertTruncating<ushort, float>(words.AsSpan(row * length, length), destination);
+                TensorPrimitives.ConvertTruncating<ushort, float>(words.AsSpan(start, length), destination);
                 break;
             default:
-                ((float[])_samples).AsSpan(row * length, length).CopyTo(destination);
+                ((float[])_samples).AsSpan(start, length).CopyTo(destination);
                 break;
         }
     }

@@ -9,7 +9,7 @@ namespace MeLo.Edge.Imaging;
 public sealed record PreprocessRecipe
 {
     /// <summary>The largest square, in pixels a side: an order of magnitude over what vision transformers take.</summary>
-    public const int MaxSize = 4096;
+    public const int MaxSize = 2048;
 
     private const int ChannelCount = 3;
 
@@ -92,7 +92,7 @@ public sealed record PreprocessRecipe
     /// <summary>Whether the picture is first turned as its EXIF orientation says.</summary>
     public bool HonourOrientation { get; }
 
-    /// <summary>The number of floats that the prepared picture has: [3, size, size].</summary>
+    /// <summary>The number of floats that <see cref="Preprocessing.Apply"/> writes: [3, size, size].</summary>
     public int TensorLength => ChannelCount * Size * Size;
 
     /// <summary>Whether the two recipes prepare every picture alike.</summary>

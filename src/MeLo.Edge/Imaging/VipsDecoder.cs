@@ -1,0 +1,98 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using MeLo.Edge.Native.Vips;
+
+namespace MeLo.Edge.Imaging;
+
+/// <summary>Decodes with libvips, strip by strip, and reduces each strip to gray or RGB.</summary>
+internal static class VipsDecoder
+{
+    // Bytes of decoded rows taken at once: stays in a core's second-level cache, large enough that the call does not count.
+    private const int StripBytes = 1 << 18;
+
+    // More samples a pixel than any known use; bounds a strip of one row.
+    private const int MaxBands = 16;
+
+    public static PixelBuffer Decode(ImageFormat format, ReadOnlyMemory<byte> file, DecodeLimits limits)
+    {
+        TiffTraits? tiff = null;
+        if (format == ImageFormat.Jpeg) JpegScans.Check(file.Span);
+        if (format == ImageFormat.Tiff) tiff = TiffTraits.Read(file.Span);
+        try
+        {
+            using VipsImage image = VipsImage.Load(Loader(format), file);
+            limits.CheckDimensions(format, image.Width, image.Height);
+            if (image.Bands > MaxBands || image.Coding != VipsCoding.None || Colours(image) is not ColourModel model)
+                throw ImageException.Broken(format, $"found {image.Bands} samples a pixel of {image.Interpretation}, expected gray, RGB or CMYK");
+            PixelBuffer pixels = image.Format switch
+            {
+                VipsBandFormat.UChar => Read<byte, byte>(format, image, model, tiff, static (from, to) => from.CopyTo(to)),
+                VipsBandFormat.UShort => Read<ushort, ushort>(format, image, model, tiff, static (from, to) => from.CopyTo(to)),
+                VipsBandFormat.Char => Read<sbyte, float>(format, image, model, tiff, Scale<sbyte>(sbyte.MaxValue)),
+                VipsBandFormat.Short => Read<short, float>(format, image, model, tiff, Scale<short>(short.MaxValue)),
+                VipsBandFormat.UInt => Read<uint, float>(format, image, model, tiff, Scale<uint>(uint.MaxValue)),
+                VipsBandFormat.Int => Read<int, float>(format, image, model, tiff, Scale<int>(int.MaxValue)),
+                VipsBandFormat.Float => Read<float, float>(format, image, model, tiff, static (from, to) => from.CopyTo(to)),
+                _ => throw ImageException.Broken(format, $"found samples of type {image.Format}, expected real numbers of at most 32 bits"),
+            };
+            return tiff is null ? pixels : Orientations.Apply(pixels);
+        }
+        catch (VipsException e) when (e.IsLibraryFault)
+        {
+            throw ImageException.Library(e.Message, e);
+        }
+        catch (VipsException e)
+        {
+            throw ImageException.Broken(format, e.Message);
+        }
+    }
+
+    private delegate void Widen<TFrom, TTo>(ReadOnlySpan<TFrom> from, Span<TTo> to);
+
+    private static VipsLoader Loader(ImageFormat format) => format switch
+    {
+        ImageFormat.Png => VipsLoader.Png,
+        ImageFormat.Jpeg => VipsLoader.Jpeg,
+        ImageFormat.Tiff => VipsLoader.Tiff,
+        _ => VipsLoader.WebP,
+    };
+
+    private static ColourModel? Colours(VipsImage image) => (image.Interpretation, image.Bands) switch
+    {
+        (VipsInterpretation.BlackWhite or VipsInterpretation.Grey16, 1 or 2) => ColourModel.Gray,
+        (VipsInterpretation.SRgb or VipsInterpretation.Rgb or VipsInterpretation.Rgb16 or VipsInterpretation.ScRgb, >= 3) => ColourModel.Rgb,
+        (VipsInterpretation.Cmyk, >= 4) => ColourModel.Cmyk,
+        _ => null,
+    };
+
+    private static PixelBuffer Read<TFrom, TTo>(ImageFormat format, VipsImage image, ColourModel model, TiffTraits? tiff, Widen<TFrom, TTo> widen)
+        where TFrom : unmanaged
+        where TTo : unmanaged, System.Numerics.INumber<TTo>
+    {
+        (int width, int height, int bands) = (image.Width, image.Height, image.Bands);
+        int channels = model == ColourModel.Gray ? 1 : 3;
+        int rowBytes = width * bands * Marshal.SizeOf<TFrom>();
+        int stripRows = Math.Clamp(StripBytes / rowBytes, 1, height);
+        TTo[] samples = GC.AllocateUninitializedArray<TTo>(checked(width * height * channels));
+        TTo[] widened = GC.AllocateUninitializedArray<TTo>(stripRows * width * bands);
+        using VipsRegion region = new(image);
+        for (int top = 0; top < height; top += stripRows)
+        {
+            int rows = Math.Min(stripRows, height - top);
+            using VipsRows strip = region.Fetch(top, rows);
+            Span<TTo> source = widened.AsSpan(0, rows * width * bands);
+            widen(MemoryMarshal.Cast<byte, TFrom>(strip.Bytes), source);
+            if (tiff is { IsPremultiplied: true }) PixelReduction.Unpremultiply(source, bands);
+            PixelReduction.Reduce(source, bands, model, samples.AsSpan(top * width * channels, rows * width * channels));
+        }
+        if (samples is float[] singles && !TensorPrimitives.IsFiniteAll<float>(singles))
+            throw ImageException.Broken(format, "found samples that are not finite numbers");
+        return new PixelBuffer(width, height, channels, samples, format, image.Orientation);
+    }
+
+    private static Widen<T, float> Scale<T>(double white)
+        where T : unmanaged, System.Numerics.INumber<T> => (from, to) =>
+        {
+            for (int i = 0; i < from.Length; i++) to[i] = (float)(double.CreateTruncating(from[i]) / white);
+        };
+}
