@@ -38,7 +38,7 @@ internal static class Resampler
                 if (clamp) TensorPrimitives.Clamp(row, 0f, image.White, row);
                 // Between its passes Pillow has whole levels. Models were trained on what follows from that, and when a picture is
                 // enlarged it is half of the difference to Pillow; the other half, its rounding at the end, is not repeated here.
-                if (image.Depth == SampleDepth.Bits8) TensorPrimitives.Round(row, row);
+                if (image.Depth == SampleDepth.Bits8) RoundHalfUp(row);
 
                 while (vertical.Start(firstOutput) + vertical.Length(firstOutput) <= y) firstOutput++;
                 for (int i = firstOutput; i < vertical.Count && vertical.Start(i) <= y; i++)
@@ -55,6 +55,13 @@ internal static class Resampler
             ArrayPool<float>.Shared.Return(spread);
             ArrayPool<float>.Shared.Return(resized);
         }
+    }
+
+    // Pillow adds half a level and shifts. Halves are frequent: many weights are short binary fractions.
+    private static void RoundHalfUp(Span<float> row)
+    {
+        TensorPrimitives.Add(row, 0.5f, row);
+        TensorPrimitives.Floor(row, row);
     }
 
     /// <summary>[pixels, 3] to [pixels, 4]; the fourth lane holds what happens to lie there.</summary>
