@@ -55,7 +55,17 @@ public sealed class TensorView
     {
         if (destination.Length != ElementCount)
             throw new ArgumentException($"Tensor '{Name}' has {ElementCount} elements, the destination {destination.Length}.", nameof(destination));
-        ReadOnlySpan<byte> bytes = Bytes;
+        CopyTo(destination, 0);
+    }
+
+    /// <summary>Writes as many elements as <paramref name="destination"/> holds, from <paramref name="firstElement"/> on. See <see cref="CopyTo(Span{float})"/>.</summary>
+    /// <exception cref="SafetensorsException">The elements are not floating-point numbers.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The tensor has no such elements.</exception>
+    public void CopyTo(Span<float> destination, long firstElement)
+    {
+        if (firstElement < 0 || firstElement > ElementCount - destination.Length)
+            throw new ArgumentOutOfRangeException(nameof(firstElement), firstElement, $"Tensor '{Name}' has {ElementCount} elements, the destination {destination.Length}.");
+        ReadOnlySpan<byte> bytes = Bytes.Slice((int)(firstElement * Type.Size()), destination.Length * Type.Size());
         switch (Type)
         {
             case ElementType.F32:
@@ -78,7 +88,7 @@ public sealed class TensorView
         }
     }
 
-    /// <summary>The elements, widened to binary32, in an array of their own. See <see cref="CopyTo"/>.</summary>
+    /// <summary>The elements, widened to binary32, in an array of their own. See <see cref="CopyTo(Span{float})"/>.</summary>
     public float[] ToSingles()
     {
         _ = Bytes; // an over-large tensor fails with its name, not with an overflow

@@ -1,0 +1,131 @@
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Onnx;
+using MeLo.Edge.Tensors;
+
+namespace MeLo.Edge.Models;
+
+/// <summary>
+/// Makes a base package of a checkpoint. It streams: besides the mapped checkpoint, memory holds two weights at a time. The package
+/// appears whole or not at all.
+/// </summary>
+public static class BaseImport
+{
+    /// <summary>Imports a checkpoint.</summary>
+    /// <param name="checkpoint">A .safetensors file (F32, F16 or BF16), or a folder with model.safetensors and config.json.</param>
+    /// <param name="outFolder">The package's folder; it must not exist, or be empty.</param>
+    /// <param name="options">What to make of it; null for the defaults.</param>
+    /// <param name="progress">Told after each weight.</param>
+    /// <param name="cancellation">Ends the import; nothing is left behind.</param>
+    /// <exception cref="ModelException">The checkpoint is not a Vision Transformer that is computed here, or the folder is in use.</exception>
+    /// <exception cref="SafetensorsException">The checkpoint is not a well-formed safetensors file.</exception>
+    /// <exception cref="IOException">A file cannot be read or written.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static void Import(
+        string checkpoint, string outFolder, BaseImportOptions? options = null, IProgress<BaseImportProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        options ??= new BaseImportOptions();
+        if (options.Precisions.Count == 0 || options.Precisions.Distinct().Count() != options.Precisions.Count)
+            throw ModelException.Option("precision", $"found {options.Precisions.Count} precisions, expected at least one, each once");
+        string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(outFolder));
+        CheckFree(target);
+        using Checkpoint source = Checkpoint.Open(checkpoint, options.Heads);
+        VitArchitecture vit = source.Architecture;
+        if (options.ImageSize is { } size)
+        {
+            vit = vit with { ImageSize = size };
+            vit.Validate();
+        }
+
+        // In the same parent, so that the last step is one rename.
+        string parent = Path.GetDirectoryName(target) ?? throw ModelException.Option("out", $"found '{outFolder}', expected a folder that can be made");
+        Directory.CreateDirectory(parent);
+        string partial = Path.Combine(parent, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.partial");
+        Directory.CreateDirectory(partial);
+        try
+        {
+            WritePackage(partial, source, vit, options, progress, cancellation);
+            CheckFree(target);
+            if (Directory.Exists(target)) Directory.Delete(target);
+            Directory.Move(partial, target);
+        }
+        catch
+        {
+            Directory.Delete(partial, recursive: true);
+            throw;
+        }
+    }
+
+    private static void WritePackage(
+        string folder, Checkpoint source, VitArchitecture vit, BaseImportOptions options, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
+    {
+        string weightsPath = Path.Combine(folder, BasePackage.WeightsFile);
+        string digest = WriteWeights(weightsPath, source, vit, progress, cancellation);
+        IReadOnlyList<VitLinear> adaptable = options.Adapt.Linears();
+        List<BaseManifest.GraphFacts> graphs = [];
+        using SafetensorsFile weights = SafetensorsFile.Open(weightsPath);
+        foreach (Precision precision in options.Precisions)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            GraphBuilder graph = VitGraph.Build(vit, weights, Enumerable.Range(0, vit.Depth).SelectMany(layer => adaptable.Select(linear => new LinearId(layer, linear))));
+            graph.Metadata["melo.base"] = digest;
+            string file = BasePackage.GraphFile(precision);
+            string path = Path.Combine(folder, file);
+            WriteDurably(path, OnnxWriter.ToBytes(graph));
+            graphs.Add(new BaseManifest.GraphFacts(precision.Name(), file, BasePackage.Sha256(path)));
+        }
+        cancellation.ThrowIfCancellationRequested();
+        BaseManifest manifest = new()
+        {
+            Schema = BaseManifest.CurrentSchema,
+            Digest = digest,
+            Architecture = BaseManifest.ArchitectureFacts.Of(vit),
+            Adaptable = [.. adaptable.Select(l => l.Name())],
+            Weights = new BaseManifest.WeightsFacts(BasePackage.WeightsFile, weights.Tensors.Values.Min(t => t.Offset)),
+            Graphs = graphs,
+            Source = new BaseManifest.SourceFacts(
+                Path.GetFileName(source.Path),
+                BasePackage.Sha256(source.Path),
+                source.Names.Scheme,
+                [.. source.Weights.Select(w => source.Tensors[w.Name].Type.HeaderName()).Distinct().Order(StringComparer.Ordinal)],
+                source.Architecture.ImageSize,
+                source.Ignored),
+            Created = options.Time.GetUtcNow(),
+        };
+        WriteDurably(Path.Combine(folder, BasePackage.ManifestFile), manifest.ToBytes());
+    }
+
+    private static string WriteWeights(string path, Checkpoint source, VitArchitecture vit, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
+    {
+        using BaseDigest digest = new();
+        WeightReader reader = new(source, vit);
+        long written = 0, total = vit.ParameterCount * sizeof(float);
+        TensorSource[] tensors = [.. CanonicalWeights.Of(vit).Zip(source.Weights, (canonical, from) => new TensorSource(canonical.Name, ElementType.F32, canonical.Shape, stream =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            ReadOnlySpan<byte> data = reader.Read(from);
+            digest.Begin(canonical);
+            digest.Append(data);
+            stream.Write(data);
+            written += data.Length;
+            progress?.Report(new BaseImportProgress(canonical.Name, written, total));
+        }))];
+        using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+        SafetensorsWriter.Write(file, tensors);
+        file.Flush(flushToDisk: true);
+        return digest.Finish();
+    }
+
+    private static void WriteDurably(string path, byte[] bytes)
+    {
+        using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        file.Write(bytes);
+        file.Flush(flushToDisk: true);
+    }
+
+    private static void CheckFree(string target)
+    {
+        if (File.Exists(target)) throw ModelException.Package(target, "found a file of that name, expected a folder that does not exist or is empty");
+        if (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any())
+            throw ModelException.Package(target, "found a folder that is not empty, expected one that does not exist or is empty");
+    }
+}

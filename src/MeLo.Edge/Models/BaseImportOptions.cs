@@ -1,0 +1,26 @@
+namespace MeLo.Edge.Models;
+
+/// <summary>What <see cref="BaseImport"/> may be told.</summary>
+public sealed record BaseImportOptions
+{
+    /// <summary>Height and width of the images in pixels; null keeps the checkpoint's. Another size resamples the position embedding.</summary>
+    public int? ImageSize { get; init; }
+
+    /// <summary>The number of attention heads; needed for sizes that have no name, whose checkpoint has no configuration.</summary>
+    public int? Heads { get; init; }
+
+    /// <summary>The linears that adapters may change.</summary>
+    public AdaptableSet Adapt { get; init; } = AdaptableSet.QueryValue;
+
+    /// <summary>The graphs to write; at least one.</summary>
+    public IReadOnlyList<Precision> Precisions { get; init; } = [Precision.Fp32];
+
+    /// <summary>The clock that <c>base.json</c> takes its creation time from.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}
+
+/// <summary>How far an import has come.</summary>
+/// <param name="Weight">The canonical name of the weight that was written last.</param>
+/// <param name="BytesWritten">The bytes of weights written so far.</param>
+/// <param name="BytesTotal">The bytes of all weights.</param>
+public sealed record BaseImportProgress(string Weight, long BytesWritten, long BytesTotal);

@@ -1,0 +1,159 @@
+using System.Security.Cryptography;
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Tensors;
+
+namespace MeLo.Edge.Models;
+
+/// <summary>
+/// A base package: a folder with <c>base.json</c>, the frozen Vision Transformer's weights under canonical names, and one graph a
+/// precision that refers to them. <see cref="BaseImport"/> writes it; docs/base-package.md describes it.
+/// </summary>
+/// <remarks>Immutable; safe for concurrent use until disposed. The weights are memory-mapped.</remarks>
+public sealed class BasePackage : IDisposable
+{
+    internal const string ManifestFile = "base.json";
+    internal const string WeightsFile = "weights.safetensors";
+
+    private readonly IReadOnlyDictionary<Precision, string> _graphs;
+
+    private BasePackage(string folder, VitArchitecture architecture, string digest, IReadOnlyList<VitLinear> adaptable, IReadOnlyDictionary<Precision, string> graphs, SafetensorsFile weights)
+    {
+        Folder = folder;
+        Architecture = architecture;
+        Digest = digest;
+        AdaptableLinears = [.. Enumerable.Range(0, architecture.Depth).SelectMany(layer => adaptable.Select(linear => new LinearId(layer, linear)))];
+        Weights = weights;
+        _graphs = graphs;
+        Precisions = [.. graphs.Keys.Order()];
+    }
+
+    /// <summary>The folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>The shape of the model.</summary>
+    public VitArchitecture Architecture { get; }
+
+    /// <summary>The base digest: <c>sha256:</c> and 64 hexadecimal digits, as docs/base-package.md defines it.</summary>
+    public string Digest { get; }
+
+    /// <summary>The linears that an adapter may change, by layer and then by linear: their weights are inputs of the graphs.</summary>
+    public IReadOnlyList<LinearId> AdaptableLinears { get; }
+
+    /// <summary>The precisions that the package has a graph for.</summary>
+    public IReadOnlyList<Precision> Precisions { get; }
+
+    /// <summary>
+    /// The pristine fp32 weights under canonical names; linear weights are [in,out]. The data of a merge, never changed.
+    /// </summary>
+    public SafetensorsFile Weights { get; }
+
+    /// <summary>The ONNX file of a precision.</summary>
+    /// <exception cref="ModelException">The package has no graph of that precision.</exception>
+    public string GraphPath(Precision precision) => _graphs.TryGetValue(precision, out string? path)
+        ? path
+        : throw ModelException.Package(Folder, $"found graphs for {string.Join(", ", Precisions.Select(p => p.Name()))}, expected one for {precision.Name()}");
+
+    /// <summary>Opens a package and checks all of it: every member of base.json, every weight, the digest and the graphs' hashes.</summary>
+    /// <exception cref="ModelException">The folder is not a base package, or what it holds is not what base.json says.</exception>
+    /// <exception cref="SafetensorsException">The weights file is malformed.</exception>
+    public static BasePackage Open(string folder)
+    {
+        BaseManifest manifest = BaseManifest.Read(folder);
+        VitArchitecture architecture = manifest.Architecture.ToArchitecture();
+        architecture.Validate();
+        if (manifest.Architecture.Name != architecture.Name)
+            throw ModelException.Package(folder, $"found architecture name '{manifest.Architecture.Name}', expected '{architecture.Name}' for its numbers");
+        IReadOnlyList<VitLinear> adaptable = Adaptable(folder, manifest);
+        IReadOnlyDictionary<Precision, string> graphs = Graphs(folder, manifest);
+        if (manifest.Weights.File != WeightsFile) throw ModelException.Package(folder, $"found weights file '{manifest.Weights.File}', expected '{WeightsFile}'");
+        string weightsPath = Path.Combine(folder, WeightsFile);
+        if (!File.Exists(weightsPath)) throw ModelException.Package(folder, $"found no {WeightsFile}");
+        SafetensorsFile weights = SafetensorsFile.Open(weightsPath);
+        try
+        {
+            CheckLayout(folder, weights, architecture, manifest.Weights.DataOffset);
+            string digest = ComputeDigest(folder, weights, architecture);
+            if (digest != manifest.Digest) throw ModelException.Package(folder, $"found weights with digest {digest}, expected {manifest.Digest} as {ManifestFile} says");
+            return new BasePackage(folder, architecture, digest, adaptable, graphs, weights);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Closes the weights file.</summary>
+    public void Dispose() => Weights.Dispose();
+
+    internal static string GraphFile(Precision precision) => $"model.{precision.Name()}.onnx";
+
+    internal static string Sha256(string path)
+    {
+        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+
+    private static List<VitLinear> Adaptable(string folder, BaseManifest manifest)
+    {
+        List<VitLinear> linears = [];
+        foreach (string name in manifest.Adaptable)
+        {
+            if (!VitLinears.TryParse(name, out VitLinear linear)) throw ModelException.Package(folder, $"found the adaptable linear '{name}', expected {string.Join(", ", VitLinears.All.Select(l => l.Name()))}");
+            if (linears.Count > 0 && linears[^1] >= linear) throw ModelException.Package(folder, $"found the adaptable linear '{name}' after '{linears[^1].Name()}', expected each at most once, in the order query, key, value, output, fc1, fc2");
+            linears.Add(linear);
+        }
+        return linears.Count > 0 ? linears : throw ModelException.Package(folder, "found no adaptable linear, expected at least one");
+    }
+
+    private static Dictionary<Precision, string> Graphs(string folder, BaseManifest manifest)
+    {
+        Dictionary<Precision, string> graphs = [];
+        foreach (BaseManifest.GraphFacts facts in manifest.Graphs)
+        {
+            Precision precision = Models.Precisions.Parse(facts.Precision);
+            if (facts.File != GraphFile(precision)) throw ModelException.Package(folder, $"found graph file '{facts.File}', expected '{GraphFile(precision)}'");
+            string path = Path.Combine(folder, facts.File);
+            if (!File.Exists(path)) throw ModelException.Package(folder, $"found no {facts.File}");
+            string found = Sha256(path);
+            if (found != facts.Sha256) throw ModelException.Package(folder, $"found {facts.File} with SHA-256 {found}, expected {facts.Sha256} as {ManifestFile} says");
+            if (!graphs.TryAdd(precision, path)) throw ModelException.Package(folder, $"found two graphs for {facts.Precision}");
+        }
+        return graphs.Count > 0 ? graphs : throw ModelException.Package(folder, "found no graph, expected at least one");
+    }
+
+    // The graphs refer to byte ranges of the weights file; they are right for one layout only: byte order of names, from DataOffset on.
+    private static void CheckLayout(string folder, SafetensorsFile weights, VitArchitecture architecture, long dataOffset)
+    {
+        IReadOnlyList<CanonicalWeight> expected = CanonicalWeights.Of(architecture);
+        CheckpointFaults faults = new();
+        foreach (CanonicalWeight weight in expected)
+        {
+            if (!weights.Tensors.TryGetValue(weight.Name, out TensorView? tensor)) faults.Missing(weight.Name);
+            else if (tensor.Type != ElementType.F32 || !tensor.Shape.SequenceEqual(weight.Shape))
+                faults.Misshapen(weight.Name, $"{tensor.Type.HeaderName()} {tensor.ShapeText}", $"F32 [{string.Join(',', weight.Shape)}]");
+        }
+        foreach (string name in weights.Tensors.Keys.Except(expected.Select(w => w.Name), StringComparer.Ordinal)) faults.Extra(name);
+        if (faults.Any) throw ModelException.Package(folder, $"{WeightsFile}: {faults}");
+        long offset = dataOffset;
+        foreach (CanonicalWeight weight in expected)
+        {
+            TensorView tensor = weights[weight.Name];
+            if (tensor.Offset != offset) throw ModelException.Package(folder, $"found '{weight.Name}' at byte {tensor.Offset} of {WeightsFile}, expected {offset}");
+            offset += tensor.ByteLength;
+        }
+    }
+
+    private static string ComputeDigest(string folder, SafetensorsFile weights, VitArchitecture architecture)
+    {
+        using BaseDigest digest = new();
+        foreach (CanonicalWeight weight in CanonicalWeights.Of(architecture))
+        {
+            TensorView tensor = weights[weight.Name];
+            if (!tensor.IsFinite()) throw ModelException.Package(folder, $"{WeightsFile}: '{weight.Name}' holds a value that is not finite");
+            digest.Begin(weight);
+            digest.Append(tensor.Bytes);
+        }
+        return digest.Finish();
+    }
+}

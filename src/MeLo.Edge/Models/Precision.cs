@@ -1,0 +1,25 @@
+namespace MeLo.Edge.Models;
+
+/// <summary>The arithmetic of a base package's graph.</summary>
+public enum Precision
+{
+    /// <summary>IEEE 754 binary32 throughout.</summary>
+    Fp32,
+}
+
+/// <summary>The names of <see cref="Precision"/> values in files and options.</summary>
+public static class Precisions
+{
+    /// <summary>The name that files and options use: <c>fp32</c>.</summary>
+    public static string Name(this Precision precision) => precision switch
+    {
+        Precision.Fp32 => "fp32",
+        _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "Not a precision."),
+    };
+
+    /// <summary>The precision of that name.</summary>
+    /// <exception cref="ModelException">This version has no graph of that precision.</exception>
+    public static Precision Parse(string name) =>
+        Enum.GetValues<Precision>().Cast<Precision?>().FirstOrDefault(p => p!.Value.Name() == name)
+        ?? throw ModelException.Option("precision", $"found '{name}', expected {string.Join(" or ", Enum.GetValues<Precision>().Select(Name))}: this version builds no other graph");
+}

@@ -1,0 +1,147 @@
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Onnx;
+using MeLo.Edge.Tensors;
+
+namespace MeLo.Edge.Models;
+
+/// <summary>
+/// The inference graph of a Vision Transformer: pixels in, logits out. The base's weights are initializers whose data stays in the
+/// safetensors file beside the model; what a task changes is an input: the adaptable linears' weights and the head.
+/// </summary>
+/// <remarks>Shapes in the comments: b images, t tokens, d the width, h heads of width w = d/h, m the MLP width, c classes.</remarks>
+internal sealed class VitGraph
+{
+    public const string PixelValues = "pixel_values";
+    public const string HeadWeight = "head.weight";
+    public const string HeadBias = "head.bias";
+    public const string Logits = "logits";
+
+    private static readonly Dimension s_batch = "batch", s_classes = "classes";
+
+    private readonly VitArchitecture _vit;
+    private readonly SafetensorsFile _weights;
+    private readonly HashSet<LinearId> _adaptable;
+    private readonly GraphBuilder _graph;
+
+    private VitGraph(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable)
+    {
+        _vit = vit;
+        _weights = weights;
+        _adaptable = [.. adaptable];
+        _graph = new GraphBuilder(vit.Name);
+    }
+
+    /// <summary>Builds the graph.</summary>
+    /// <param name="vit">The architecture.</param>
+    /// <param name="weights">The canonical weights, F32, in a file that will lie beside the model's.</param>
+    /// <param name="adaptable">The linears whose weights are inputs; the others', and with an empty set all, are constants.</param>
+    public static GraphBuilder Build(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable) =>
+        new VitGraph(vit, weights, adaptable).Build();
+
+    private GraphBuilder Build()
+    {
+        GraphValue pixels = _graph.Input(PixelValues, ElementType.F32, s_batch, CanonicalWeights.Channels, _vit.ImageSize, _vit.ImageSize);
+        GraphValue x = Embed(pixels);                                                    // [b, t, d]
+        for (int layer = 0; layer < _vit.Depth; layer++)
+            using (_graph.Scope($"layers.{layer}")) x = Block(x, layer);                 // [b, t, d]; the last may keep one token
+        GraphValue features = Pool(x);                                                   // [b, d]
+        GraphValue headWeight = _graph.Input(HeadWeight, ElementType.F32, _vit.Dim, s_classes);
+        GraphValue headBias = _graph.Input(HeadBias, ElementType.F32, s_classes);
+        _graph.Output(_graph.Gemm(features, headWeight, headBias, name: Logits));        // [b, d] x [d, c] + [c]
+        return _graph;
+    }
+
+    private GraphValue Embed(GraphValue pixels)
+    {
+        using IDisposable scope = _graph.Scope("embedding");
+        GraphValue x = _graph.PatchConv(pixels, Weight(CanonicalWeights.PatchEmbeddingWeight), Weight(CanonicalWeights.PatchEmbeddingBias), "patches"); // [b, d, g, g]
+        x = _graph.Reshape(x, [s_batch, _vit.Dim, _vit.Grid * _vit.Grid]);               // [b, d, g*g]
+        x = _graph.Transpose(x, [0, 2, 1]);                                              // [b, g*g, d]
+        GraphValue positions = Weight(CanonicalWeights.PositionEmbedding);               // [t, d]
+        if (!_vit.HasClassToken) return _graph.Add(x, positions, "tokens");
+
+        // The class token is the same for every image, so it joins the position embedding of token 0: a constant that the runtime
+        // works out once. The image's own token 0 is zero.
+        GraphValue classToken = _graph.Reshape(Weight(CanonicalWeights.ClassToken), [1, _vit.Dim]); // [1, d]
+        positions = _graph.Add(positions, _graph.Pad(classToken, 0, 0, _vit.Tokens - 1)); // [t, d]
+        x = _graph.Pad(x, 1, 1, 0);                                                      // [b, t, d]
+        return _graph.Add(x, positions, "tokens");
+    }
+
+    private GraphValue Block(GraphValue x, int layer)
+    {
+        GraphValue normed = LayerNorm(x, layer, 1);                                      // [b, t, d]
+        GraphValue asking = normed;
+        if (layer == _vit.Depth - 1 && _vit.Pooling == VitPooling.ClassToken)
+        {
+            // Nobody reads the other tokens of the last block: only the class token asks, of the keys and values of all.
+            asking = _graph.Slice(normed, 1, 0, 1);                                      // [b, 1, d]
+            x = _graph.Slice(x, 1, 0, 1);                                                // [b, 1, d]
+        }
+        x = _graph.Add(x, Attention(asking, normed, layer));                             // [b, t, d]
+        return _graph.Add(x, Mlp(LayerNorm(x, layer, 2), layer));                        // [b, t, d]
+    }
+
+    /// <summary>Softmax(q k^T / sqrt(w)) v for every head, then the output projection.</summary>
+    private GraphValue Attention(GraphValue asking, GraphValue asked, int layer)
+    {
+        GraphValue scale = _graph.Constant("scale", [1 / MathF.Sqrt(_vit.HeadDim)]);
+        GraphValue q = _graph.Transpose(SplitHeads(Linear(asking, layer, VitLinear.Query)), [0, 2, 1, 3]); // [b, h, t, w]
+        GraphValue k = _graph.Transpose(SplitHeads(Linear(asked, layer, VitLinear.Key)), [0, 2, 3, 1]);    // [b, h, w, t]
+        GraphValue v = _graph.Transpose(SplitHeads(Linear(asked, layer, VitLinear.Value)), [0, 2, 1, 3]);  // [b, h, t, w]
+        GraphValue scores = _graph.Mul(_graph.MatMul(q, k), scale);                      // [b, h, t, w] x [b, h, w, t]
+        GraphValue mixed = _graph.MatMul(_graph.Softmax(scores), v);                     // [b, h, t, t] x [b, h, t, w]
+        mixed = _graph.Transpose(mixed, [0, 2, 1, 3]);                                   // [b, t, h, w]
+        mixed = _graph.Reshape(mixed, asking.Shape);                                     // [b, t, d]
+        return Linear(mixed, layer, VitLinear.Output);                                   // [b, t, d]
+    }
+
+    private GraphValue SplitHeads(GraphValue x) =>
+        _graph.Reshape(x, [s_batch, x[1], _vit.Heads, _vit.HeadDim]);                    // [b, t, d] -> [b, t, h, w]
+
+    private GraphValue Mlp(GraphValue x, int layer)
+    {
+        GraphValue hidden = _graph.Gelu(Linear(x, layer, VitLinear.Fc1));                // [b, t, m]
+        return Linear(hidden, layer, VitLinear.Fc2);                                     // [b, t, d]
+    }
+
+    private GraphValue Pool(GraphValue x)
+    {
+        using IDisposable scope = _graph.Scope("pooling");
+        if (_vit.FinalNorm == VitFinalNorm.BeforePooling) x = FinalNorm(x);
+        if (_vit.Pooling == VitPooling.ClassToken)
+        {
+            x = _graph.Reshape(x, [s_batch, _vit.Dim]);                                  // [b, 1, d] -> [b, d]
+        }
+        else
+        {
+            if (_vit.HasClassToken) x = _graph.Slice(x, 1, 1, _vit.Tokens);              // [b, g*g, d]
+            x = _graph.ReduceMean(x, 1);                                                 // [b, d]
+        }
+        return _vit.FinalNorm == VitFinalNorm.AfterPooling ? FinalNorm(x) : x;
+    }
+
+    private GraphValue FinalNorm(GraphValue x) =>
+        _graph.LayerNormalization(x, Weight(CanonicalWeights.NormWeight), Weight(CanonicalWeights.NormBias), _vit.LayerNormEpsilon, "norm");
+
+    private GraphValue LayerNorm(GraphValue x, int layer, int norm) =>
+        _graph.LayerNormalization(
+            x, Weight(CanonicalWeights.LayerNorm(layer, norm, "weight")), Weight(CanonicalWeights.LayerNorm(layer, norm, "bias")), _vit.LayerNormEpsilon, $"norm{norm}");
+
+    private GraphValue Linear(GraphValue x, int layer, VitLinear linear)
+    {
+        LinearId id = new(layer, linear);
+        (int input, int output) = _vit.LinearShape(linear);
+        string weightName = CanonicalWeights.LinearWeight(id);
+        GraphValue weight = _adaptable.Contains(id) ? _graph.Input(weightName, ElementType.F32, input, output) : Weight(weightName);
+        if (!CanonicalWeights.HasBias(_vit, linear)) return _graph.MatMul(x, weight, linear.Name());
+        GraphValue product = _graph.MatMul(x, weight, $"{linear.Name()}.product");       // [b, t, in] x [in, out]
+        return _graph.Add(product, Weight(CanonicalWeights.LinearBias(id)), linear.Name());
+    }
+
+    private GraphValue Weight(string name)
+    {
+        TensorView tensor = _weights[name];
+        return _graph.Initializer(name, tensor.Type, tensor.Shape, new InitializerData.External(_weights.Source, tensor.Offset, tensor.ByteLength));
+    }
+}
