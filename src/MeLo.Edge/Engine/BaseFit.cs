@@ -1,0 +1,45 @@
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Models;
+
+namespace MeLo.Edge.Engine;
+
+/// <summary>Whether a bundle or an adapter belongs to the resident base, before any of it runs.</summary>
+internal static class BaseFit
+{
+    /// <exception cref="EngineException">The bundle is for another base, does not fit it, or has expired.</exception>
+    public static void Check(Bundle bundle, BasePackage package, ResidentModel model, TimeProvider time)
+    {
+        AdapterDescription description = bundle.Description;
+        if (description.IsExpired(time)) throw Refuse(EngineFault.Expired, $"expired at {description.Expires:O}");
+        if (description.Base != package.Digest)
+            throw Refuse(EngineFault.BaseMismatch, $"found base {description.Base}, expected {package.Digest}, the one that is resident");
+        if (Misfit(bundle.Adapter, package.Architecture, model) is { } misfit) throw Refuse(EngineFault.Incompatible, misfit);
+        // The probe's inputs have the recipe's size: the bundle was read with that rule.
+        if (description.Input.Preprocess.Size != package.Architecture.ImageSize)
+            throw Refuse(EngineFault.Incompatible, $"found images of {description.Input.Preprocess.Size} pixels, expected {package.Architecture.ImageSize}");
+
+        EngineException Refuse(EngineFault fault, string message) => EngineException.Bundle(fault, description.Task, description.Release, message);
+    }
+
+    /// <exception cref="EngineException">The adapter does not fit the base.</exception>
+    public static void Check(LoraAdapter adapter, BasePackage package, ResidentModel model)
+    {
+        if (Misfit(adapter, package.Architecture, model) is { } misfit) throw EngineException.Adapter(misfit);
+    }
+
+    private static string? Misfit(LoraAdapter adapter, VitArchitecture architecture, ResidentModel model)
+    {
+        if (adapter.Depth != architecture.Depth) return $"found {adapter.Depth} layers, expected {architecture.Depth}";
+        if (adapter.Head.Dim != architecture.Dim) return $"found a head over {adapter.Head.Dim} features, expected {architecture.Dim}";
+        foreach (LoraPair pair in adapter.Pairs)
+        {
+            if (!model.Exposes(pair.Target))
+                return $"it changes {pair.Target}, which this base does not expose to adapters (a base imported with --adapt all would)";
+            (int rows, int columns) = architecture.LinearShape(pair.Target.Linear);
+            if ((rows, columns) != (pair.InFeatures, pair.OutFeatures))
+                return $"{pair.Target}: found {pair.InFeatures} -> {pair.OutFeatures} features, expected {rows} -> {columns}";
+        }
+        return null;
+    }
+}

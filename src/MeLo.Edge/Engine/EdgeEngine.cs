@@ -1,0 +1,288 @@
+using System.Collections.Frozen;
+using System.Diagnostics;
+using System.Numerics.Tensors;
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
+
+namespace MeLo.Edge.Engine;
+
+/// <summary>
+/// One resident Vision Transformer that answers for many tasks. A request names its task; the engine binds that task's merged weights
+/// (MeLo, arXiv 2311.08236: W' = W + s·B·A) and runs. There is no active task that two callers could disagree on. Thread-safe.
+/// </summary>
+public sealed class EdgeEngine : IDisposable
+{
+    private readonly EdgeEngineOptions _options;
+    private readonly ResidentModel _model;
+    private readonly TaskWeightsCache _cache;
+    private readonly EdgeTelemetry _telemetry;
+    private readonly Lock _installing = new();
+    private readonly SemaphoreSlim _turn = new(1);
+    private volatile FrozenDictionary<string, InstalledTask> _tasks = FrozenDictionary<string, InstalledTask>.Empty;
+
+    private EdgeEngine(BasePackage package, EdgeEngineOptions options)
+    {
+        _options = options;
+        Base = package;
+        _model = new ResidentModel(package, options.Precision, options.Threads);
+        _cache = new TaskWeightsCache(_model, options.CacheBytes);
+        _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
+    }
+
+    /// <summary>The base package that is loaded.</summary>
+    public BasePackage Base { get; }
+
+    /// <summary>Where the graph runs.</summary>
+    public ExecutionProvider Provider => _options.Provider;
+
+    /// <summary>The precision of the resident graph.</summary>
+    public Precision Precision => _options.Precision;
+
+    /// <summary>The installed tasks, in no particular order.</summary>
+    public IReadOnlyCollection<InstalledTask> Tasks => _tasks.Values;
+
+    /// <summary>What was measured since the engine was loaded.</summary>
+    public EngineStatistics Statistics => new(
+        _telemetry.ColdSwitchMilliseconds.Summarize(),
+        _telemetry.WarmSwitchMicroseconds.Summarize(),
+        _telemetry.InferenceMilliseconds.Summarize(),
+        _cache.CachedBytes,
+        _cache.Count,
+        _cache.BufferBytes);
+
+    /// <summary>Loads a base package, checks it against its own digest, and makes it resident.</summary>
+    /// <param name="baseFolder">The folder that <c>adapter-packer base import</c> wrote.</param>
+    /// <param name="options">How to load it; null for the defaults.</param>
+    /// <exception cref="ModelException">The package is damaged or not a base package.</exception>
+    /// <exception cref="EngineException">The options are out of range or the package does not fit them.</exception>
+    public static EdgeEngine Load(string baseFolder, EdgeEngineOptions? options = null)
+    {
+        options ??= new EdgeEngineOptions();
+        options.Validate();
+        BasePackage package = BasePackage.Open(baseFolder);
+        try
+        {
+            return new EdgeEngine(package, options);
+        }
+        catch
+        {
+            package.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Checks that a bundle fits the resident base, runs its probe, and then makes it the task's answer. A bundle that is refused
+    /// changes nothing; requests that began with an older release end with it.
+    /// </summary>
+    /// <exception cref="EngineException">The bundle does not fit, has expired, is older than the installed release, or failed its probe.</exception>
+    public InstalledTask Install(Bundle bundle)
+    {
+        lock (_installing)
+        {
+            InstalledTask? replaced = Find(bundle.Description.Task);
+            if (replaced is not null && replaced.Release > bundle.Description.Release)
+            {
+                throw EngineException.Bundle(EngineFault.LowerRelease, bundle.Description.Task, bundle.Description.Release,
+                    $"release {replaced.Release} is installed, expected that or a higher one");
+            }
+            BaseFit.Check(bundle, Base, _model, _options.TimeProvider);
+            InstalledTask task = new(bundle, _options.TimeProvider.GetUtcNow());
+            try
+            {
+                task.ProbeDifference = RunProbe(task, bundle.Probe);
+            }
+            catch
+            {
+                _cache.Remove(task);
+                throw;
+            }
+            Dictionary<string, InstalledTask> tasks = new(_tasks) { [task.Task] = task };
+            _tasks = tasks.ToFrozenDictionary();
+            if (replaced is not null) _cache.Remove(replaced);
+            return task;
+        }
+    }
+
+    /// <summary>Takes a task out of service; requests that began with it end with it.</summary>
+    /// <returns>False when no such task was installed.</returns>
+    public bool Retire(string task)
+    {
+        lock (_installing)
+        {
+            Dictionary<string, InstalledTask> tasks = new(_tasks);
+            if (!tasks.Remove(task, out InstalledTask? retired)) return false;
+            _tasks = tasks.ToFrozenDictionary();
+            _cache.Remove(retired);
+            return true;
+        }
+    }
+
+    /// <summary>The installed task of that name, or null.</summary>
+    public InstalledTask? Find(string task) => _tasks.GetValueOrDefault(task);
+
+    /// <summary>Decodes, preprocesses and classifies an image file.</summary>
+    /// <exception cref="EngineException">No such task is installed, its bundle has expired, or the model gave no finite answer.</exception>
+    /// <exception cref="ImageException">The file is no readable image, or exceeds the limits.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public async Task<Prediction> PredictAsync(string task, string imagePath, CancellationToken cancellation = default)
+    {
+        InstalledTask installed = Require(task);
+        byte[] file = await File.ReadAllBytesAsync(imagePath, cancellation).ConfigureAwait(false);
+        PreparedImage image = await Task.Run(() => Prepare(installed, file), cancellation).ConfigureAwait(false);
+        return await PredictAsync(installed, image, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Decodes, preprocesses and classifies an image that is in memory.</summary>
+    /// <inheritdoc cref="PredictAsync(string, string, CancellationToken)"/>
+    public async Task<Prediction> PredictAsync(string task, ReadOnlyMemory<byte> imageFile, CancellationToken cancellation = default)
+    {
+        InstalledTask installed = Require(task);
+        PreparedImage image = await Task.Run(() => Prepare(installed, imageFile), cancellation).ConfigureAwait(false);
+        return await PredictAsync(installed, image, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Decodes and preprocesses an image for a task: work that can be done while another image runs.</summary>
+    /// <exception cref="ImageException">The file is no readable image, or exceeds the limits.</exception>
+    public PreparedImage Prepare(InstalledTask task, ReadOnlyMemory<byte> imageFile) =>
+        PreparedImage.From(imageFile, task.Description.Input.Preprocess, _options.DecodeLimits);
+
+    /// <summary>Switches to the task and classifies a prepared image.</summary>
+    /// <param name="task">A task of this engine; it need not be the installed one any more.</param>
+    /// <param name="image">What <see cref="Prepare"/> made for this task.</param>
+    /// <param name="cancellation">Leaves the queue, or stops the run at the next operator.</param>
+    /// <exception cref="EngineException">The task's bundle has expired, or the model gave no finite answer.</exception>
+    /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
+    public async Task<Prediction> PredictAsync(InstalledTask task, PreparedImage image, CancellationToken cancellation = default)
+    {
+        if (!image.Recipe.Equals(task.Description.Input.Preprocess))
+            throw new ArgumentException($"The image was prepared by other rules than those of task '{task.Task}'.", nameof(image));
+        if (task.Description.IsExpired(_options.TimeProvider))
+            throw EngineException.Bundle(EngineFault.Expired, task.Task, task.Release, $"expired at {task.Description.Expires:O}");
+        await _turn.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            return await Task.Run(() => Run(task, image, cancellation), cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>
+    /// Runs an adapter that is not installed, with weights of its own: what its maker packs a probe with, or compares with a reference.
+    /// No installed task is touched.
+    /// </summary>
+    /// <param name="adapter">The adapter.</param>
+    /// <param name="pixels">[n, 3, size, size], prepared.</param>
+    /// <param name="shape">The four dimensions of <paramref name="pixels"/>.</param>
+    /// <param name="cancellation">Leaves the queue, or stops the run at the next operator.</param>
+    /// <returns>[n, classes] logits.</returns>
+    /// <exception cref="EngineException">The adapter does not fit the base.</exception>
+    /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
+    public float[] Evaluate(LoraAdapter adapter, float[] pixels, ReadOnlySpan<long> shape, CancellationToken cancellation = default)
+    {
+        BaseFit.Check(adapter, Base, _model);
+        _turn.Wait(cancellation);
+        try
+        {
+            using WeightBuffers pool = new(budget: 0);
+            TaskWeights weights = _model.Merge(adapter, pool.Rent(ResidentModel.MergedBytes(adapter)), pool, _model.Threads, out _);
+            try
+            {
+                return _model.Run(weights, pixels, shape, cancellation);
+            }
+            finally
+            {
+                weights.Release();
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Merges a task's weights in the background if they are not cached, so that the switch to it will be warm.</summary>
+    public void Prefetch(InstalledTask task) => _cache.Prefetch(task);
+
+    /// <summary>Frees the model. Requests still under way must have ended.</summary>
+    public void Dispose()
+    {
+        _telemetry.Dispose();
+        _cache.Dispose();
+        _model.Dispose();
+        _turn.Dispose();
+        Base.Dispose();
+    }
+
+    private Prediction Run(InstalledTask task, PreparedImage image, CancellationToken cancellation)
+    {
+        TaskWeights weights = _cache.Acquire(task, out SwitchTiming switched);
+        float[] logits;
+        double inference;
+        try
+        {
+            long start = Stopwatch.GetTimestamp();
+            logits = _model.Run(weights, image.Pixels, [1, 3, image.Recipe.Size, image.Recipe.Size], cancellation);
+            inference = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        }
+        finally
+        {
+            weights.Release();
+        }
+        if (!TensorPrimitives.IsFiniteAll<float>(logits))
+            throw EngineException.Bundle(EngineFault.NotFinite, task.Task, task.Release, "found a logit that is not finite, expected numbers");
+        PredictionTiming timing = new(image.DecodeMilliseconds, image.PreprocessMilliseconds, switched, inference);
+        _telemetry.Record(task.Task, timing);
+        return Answer(task, logits, timing);
+    }
+
+    private Prediction Answer(InstalledTask task, float[] logits, PredictionTiming timing)
+    {
+        double[] probabilities = Activations.Apply(task.Description.Head.Activation, logits);
+        ClassScore[] scores = [.. task.Description.Head.Labels.Select((label, i) => new ClassScore(label, logits[i], probabilities[i]))];
+        ClassScore best = scores.MaxBy(s => s.Logit)!;
+        return new Prediction
+        {
+            Task = task.Task,
+            Release = task.Release,
+            Label = best.Label,
+            Probability = best.Probability,
+            Scores = scores,
+            BaseDigest = Base.Digest,
+            BundleDigest = task.BundleDigest,
+            Precision = Precision,
+            Provider = Provider,
+            Timing = timing,
+        };
+    }
+
+    // The self-test of a device: the resident base, merged with this bundle, must give the logits that its maker saw.
+    private double RunProbe(InstalledTask task, Probe probe)
+    {
+        _turn.Wait();
+        try
+        {
+            TaskWeights weights = _cache.Acquire(task, out _);
+            try
+            {
+                float[] logits = _model.Run(weights, probe.PixelValues, probe.PixelShape, CancellationToken.None);
+                return ProbeComparison.Check(task.Description, Precision, logits, probe.Logits);
+            }
+            finally
+            {
+                weights.Release();
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private InstalledTask Require(string task) => Find(task) ?? throw EngineException.UnknownTask(task, _tasks.Keys);
+}

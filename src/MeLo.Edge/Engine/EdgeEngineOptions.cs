@@ -1,0 +1,38 @@
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
+
+namespace MeLo.Edge.Engine;
+
+/// <summary>How an engine is loaded.</summary>
+public sealed record EdgeEngineOptions
+{
+    /// <summary>Where the graph runs; the CPU.</summary>
+    public ExecutionProvider Provider { get; init; } = ExecutionProvider.Cpu;
+
+    /// <summary>The precision of the resident graph; the base package must hold it.</summary>
+    public Precision Precision { get; init; } = Precision.Fp32;
+
+    /// <summary>The number of threads that run the graph and merge a task, from 1 to 1024; 0, the default, takes one a processor core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>
+    /// The memory for merged task weights, in bytes; 512 MiB by default, which holds nine tasks of ViT-B/16. One task is always
+    /// held, however small the budget, and one more buffer is kept ready for the next merge.
+    /// </summary>
+    public long CacheBytes { get; init; } = 512L << 20;
+
+    /// <summary>What an image may be at most.</summary>
+    public DecodeLimits DecodeLimits { get; init; } = DecodeLimits.Default;
+
+    /// <summary>The clock that bundle expiry is checked against.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    internal void Validate()
+    {
+        List<string> faults = [];
+        if (Provider != ExecutionProvider.Cpu) faults.Add($"{nameof(Provider)}: found {Provider}, expected {ExecutionProvider.Cpu}");
+        if (Threads is < 0 or > 1024) faults.Add($"{nameof(Threads)}: found {Threads}, expected 0 to 1024");
+        if (CacheBytes < 0) faults.Add($"{nameof(CacheBytes)}: found {CacheBytes}, expected 0 or more");
+        if (faults.Count > 0) throw EngineException.Options(faults);
+    }
+}

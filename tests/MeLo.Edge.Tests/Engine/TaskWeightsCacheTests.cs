@@ -1,0 +1,102 @@
+using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
+
+namespace MeLo.Edge.Tests.Engine;
+
+public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture<EngineFixture>, IDisposable
+{
+    private readonly BasePackage _package = BasePackage.Open(fixture.BaseFolder);
+    private ResidentModel? _model;
+
+    private ResidentModel Model => _model ??= new ResidentModel(_package, Precision.Fp32, threads: 1);
+
+    [Fact]
+    public async Task Prefetch_MakesTheNextSwitchWarm()
+    {
+        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        InstalledTask task = Task(1);
+        await cache.Prefetch(task);
+        cache.Acquire(task, out SwitchTiming timing).Release();
+        Assert.Equal(SwitchKind.Warm, timing.Kind);
+        Assert.True(timing.TaskChanged);
+    }
+
+    [Fact]
+    public void Acquire_OfMoreTasksThanFit_KeepsTheMostRecentlyUsed()
+    {
+        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        InstalledTask a = Task(1), b = Task(2), c = Task(3);
+        Assert.Equal(SwitchKind.Cold, Kind(cache, a));
+        Assert.Equal(SwitchKind.Cold, Kind(cache, b));
+        Assert.Equal(SwitchKind.Warm, Kind(cache, a));
+        Assert.Equal(SwitchKind.Cold, Kind(cache, c)); // b was used longest ago
+        Assert.Equal(SwitchKind.Warm, Kind(cache, a));
+        Assert.Equal(SwitchKind.Cold, Kind(cache, b));
+        Assert.Equal(2, cache.Count);
+        Assert.Equal(2 * fixture.TaskBytes, cache.CachedBytes);
+        Assert.InRange(cache.BufferBytes, 2 * fixture.TaskBytes, 3 * fixture.TaskBytes); // and perhaps a spare one
+    }
+
+    [Fact]
+    public void EvictedWeights_StayAsTheyAre_UntilTheLastLeaseEnds()
+    {
+        using TaskWeightsCache cache = new(Model, fixture.TaskBytes);
+        InstalledTask a = Task(1), b = Task(2);
+        TaskWeights leased = cache.Acquire(a, out _);
+        float[] before = FirstMatrix(leased);
+        foreach (InstalledTask other in new[] { b, Task(3), b }) cache.Acquire(other, out _).Release(); // evicts a while it is leased
+        Assert.Equal(before, FirstMatrix(leased));
+        Assert.Equal(1, cache.Count);
+        leased.Release();
+        Assert.InRange(cache.BufferBytes, fixture.TaskBytes, 2 * fixture.TaskBytes);
+        Assert.False(leased.TryLease());
+    }
+
+    [Fact]
+    public async Task Acquire_FromManyCallersAtOnce_MergesOnce()
+    {
+        using TaskWeightsCache cache = new(Model, 4 * fixture.TaskBytes);
+        InstalledTask task = Task(1);
+        TaskWeights[] weights = await System.Threading.Tasks.Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => System.Threading.Tasks.Task.Run(() => cache.Acquire(task, out SwitchTiming _))));
+        Assert.Single(weights.Distinct());
+        foreach (TaskWeights w in weights) w.Release();
+        Assert.Equal(1, cache.Count);
+    }
+
+    [Fact]
+    public void Dispose_FreesEveryBuffer()
+    {
+        TaskWeightsCache cache = new(Model, 4 * fixture.TaskBytes);
+        InstalledTask a = Task(1);
+        cache.Acquire(a, out _).Release();
+        TaskWeights held = cache.Acquire(Task(2), out _);
+        cache.Dispose();
+        held.Release();
+        // A spare buffer may just be on its way; it is dropped when it arrives.
+        SpinWait.SpinUntil(() => cache.BufferBytes == 0, TimeSpan.FromSeconds(10));
+        Assert.Equal(0, cache.BufferBytes);
+        Assert.Throws<ObjectDisposedException>(() => cache.Acquire(a, out _));
+    }
+
+    public void Dispose()
+    {
+        _model?.Dispose();
+        _package.Dispose();
+    }
+
+    private InstalledTask Task(int seed) => new(fixture.Bundle($"task-{seed}", seed), DateTimeOffset.UnixEpoch);
+
+    private static SwitchKind Kind(TaskWeightsCache cache, InstalledTask task)
+    {
+        cache.Acquire(task, out SwitchTiming timing).Release();
+        return timing.Kind;
+    }
+
+    private static float[] FirstMatrix(TaskWeights weights)
+    {
+        foreach (var value in weights.Inputs)
+            if (value is not null) return value.AsSpan<float>().ToArray();
+        throw new InvalidOperationException("no input has a value");
+    }
+}
