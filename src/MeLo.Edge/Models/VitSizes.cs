@@ -49,6 +49,6 @@ internal static partial class VitSizes
         return architecture;
     }
 
-    [GeneratedRegex(@"^(?<size>vit_[a-z]+)_patch(?<patch>[0-9]{1,4})(?<gap>_gap)?_(?<image>[0-9]{1,4})$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(?<size>vit_[a-z]+)_patch(?<patch>[0-9]{1,4})(?<gap>_gap)?_(?<image>[0-9]{1,4})\z", RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();
 }

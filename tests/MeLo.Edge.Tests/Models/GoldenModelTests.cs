@@ -68,7 +68,7 @@ public sealed class GoldenModelTests
 
     private static BasePackage Import(string checkpoint, string folder, BaseImportOptions? options = null)
     {
-        BaseImport.Import(checkpoint, folder, options);
+        Importing.Import(checkpoint, folder, options);
         return BasePackage.Open(folder);
     }
 }

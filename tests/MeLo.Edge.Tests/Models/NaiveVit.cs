@@ -1,0 +1,128 @@
+using MeLo.Edge.Models;
+
+namespace MeLo.Edge.Tests.Models;
+
+/// <summary>
+/// A Vision Transformer as the paper writes it (arXiv 2010.11929, equations 1 to 4), in loops and double precision: every token of
+/// every block, nothing fused, nothing left out.
+/// </summary>
+internal sealed class NaiveVit(RandomVit vit)
+{
+    private readonly VitArchitecture _shape = vit.Architecture;
+
+    /// <summary>The pooled features of each image, [batch, dim].</summary>
+    public float[] Features(float[] pixels)
+    {
+        int image = 3 * _shape.ImageSize * _shape.ImageSize;
+        return [.. Enumerable.Range(0, pixels.Length / image).SelectMany(b => Image(pixels.AsSpan(b * image, image).ToArray())).Select(v => (float)v)];
+    }
+
+    private double[] Image(float[] pixels)
+    {
+        double[][] x = Embed(pixels);
+        for (int i = 0; i < _shape.Depth; i++)
+        {
+            double[][] attended = Attention(x.Select(t => Norm(t, $"{i}.n1")).ToArray(), i);
+            x = Sum(x, attended);
+            double[][] hidden = x.Select(t => Linear(Norm(t, $"{i}.n2"), $"{i}.fc1").Select(Gelu).ToArray()).ToArray();
+            x = Sum(x, hidden.Select(t => Linear(t, $"{i}.fc2")).ToArray());
+        }
+        if (_shape.FinalNorm == VitFinalNorm.BeforePooling) x = x.Select(t => Norm(t, "norm")).ToArray();
+        double[] pooled = _shape.Pooling == VitPooling.ClassToken
+            ? x[0]
+            : Enumerable.Range(0, _shape.Dim).Select(c => x.Skip(_shape.HasClassToken ? 1 : 0).Average(t => t[c])).ToArray();
+        return _shape.FinalNorm == VitFinalNorm.AfterPooling ? Norm(pooled, "norm") : pooled;
+    }
+
+    private double[][] Embed(float[] pixels)
+    {
+        (int size, int patch, int grid, int dim) = (_shape.ImageSize, _shape.PatchSize, _shape.Grid, _shape.Dim);
+        float[] weight = W("patch.weight"), bias = W("patch.bias"), pos = W("pos");
+        List<double[]> tokens = [];
+        for (int gy = 0; gy < grid; gy++)
+            for (int gx = 0; gx < grid; gx++)
+            {
+                double[] token = new double[dim];
+                for (int d = 0; d < dim; d++)
+                {
+                    double sum = bias[d];
+                    for (int c = 0; c < 3; c++)
+                        for (int y = 0; y < patch; y++)
+                            for (int x = 0; x < patch; x++)
+                                sum += (double)weight[(((((d * 3) + c) * patch) + y) * patch) + x] * pixels[(((c * size) + (gy * patch) + y) * size) + (gx * patch) + x];
+                    token[d] = sum;
+                }
+                tokens.Add(token);
+            }
+        if (_shape.HasClassToken && vit.ClassTokenHasPosition) tokens.Insert(0, ClassToken());
+        for (int t = 0; t < tokens.Count; t++)
+            for (int d = 0; d < dim; d++) tokens[t][d] += pos[(t * dim) + d];
+        if (_shape.HasClassToken && !vit.ClassTokenHasPosition) tokens.Insert(0, ClassToken());
+        return [.. tokens];
+
+        double[] ClassToken() => [.. W("cls").Select(v => (double)v)];
+    }
+
+    private double[][] Attention(double[][] x, int layer)
+    {
+        int width = _shape.Dim / _shape.Heads;
+        double[][] q = x.Select(t => Linear(t, $"{layer}.q")).ToArray(), k = x.Select(t => Linear(t, $"{layer}.k")).ToArray(), v = x.Select(t => Linear(t, $"{layer}.v")).ToArray();
+        double[][] mixed = x.Select(_ => new double[_shape.Dim]).ToArray();
+        for (int h = 0; h < _shape.Heads; h++)
+            for (int t = 0; t < x.Length; t++)
+            {
+                double[] scores = k.Select(key => Enumerable.Range(h * width, width).Sum(c => q[t][c] * key[c]) / Math.Sqrt(width)).ToArray();
+                double largest = scores.Max();
+                double[] shares = scores.Select(s => Math.Exp(s - largest)).ToArray();
+                double total = shares.Sum();
+                for (int c = h * width; c < (h + 1) * width; c++)
+                    for (int s = 0; s < x.Length; s++) mixed[t][c] += shares[s] / total * v[s][c];
+            }
+        return mixed.Select(t => Linear(t, $"{layer}.o")).ToArray();
+    }
+
+    private double[] Linear(double[] x, string name)
+    {
+        float[] weight = W($"{name}.weight");
+        float[]? bias = vit.Weights.TryGetValue($"{name}.bias", out (long[], float[] Values) b) ? b.Values : null;
+        double[] y = new double[weight.Length / x.Length];
+        for (int o = 0; o < y.Length; o++)
+        {
+            double sum = bias?[o] ?? 0;
+            for (int i = 0; i < x.Length; i++) sum += weight[(o * x.Length) + i] * x[i];
+            y[o] = sum;
+        }
+        return y;
+    }
+
+    private double[] Norm(double[] x, string name)
+    {
+        float[] weight = W($"{name}.weight"), bias = W($"{name}.bias");
+        double mean = x.Average(), variance = x.Average(v => (v - mean) * (v - mean));
+        return [.. x.Select((v, i) => ((v - mean) / Math.Sqrt(variance + _shape.LayerNormEpsilon) * weight[i]) + bias[i])];
+    }
+
+    private static double[][] Sum(double[][] a, double[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (p, q) => p + q).ToArray())];
+
+    private static double Gelu(double x) => x / 2 * (1 + Erf(x / Math.Sqrt(2)));
+
+    /// <summary>The error function by its Maclaurin series, and by the continued fraction of its complement far out (DLMF 7.6.1, 7.9.1).</summary>
+    public static double Erf(double x)
+    {
+        if (Math.Abs(x) > 3)
+        {
+            double fraction = 0, z = Math.Abs(x);
+            for (int n = 60; n > 0; n--) fraction = n / 2.0 / (z + fraction);
+            return Math.Sign(x) * (1 - (Math.Exp(-z * z) / Math.Sqrt(Math.PI) / (z + fraction)));
+        }
+        double term = x, sum = x;
+        for (int n = 1; n < 100; n++)
+        {
+            term *= -x * x / n;
+            sum += term / ((2 * n) + 1);
+        }
+        return 2 / Math.Sqrt(Math.PI) * sum;
+    }
+
+    private float[] W(string name) => vit.Weights[name].Values;
+}
