@@ -24,6 +24,12 @@ internal sealed class ServiceException : MeLoException
     public static ServiceException Base(string folder, Exception cause) =>
         new(ExitCode.Base, $"the base package '{folder}' cannot be loaded: {cause.Message}", cause);
 
+    public static ServiceException Decoder(Exception cause) =>
+        new(ExitCode.Failed, $"pictures cannot be decoded on this machine: {cause.Message}", cause);
+
     public static ServiceException NoBase(string folder) =>
         new(ExitCode.Base, $"found no base package in '{folder}'; expected one made by 'adapter-packer base import CHECKPOINT --out {folder}'");
+
+    public static ServiceException NotADemo(string folder) =>
+        new(ExitCode.Usage, $"found an installation in '{folder}' that --demo did not make; expected an empty folder, or an earlier demonstration's");
 }

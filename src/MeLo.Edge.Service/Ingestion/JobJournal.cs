@@ -28,19 +28,25 @@ internal sealed partial class JobJournal : IDisposable
 
     /// <summary>
     /// Claims a job: the one that is there, or a new one. Unless it has ended, its next attempt is recorded before this returns, so that
-    /// a file that kills the process is known to have done so. An input whose attempts are used up is quarantined instead.
+    /// a file that kills the process is known to have done so. An input whose attempts are used up is quarantined instead. A
+    /// quarantined input that somebody drops again is tried again (the software may have learned to read it), unless it is a killer.
     /// </summary>
     /// <returns>The job as it is now: <see cref="JobState.Parsing"/> when it is to be parsed, else how it ended.</returns>
     public Job Claim(JobKey key, string name) => _connection.Commit(c =>
     {
         Job? job = Find(key);
-        if (job?.State is JobState.Done or JobState.Quarantined) return job;
+        if (job?.State == JobState.Done) return job;
+        bool droppedAgain = job is { State: JobState.Quarantined, Delivery: DeliveryState.Settled } && job.Reason?.Code != Reason.KilledTheProcess;
+        if (job?.State == JobState.Quarantined && !droppedAgain) return job;
         // The bytes are what kills a parser, whatever task or bundle they were meant for.
         long lost = c.Query("SELECT coalesce(sum(attempts), 0) FROM job WHERE input = $input", r => r.GetInt64(0), ("$input", key.Input))[0];
         if (job is null) job = Insert(c, key, name);
         if (lost >= MaximumAttempts)
             return Refuse(c, job.Id, new Reason(Reason.KilledTheProcess, $"the process ended {lost} times while it parsed this file"));
-        c.Run("UPDATE job SET state = $state, attempts = attempts + 1 WHERE id = $id", ("$state", (int)JobState.Parsing), ("$id", job.Id));
+        c.Run("""
+            UPDATE job SET state = 1, attempts = attempts + 1, reason_code = NULL, reason_message = NULL, ended_at = NULL, delivery = 0
+            WHERE id = $id
+            """, ("$id", job.Id));
         return Get(job.Id);
     });
 

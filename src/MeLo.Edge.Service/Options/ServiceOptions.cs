@@ -3,6 +3,12 @@ namespace MeLo.Edge.Service.Options;
 /// <summary>What the user asked for: read and checked once, then never changed.</summary>
 internal sealed record ServiceOptions
 {
+    /// <summary>Room for two of the demonstration's three tasks, so that it shows cold switches as well as warm ones.</summary>
+    public const long DemoCacheBytes = 2L << 20;
+
+    /// <summary>The precision setting that takes the best one the base package holds.</summary>
+    public const string AutomaticPrecision = "auto";
+
     /// <summary>The data folder.</summary>
     public string Data { get; init; } = "melo-data";
 
@@ -16,7 +22,7 @@ internal sealed record ServiceOptions
     public int? Port { get; init; } = 8417;
 
     /// <summary>The graph of the base package to run: <c>auto</c> or one of its precisions.</summary>
-    public string Precision { get; init; } = "auto";
+    public string Precision { get; init; } = AutomaticPrecision;
 
     /// <summary>The time between two full scans of the folders when no folder event asks for one sooner.</summary>
     public TimeSpan ScanInterval { get; init; } = TimeSpan.FromSeconds(5);

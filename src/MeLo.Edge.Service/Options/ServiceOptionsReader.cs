@@ -20,11 +20,12 @@ internal sealed class ServiceOptionsReader
     private ServiceOptions Read()
     {
         ServiceOptions defaults = new();
+        bool demo = Flag(nameof(ServiceOptions.Demo));
         ServiceOptions options = new()
         {
             Data = Text(nameof(ServiceOptions.Data), defaults.Data),
             Once = Flag(nameof(ServiceOptions.Once)),
-            Demo = Flag(nameof(ServiceOptions.Demo)),
+            Demo = demo,
             Port = Port(defaults.Port),
             Precision = Text(nameof(ServiceOptions.Precision), defaults.Precision),
             ScanInterval = Milliseconds("ScanIntervalMs", defaults.ScanInterval, 10, 3_600_000),
@@ -33,7 +34,7 @@ internal sealed class ServiceOptionsReader
             QueueLimit = (int)Number(nameof(ServiceOptions.QueueLimit), defaults.QueueLimit, 1, 100_000),
             MaxFileBytes = Number("MaxFileMegabytes", defaults.MaxFileBytes >> 20, 1, 2047) << 20,
             MinFreeBytes = Number("MinFreeMegabytes", defaults.MinFreeBytes >> 20, 0, 1 << 30) << 20,
-            CacheBytes = Number("CacheMegabytes", defaults.CacheBytes >> 20, 0, 1 << 20) << 20,
+            CacheBytes = Number("CacheMegabytes", (demo ? ServiceOptions.DemoCacheBytes : defaults.CacheBytes) >> 20, 0, 1 << 20) << 20,
         };
         if (string.IsNullOrWhiteSpace(options.Data)) _faults.Add($"{Section}:Data: found an empty path, expected the data folder");
         foreach (IConfigurationSection child in _section.GetChildren())

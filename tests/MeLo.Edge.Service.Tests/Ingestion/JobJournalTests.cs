@@ -44,6 +44,19 @@ public sealed class JobJournalTests : IDisposable
     }
 
     [Fact]
+    public void QuarantinedInput_IsTriedAgainOnlyWhenSomebodyDropsItAgain_AndNeverIfItKills()
+    {
+        Job job = _journal.Quarantine(_journal.Claim(s_key, "x.png"), new Reason(Reason.UnreadableImage, "broken"));
+        Assert.Equal(JobState.Quarantined, _journal.Claim(s_key, "x.png").State); // still in the inbox: a crash came between
+        _journal.MarkDelivered(job, DeliveryState.Settled);
+        Job again = _journal.Claim(s_key, "x.png");
+        Assert.Equal((JobState.Parsing, 1, DeliveryState.None), (again.State, again.Attempts, again.Delivery));
+        job = _journal.Quarantine(again, new Reason(Reason.KilledTheProcess, "killer"));
+        _journal.MarkDelivered(job, DeliveryState.Settled);
+        Assert.Equal(JobState.Quarantined, _journal.Claim(s_key, "x.png").State);
+    }
+
+    [Fact]
     public void LostAttempts_FollowTheBytes_NotTheTaskOrTheBundle()
     {
         _journal.Claim(s_key, "x.png");

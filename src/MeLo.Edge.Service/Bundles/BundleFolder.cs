@@ -1,0 +1,257 @@
+using System.Security.Cryptography;
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Service.Files;
+using MeLo.Edge.Service.Hosting;
+using MeLo.Edge.Service.Ingestion;
+using MeLo.Edge.Service.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace MeLo.Edge.Service.Bundles;
+
+/// <summary>
+/// The bundles folder is the installed set: of each task, the highest release in it is active. A pass compares the folder with what is
+/// active and settles the difference; nothing that is refused ever touches what is active.
+/// </summary>
+/// <remarks>One pass at a time, always from the same loop.</remarks>
+internal sealed class BundleFolder(
+    DataFolder folder,
+    EdgeEngine engine,
+    TrustFolder trust,
+    RejectedBundles rejected,
+    InstalledTasks tasks,
+    JobJournal journal,
+    StableFileProbe probe,
+    Conditions conditions,
+    TimeProvider time,
+    ILogger logger)
+{
+    /// <summary>Above the sum of the format's own limits for the entries.</summary>
+    private const long MaximumBytes = 300L << 20;
+
+    private const string Extension = ".melo";
+
+    private readonly Dictionary<string, BundleFile> _verified = new(StringComparer.Ordinal);
+
+    // What is active, by task. A file that vanished is remembered for one more pass: replacing a file may take two steps.
+    private readonly Dictionary<string, BundleFile> _active = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _missing = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
+
+    /// <summary>Whether a later pass will find something to do without anybody doing anything.</summary>
+    public bool IsMoving { get; private set; }
+
+    /// <summary>Bundle files that wait because nobody is trusted yet.</summary>
+    public int WaitingForTrust { get; private set; }
+
+    /// <summary>Clears up after a crash: before the first pass.</summary>
+    public void Recover()
+    {
+        DurableFile.RemoveLeftovers(folder.Bundles);
+        DurableFile.RemoveLeftovers(folder.LoadedBundles);
+        rejected.Recover(folder.Bundles);
+    }
+
+    /// <summary>One pass.</summary>
+    public void Reconcile()
+    {
+        IsMoving = false;
+        try
+        {
+            if (trust.Refresh()) _verified.Clear(); // everything is verified again, by the new rules
+            IsMoving |= trust.IsSettling;
+            ReadFolder();
+            if (trust.Store is null && _verified.Count == 0 && _active.Count == 0) return;
+            foreach (string task in _verified.Values.Select(f => f.Task).Concat(_active.Keys).Distinct().Order(StringComparer.Ordinal).ToArray())
+                Settle(task);
+            _unreadable.RemoveWhere(name => !File.Exists(Path.Combine(folder.Bundles, name)));
+            if (_unreadable.Count == 0 && conditions.Clear(Conditions.Bundles)) logger.NoLongerHindered(Conditions.Bundles);
+        }
+        catch (Exception e) when (StorageTrouble.Is(e))
+        {
+            // Nothing is refused for a full disk or a share that went away: the next pass tries again.
+            IsMoving = true;
+            Hinder(StorageTrouble.Describe(e));
+        }
+    }
+
+    private void Hinder(string detail)
+    {
+        if (conditions.Set(Conditions.Bundles, detail)) logger.Hindered(Conditions.Bundles, detail);
+    }
+
+    private void ReadFolder()
+    {
+        HashSet<string> present = new(StringComparer.Ordinal);
+        WaitingForTrust = 0;
+        foreach (string path in Directory.GetFiles(folder.Bundles).Order(StringComparer.Ordinal))
+        {
+            string name = Path.GetFileName(path);
+            if (FileNames.IsIgnored(name) || !name.EndsWith(Extension, StringComparison.OrdinalIgnoreCase)) continue;
+            if (RegularFile.Look(path, out FileStamp stamp) != FileKind.Regular) continue;
+            present.Add(name);
+            bool stable = probe.IsStable(path, stamp);
+            if (_verified.TryGetValue(name, out BundleFile? known) && known.Stamp == stamp) continue;
+            if (!stable) IsMoving = true;
+            else if (trust.Store is null) WaitingForTrust++;
+            else Verify(path, name, trust.Store);
+        }
+        probe.EndScan();
+        foreach (string name in _verified.Keys.Where(name => !present.Contains(name)).ToArray())
+        {
+            // Absent twice in a row is gone: whoever replaces a file by deleting and copying does not retire its task.
+            if (!_missing.Add(name)) _verified.Remove(name);
+            else IsMoving = true;
+        }
+        _missing.RemoveWhere(name => present.Contains(name) || !_verified.ContainsKey(name));
+    }
+
+    private void Verify(string path, string name, TrustStore store)
+    {
+        byte[]? bytes;
+        FileStamp stamp;
+        try
+        {
+            bytes = RegularFile.Read(path, MaximumBytes, out stamp);
+        }
+        catch (Exception e) when (e is FileNotFoundException or FileChangedException)
+        {
+            IsMoving = true;
+            return;
+        }
+        catch (Exception e) when (StorageTrouble.Is(e))
+        {
+            // Tried again with every pass; the other bundles do not wait for this one.
+            IsMoving |= _unreadable.Add(name);
+            Hinder($"a bundle file cannot be read: {StorageTrouble.Describe(e)}");
+            return;
+        }
+        _unreadable.Remove(name);
+        _verified.Remove(name);
+        string sha256 = bytes is null ? RegularFile.Sha256(path) : Convert.ToHexStringLower(SHA256.HashData(bytes));
+        string digest = AdapterDescription.DigestPrefix + sha256;
+        try
+        {
+            if (bytes is null)
+            {
+                Reject(path, name, digest, null, null, new Reason(Reason.TooLarge, $"found {stamp.Length} bytes, expected at most {MaximumBytes}"));
+                return;
+            }
+            // Parsed from the bytes in memory; the message must not hold the file's name, as it may be logged and audited.
+            Bundle bundle = Bundle.Open(bytes, store, "bundle", time);
+            _verified[name] = new BundleFile(name, path, stamp, bundle);
+        }
+        catch (BundleException e)
+        {
+            Reject(path, name, digest, null, null, RejectedBundles.ReasonOf(e));
+        }
+    }
+
+    // Finds the release of a task that should be active, and makes it so; what cannot be is refused, and the next lower is looked at.
+    private void Settle(string task)
+    {
+        int highestEver = journal.HighestRelease(task);
+        while (true)
+        {
+            BundleFile[] present = [.. _verified.Values.Where(f => f.Task == task).OrderByDescending(f => f.Release)
+                .ThenByDescending(f => IsActive(f)).ThenBy(f => f.Name, StringComparer.Ordinal)];
+            if (present is not [BundleFile best, ..])
+            {
+                if (_active.ContainsKey(task) && !IsHeldByChangingFile(task)) Retire(task);
+                return;
+            }
+            if (ReasonAgainst(best, highestEver) is Reason reason) Reject(best, reason);
+            else if (IsActive(best) || Activate(best))
+            {
+                foreach (BundleFile other in present.Skip(1)) SettleLower(other, best, highestEver);
+                return;
+            }
+        }
+    }
+
+    private Reason? ReasonAgainst(BundleFile file, int highestEver)
+    {
+        if (file.Release < highestEver)
+            return new Reason(RejectedBundles.LowerRelease, $"found release {file.Release}, expected {highestEver}, the highest ever activated here, or a higher one");
+        if (journal.IsReleaseTaken(file.Task, file.Release, file.Digest))
+            return new Reason(RejectedBundles.ReleaseTaken, $"found other content for release {file.Release}, which was activated here before; expected a higher release");
+        return file.Bundle.Description.IsExpired(time)
+            ? new Reason("expired", $"expired at {file.Bundle.Description.Expires:O}") : null;
+    }
+
+    // A lower release beside the active one stays if it was there before it, and is refused if it comes after it.
+    private void SettleLower(BundleFile other, BundleFile best, int highestEver)
+    {
+        if (other.Digest == best.Digest || journal.Knows(other.Digest)) return;
+        if (other.Release < highestEver || other.Release == best.Release) Reject(other, ReasonAgainst(other, best.Release) ?? throw new InvalidOperationException());
+        else journal.Supersede(other.Task, other.Release, other.Digest);
+    }
+
+    private bool Activate(BundleFile file)
+    {
+        string copy = Path.Combine(folder.LoadedBundles, file.Digest[AdapterDescription.DigestPrefix.Length..] + Extension);
+        if (!File.Exists(copy)) DurableFile.Write(copy, file.Bundle.File.Span);
+        InstalledTask installed;
+        try
+        {
+            installed = engine.Install(file.Bundle);
+        }
+        catch (EngineException e)
+        {
+            Reject(file, RejectedBundles.ReasonOf(e));
+            return false;
+        }
+        journal.Activate(file.Task, file.Release, file.Digest, file.Signer);
+        folder.CreateTask(file.Task);
+        _active[file.Task] = file;
+        tasks.Publish(installed);
+        logger.Activated(file.Task, file.Release, file.Digest, file.Signer);
+        return true;
+    }
+
+    private bool IsActive(BundleFile file) => _active.TryGetValue(file.Task, out BundleFile? active) && active.Digest == file.Digest;
+
+    // The active bundle's file is being overwritten: what it becomes decides, not that it is unreadable meanwhile.
+    private bool IsHeldByChangingFile(string task)
+    {
+        BundleFile active = _active[task];
+        bool changing = RegularFile.Look(active.Path, out FileStamp stamp) == FileKind.Regular && stamp != active.Stamp;
+        IsMoving |= changing;
+        return changing;
+    }
+
+    private void Retire(string task)
+    {
+        BundleFile active = _active[task];
+        tasks.Retire(task);
+        engine.Retire(task);
+        _active.Remove(task);
+        journal.Audit(AuditEvent.Retired, task, active.Release, active.Digest);
+        logger.Retired(task);
+    }
+
+    private void Reject(BundleFile file, Reason reason)
+    {
+        _verified.Remove(file.Name);
+        Reject(file.Path, file.Name, file.Digest, file.Task, file.Release, reason);
+    }
+
+    private void Reject(string path, string name, string digest, string? task, int? release, Reason reason)
+    {
+        rejected.Take(path, digest, task, release, reason);
+        Restore(name, digest);
+    }
+
+    // A refused file that was written over the active bundle's: the very bytes that are active go back into the folder.
+    private void Restore(string name, string refused)
+    {
+        BundleFile? active = _active.Values.FirstOrDefault(f => f.Name == name && f.Digest != refused);
+        if (active is null || Path.Exists(active.Path)) return;
+        DurableFile.Write(active.Path, active.Bundle.File.Span);
+        if (RegularFile.Look(active.Path, out FileStamp stamp) != FileKind.Regular) return;
+        BundleFile restored = active with { Stamp = stamp };
+        _verified[name] = restored;
+        _active[active.Task] = restored;
+        logger.BundleRestored(active.Task, active.Digest);
+    }
+}

@@ -1,0 +1,33 @@
+namespace MeLo.Edge.Service.Demo;
+
+/// <summary>Writes Windows bitmaps, 24 bits a pixel, bottom row first (BITMAPINFOHEADER).</summary>
+internal static class BmpFile
+{
+    public static byte[] Write(DemoImage image)
+    {
+        const int HeaderLength = 54;
+        int stride = ((image.Width * 3) + 3) / 4 * 4;
+        using MemoryStream file = new();
+        using BinaryWriter writer = new(file);
+        writer.Write("BM"u8);
+        writer.Write(HeaderLength + (stride * image.Height));
+        writer.Write(0);
+        writer.Write(HeaderLength);
+        writer.Write(40);
+        writer.Write(image.Width);
+        writer.Write(image.Height);
+        writer.Write((short)1);
+        writer.Write((short)24);
+        for (int i = 0; i < 6; i++) writer.Write(0);
+        for (int y = image.Height - 1; y >= 0; y--)
+        {
+            for (int x = 0; x < image.Width; x++)
+            {
+                for (int c = 2; c >= 0; c--) writer.Write(image.Byte(x, y, c));
+            }
+            for (int pad = image.Width * 3; pad < stride; pad++) writer.Write((byte)0);
+        }
+        writer.Flush();
+        return file.ToArray();
+    }
+}

@@ -1,0 +1,29 @@
+using System.Diagnostics;
+using MeLo.Edge.Service.Hosting;
+using MeLo.Edge.Service.Options;
+
+namespace MeLo.Edge.Service.Demo;
+
+/// <summary>What <c>--demo</c> does before the service starts in its ordinary way.</summary>
+internal static class DemoRun
+{
+    /// <exception cref="ServiceException">The data folder is in use, cannot be used, or is a real installation's.</exception>
+    public static void Prepare(ServiceOptions options)
+    {
+        long start = Stopwatch.GetTimestamp();
+        DataFolder folder = new(options.Data);
+        Console.Out.WriteLine($"Preparing a demonstration in {folder.Root}");
+        Console.Out.WriteLine(DemoFolder.Notice);
+        try
+        {
+            Directory.CreateDirectory(folder.State);
+            using InstanceLock alone = InstanceLock.Take(folder);
+            new DemoFolder(folder, TimeProvider.System).Prepare();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw ServiceException.DataFolder(folder.Root, e);
+        }
+        Console.Out.WriteLine($"Prepared in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s: a base model, six bundles, two dozen pictures");
+    }
+}

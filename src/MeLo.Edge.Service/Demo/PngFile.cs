@@ -1,0 +1,76 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+
+namespace MeLo.Edge.Service.Demo;
+
+/// <summary>Writes PNG files, 8 or 16 bits a sample, gray or RGB, unfiltered (ISO/IEC 15948).</summary>
+internal static class PngFile
+{
+    private const int GrayType = 0;
+    private const int RgbType = 2;
+
+    private static readonly uint[] s_crc = CrcTable();
+
+    public static byte[] Write(DemoImage image, int bits)
+    {
+        using MemoryStream file = new();
+        file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);
+        byte[] header = new byte[13];
+        BinaryPrimitives.WriteInt32BigEndian(header, image.Width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), image.Height);
+        header[8] = (byte)bits;
+        header[9] = (byte)(image.Channels == 1 ? GrayType : RgbType);
+        Chunk(file, "IHDR"u8, header);
+        Chunk(file, "IDAT"u8, Deflate(image, bits));
+        Chunk(file, "IEND"u8, []);
+        return file.ToArray();
+    }
+
+    private static byte[] Deflate(DemoImage image, int bits)
+    {
+        using MemoryStream packed = new();
+        using (ZLibStream zlib = new(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            for (int y = 0; y < image.Height; y++)
+            {
+                zlib.WriteByte(0); // the row's filter: none
+                for (int x = 0; x < image.Width; x++)
+                {
+                    for (int c = 0; c < image.Channels; c++)
+                    {
+                        ushort sample = image.Word(x, y, c);
+                        zlib.WriteByte((byte)(sample >> 8));
+                        if (bits == 16) zlib.WriteByte((byte)sample);
+                    }
+                }
+            }
+        }
+        return packed.ToArray();
+    }
+
+    private static void Chunk(MemoryStream file, ReadOnlySpan<byte> type, ReadOnlySpan<byte> data)
+    {
+        Span<byte> number = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(number, data.Length);
+        file.Write(number);
+        file.Write(type);
+        file.Write(data);
+        uint crc = uint.MaxValue;
+        foreach (byte b in type) crc = s_crc[(crc ^ b) & 0xFF] ^ (crc >> 8);
+        foreach (byte b in data) crc = s_crc[(crc ^ b) & 0xFF] ^ (crc >> 8);
+        BinaryPrimitives.WriteUInt32BigEndian(number, ~crc);
+        file.Write(number);
+    }
+
+    private static uint[] CrcTable()
+    {
+        uint[] table = new uint[256];
+        for (uint i = 0; i < 256; i++)
+        {
+            uint c = i;
+            for (int k = 0; k < 8; k++) c = (c & 1) != 0 ? 0xEDB88320 ^ (c >> 1) : c >> 1;
+            table[i] = c;
+        }
+        return table;
+    }
+}

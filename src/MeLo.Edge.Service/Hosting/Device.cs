@@ -1,0 +1,130 @@
+using MeLo.Edge.Engine;
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
+using MeLo.Edge.Service.Bundles;
+using MeLo.Edge.Service.Ingestion;
+using MeLo.Edge.Service.Options;
+using MeLo.Edge.Service.Telemetry;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+
+namespace MeLo.Edge.Service.Hosting;
+
+/// <summary>One running installation: the resident model, the journal, the folders, and what connects them.</summary>
+internal sealed class Device : IDisposable
+{
+    /// <summary>HTTP requests that decode at the same time as the inbox; more are told to come back later.</summary>
+    public const int MaximumRequests = 4;
+
+    private readonly InstanceLock _lock;
+
+    private Device(DataFolder folder, InstanceLock instanceLock, ServiceOptions options, JobJournal journal, EdgeEngine engine,
+        Conditions conditions, ServiceMetrics metrics, StallWatch watch, TimeProvider time, ILogger logger)
+    {
+        _lock = instanceLock;
+        Folder = folder;
+        Options = options;
+        Journal = journal;
+        Engine = engine;
+        Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, time);
+        Inbox = new Inbox(folder.Inbox, new StableFileProbe(options.StableInterval, time), Schedule, time);
+        Delivery = new Delivery(folder, journal, Inbox, conditions, metrics, time, logger);
+        JobsInWork inWork = new();
+        Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
+        Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, watch, metrics, time, logger), Delivery);
+        Bundles = new BundleFolder(
+            folder, engine,
+            new TrustFolder(folder.Trust, new StableFileProbe(options.StableInterval, time), conditions, logger),
+            new RejectedBundles(folder.Rejected, journal, metrics, time, logger),
+            Tasks, journal, new StableFileProbe(options.StableInterval, time), conditions, time, logger);
+        Disk = new DiskWatermark(folder.Root, options.MinFreeBytes);
+        metrics.ObserveQueue(() => Schedule.Counts);
+    }
+
+    public DataFolder Folder { get; }
+
+    public ServiceOptions Options { get; }
+
+    public JobJournal Journal { get; }
+
+    public EdgeEngine Engine { get; }
+
+    public InstalledTasks Tasks { get; } = new();
+
+    public DecodeGate Gate { get; } = new(MaximumRequests + 1);
+
+    public JobSchedule Schedule { get; }
+
+    public Inbox Inbox { get; }
+
+    public Preparation Preparation { get; }
+
+    public Delivery Delivery { get; }
+
+    public Pipeline Pipeline { get; }
+
+    public BundleFolder Bundles { get; }
+
+    public DiskWatermark Disk { get; }
+
+    /// <summary>Opens the data folder and everything in it.</summary>
+    /// <exception cref="ServiceException">It cannot be used: by this process, or at all.</exception>
+    public static Device Open(ServiceOptions options, Conditions conditions, ServiceMetrics metrics, StallWatch watch, TimeProvider time, ILogger logger)
+    {
+        DataFolder folder = new(options.Data);
+        InstanceLock? instanceLock = null;
+        JobJournal? journal = null;
+        try
+        {
+            folder.Create();
+            instanceLock = InstanceLock.Take(folder);
+            journal = new JobJournal(folder.Journal, time);
+            EdgeEngine engine = LoadEngine(folder, options, time);
+            return new Device(folder, instanceLock, options, journal, engine, conditions, metrics, watch, time, logger);
+        }
+        catch (Exception e)
+        {
+            journal?.Dispose();
+            instanceLock?.Dispose();
+            if (e is SqliteException or IOException or UnauthorizedAccessException) throw ServiceException.DataFolder(folder.Root, e);
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Engine.Dispose();
+        Journal.Dispose();
+        Schedule.Dispose();
+        Gate.Dispose();
+        _lock.Dispose();
+    }
+
+    private static EdgeEngine LoadEngine(DataFolder folder, ServiceOptions options, TimeProvider time)
+    {
+        try
+        {
+            // A library that is missing must not look like a thousand broken images later.
+            RasterDecoder.Decode(DecoderCheck.Picture, DecodeLimits.Default);
+        }
+        catch (ImageException e)
+        {
+            throw ServiceException.Decoder(e);
+        }
+        if (!Directory.Exists(folder.Base)) throw ServiceException.NoBase(folder.Base);
+        try
+        {
+            return EdgeEngine.Load(folder.Base, new EdgeEngineOptions
+            {
+                Precision = options.Precision == ServiceOptions.AutomaticPrecision ? Precision.Fp32 : Precisions.Parse(options.Precision),
+                CacheBytes = options.CacheBytes,
+                DecodeLimits = DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes },
+                TimeProvider = time,
+            });
+        }
+        catch (Exception e) when (e is MeLoException or IOException or UnauthorizedAccessException)
+        {
+            throw ServiceException.Base(folder.Base, e);
+        }
+    }
+}

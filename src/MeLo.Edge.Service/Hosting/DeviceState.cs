@@ -1,0 +1,41 @@
+using MeLo.Edge.Service.Ingestion;
+
+namespace MeLo.Edge.Service.Hosting;
+
+/// <summary>Where the service stands, for whoever asks: health, status, the progress display.</summary>
+internal sealed class DeviceState
+{
+    private volatile Device? _device;
+    private volatile InboxScan _scan = new();
+    private volatile bool _isReady;
+
+    /// <summary>The running installation; null before it is open and after it has stopped.</summary>
+    public Device? Device
+    {
+        get => _device;
+        set => _device = value;
+    }
+
+    /// <summary>The latest full scan of the inboxes.</summary>
+    public InboxScan Scan
+    {
+        get => _scan;
+        set => _scan = value;
+    }
+
+    /// <summary>Whether the first look at every folder is done and work goes on.</summary>
+    public bool IsReady
+    {
+        get => _isReady;
+        set => _isReady = value;
+    }
+
+    /// <summary>Bundles that wait because nobody is trusted.</summary>
+    public int BundlesWaitingForTrust { get; set; }
+
+    /// <summary>How the process will end.</summary>
+    public ExitCode ExitCode { get; set; } = ExitCode.Done;
+
+    /// <summary>What a start failed with, for people.</summary>
+    public string? Error { get; set; }
+}

@@ -1,0 +1,222 @@
+using MeLo.Edge.Service.Ingestion;
+using MeLo.Edge.Service.Options;
+using MeLo.Edge.Service.Telemetry;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace MeLo.Edge.Service.Hosting;
+
+/// <summary>
+/// Runs the installation: opens it, clears up after a crash, looks at the folders again and again, and ends in order. If anything in here
+/// fails, the process ends with a code that makes the service manager start it again.
+/// </summary>
+internal sealed class DeviceWorker(
+    ServiceOptions options,
+    DeviceState state,
+    Conditions conditions,
+    ServiceMetrics metrics,
+    ServiceManagerNotifier notifier,
+    IHostApplicationLifetime lifetime,
+    TimeProvider time,
+    ILogger<DeviceWorker> logger) : BackgroundService
+{
+    /// <summary>No step of one image takes this long on any device; a scan of a network share may.</summary>
+    private static readonly TimeSpan s_stallLimit = TimeSpan.FromMinutes(2);
+
+    /// <summary>A file that is still being parsed this long after a stop was asked for is handed back unparsed.</summary>
+    private static readonly TimeSpan s_stopLimit = TimeSpan.FromSeconds(20);
+
+    private static readonly TimeSpan s_startPatience = TimeSpan.FromSeconds(3);
+
+    private readonly StallWatch _watch = new(s_stallLimit, time);
+    private readonly Hint _inboxHint = new();
+    private readonly Hint _bundleHint = new();
+    private volatile bool _bundlesSettled;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield(); // opening the base package takes seconds: the host goes on starting
+        Device? device = null;
+        try
+        {
+            device = Device.Open(options, conditions, metrics, _watch, time, logger);
+            await RunAsync(device, stoppingToken);
+        }
+        catch (ServiceException e)
+        {
+            state.ExitCode = e.ExitCode;
+            state.Error = e.Message;
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
+        {
+            // The one place where nothing is known about what went wrong: a fresh process starts from the journal.
+            state.ExitCode = ExitCode.Failed;
+            logger.WorkerFailed(Failure.Trace(e));
+        }
+        finally
+        {
+            state.IsReady = false;
+            state.Device = null;
+            device?.Dispose();
+            lifetime.StopApplication();
+        }
+    }
+
+    private async Task RunAsync(Device device, CancellationToken stoppingToken)
+    {
+        device.Bundles.Recover();
+        int putBack = device.Delivery.Recover();
+        int delivered = device.Delivery.DeliverOwed();
+        if (putBack + delivered > 0) logger.Recovered(putBack, delivered);
+        logger.Started(device.Folder.Root, device.Engine.Base.Digest, device.Engine.Base.Architecture.Name, device.Engine.Precision.ToString(), device.Engine.Provider.ToString());
+        await ReconcileFirstAsync(device, stoppingToken);
+        state.Device = device;
+
+        using CancellationTokenSource failed = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        using FolderWatcher inboxWatcher = new(device.Folder.Inbox, withSubfolders: true, _inboxHint.Give, logger.EventsLost);
+        using FolderWatcher bundleWatcher = new(device.Folder.Bundles, withSubfolders: false, _bundleHint.Give, logger.EventsLost);
+        using FolderWatcher trustWatcher = new(device.Folder.Trust, withSubfolders: false, _bundleHint.Give, logger.EventsLost);
+        using CancellationTokenRegistration stopping = stoppingToken.Register(notifier.Stopping);
+        Task pipeline = device.Pipeline.RunAsync(failed.Token);
+        Task[] loops =
+        [
+            ScanInboxAsync(device, inboxWatcher, failed.Token),
+            WatchBundlesAsync(device, [bundleWatcher, trustWatcher], failed.Token),
+            MonitorAsync(failed.Token),
+        ];
+        state.IsReady = true;
+        notifier.Ready();
+
+        Task first = await Task.WhenAny([pipeline, .. loops]);
+        await failed.CancelAsync();
+        await Task.WhenAll(loops).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (await Task.WhenAny(pipeline, Task.Delay(s_stopLimit, time, CancellationToken.None)) != pipeline)
+        {
+            // A stop is not the file's fault.
+            if (device.Preparation.Parsing is Job parsing) device.Journal.Return(parsing);
+        }
+        else
+        {
+            await pipeline;
+        }
+        await first; // what failed first is what is reported
+        device.Journal.Checkpoint();
+        logger.Stopped(metrics.Results, metrics.Duplicates, metrics.Quarantined);
+    }
+
+    // Ready means that the tasks are there. A bundle that is still being copied is not waited for.
+    private async Task ReconcileFirstAsync(Device device, CancellationToken stopping)
+    {
+        long start = time.GetTimestamp();
+        TimeSpan patience = options.StableInterval + s_startPatience;
+        do
+        {
+            device.Bundles.Reconcile();
+            if (!device.Bundles.IsMoving) return;
+            await Pause(options.StableInterval < s_startPatience ? options.StableInterval : s_startPatience, stopping);
+        }
+        while (time.GetElapsedTime(start) < patience && !stopping.IsCancellationRequested);
+    }
+
+    private async Task ScanInboxAsync(Device device, FolderWatcher watcher, CancellationToken stopping)
+    {
+        OnceGoal goal = new(device, metrics, time);
+        while (!stopping.IsCancellationRequested)
+        {
+            watcher.Watch();
+            bool bundlesSettled = _bundlesSettled;
+            long start = time.GetTimestamp();
+            InboxScan scan;
+            using (_watch.Begin())
+            {
+                if (device.Inbox.InWork == 0) device.Delivery.DeliverOwed();
+                scan = device.Inbox.Scan(task => device.Tasks.Find(task) is not null, takeNothing: CheckDisk(device));
+            }
+            state.Scan = scan;
+            Report(Conditions.Inbox, scan.FoldersUnreadable > 0, $"{scan.FoldersUnreadable} inbox folders cannot be listed");
+            if (options.Once && bundlesSettled && goal.IsReached(scan))
+            {
+                state.ExitCode = goal.ExitCode(scan);
+                state.BundlesWaitingForTrust = device.Bundles.WaitingForTrust;
+                lifetime.StopApplication();
+                return;
+            }
+            // A storm of events must not turn into a storm of scans.
+            TimeSpan pause = TimeSpan.FromMilliseconds(Math.Clamp(10 * time.GetElapsedTime(start).TotalMilliseconds, 20, 2000));
+            await Pause(pause, stopping);
+            TimeSpan due = scan.Settling + scan.Deferred > 0 ? options.StableInterval
+                : scan.HeldBack > 0 || (options.Once && scan.InWork + scan.Queued > 0) ? TimeSpan.FromMilliseconds(100)
+                : options.Once ? TimeSpan.FromMilliseconds(50) : options.ScanInterval;
+            if (due > pause) await WaitAsync(_inboxHint, due < options.ScanInterval ? due : options.ScanInterval, stopping);
+        }
+    }
+
+    private async Task WatchBundlesAsync(Device device, FolderWatcher[] watchers, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            _bundlesSettled = !device.Bundles.IsMoving;
+            await WaitAsync(_bundleHint, device.Bundles.IsMoving && options.StableInterval < options.ScanInterval ? options.StableInterval : options.ScanInterval, stopping);
+            await Pause(TimeSpan.FromMilliseconds(20), stopping);
+            if (stopping.IsCancellationRequested) return;
+            foreach (FolderWatcher watcher in watchers) watcher.Watch();
+            int before = device.Tasks.All.Count;
+            using (_watch.Begin()) device.Bundles.Reconcile();
+            if (device.Tasks.All.Count != before) _inboxHint.Give();
+        }
+    }
+
+    // Says that the service is alive only while it is; ends it when a native call hangs.
+    private async Task MonitorAsync(CancellationToken stopping)
+    {
+        TimeSpan interval = notifier.WatchdogInterval is TimeSpan watchdog && watchdog < TimeSpan.FromSeconds(1) ? watchdog : TimeSpan.FromSeconds(1);
+        TimeSpan sinceWatchdog = TimeSpan.MaxValue;
+        while (!stopping.IsCancellationRequested)
+        {
+            if (_watch.IsStalled)
+            {
+                logger.Stalled(s_stallLimit);
+                HardExit.Now(ExitCode.Stalled);
+            }
+            if (notifier.WatchdogInterval is TimeSpan limit && sinceWatchdog >= limit)
+            {
+                notifier.Watchdog();
+                sinceWatchdog = TimeSpan.Zero;
+            }
+            await Pause(interval, stopping);
+            sinceWatchdog = sinceWatchdog == TimeSpan.MaxValue ? interval : sinceWatchdog + interval;
+        }
+    }
+
+    private bool CheckDisk(Device device)
+    {
+        bool low;
+        try
+        {
+            low = device.Disk.IsLow;
+        }
+        catch (Exception e) when (StorageTrouble.Is(e))
+        {
+            low = true; // a disk that cannot be asked is no disk to write to
+        }
+        Report(Conditions.DiskLow, low, $"less than {options.MinFreeBytes >> 20} MiB are free on the disk of the data folder; no new image is taken");
+        return low;
+    }
+
+    private void Report(string code, bool isSo, string detail)
+    {
+        if (isSo && conditions.Set(code, detail)) logger.Hindered(code, detail);
+        else if (!isSo && conditions.Clear(code)) logger.NoLongerHindered(code);
+    }
+
+    private Task Pause(TimeSpan pause, CancellationToken stopping) => Quietly(Task.Delay(pause, time, stopping));
+
+    private Task WaitAsync(Hint hint, TimeSpan atMost, CancellationToken stopping) => Quietly(hint.WaitAsync(atMost, time, stopping));
+
+    // A loop ends by its own condition when it is cancelled, not by an exception.
+    private static async Task Quietly(Task wait)
+    {
+        try { await wait; }
+        catch (OperationCanceledException) { /* the loop's condition sees it */ }
+    }
+}

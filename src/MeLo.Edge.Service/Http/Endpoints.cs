@@ -1,0 +1,28 @@
+using MeLo.Edge.Service.Hosting;
+using MeLo.Edge.Service.Telemetry;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+
+namespace MeLo.Edge.Service.Http;
+
+/// <summary>The HTTP interface, for this machine only.</summary>
+internal static class Endpoints
+{
+    public static void Map(WebApplication app)
+    {
+        app.Use((context, next) => LoopbackOnly.Check(context, next.Invoke));
+
+        // Alive: the process answers and no step hangs (a hanging step ends the process). Ready: images dropped now are worked on.
+        app.MapGet("/health/live", () => Results.Text("alive\n"));
+        app.MapGet("/health/ready", (DeviceState state, Conditions conditions) =>
+        {
+            bool takes = state.IsReady && !conditions.Has(Conditions.DiskLow);
+            return Results.Json(
+                new { ready = takes, hindered = conditions.Current },
+                statusCode: takes ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        });
+        app.MapGet("/api/status", (DeviceState state, Conditions conditions, ServiceMetrics metrics) => Results.Json(StatusDocument.Of(state, conditions, metrics)));
+        app.MapPost("/api/tasks/{task}/predict", (string task, HttpRequest request, Predict predict, CancellationToken cancelled) =>
+            predict.AnswerAsync(task, request, cancelled));
+    }
+}

@@ -1,0 +1,137 @@
+using System.Threading.Channels;
+using MeLo.Edge.Service.Files;
+using MeLo.Edge.Service.Hosting;
+using MeLo.Edge.Service.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace MeLo.Edge.Service.Ingestion;
+
+/// <summary>A job that has ended, and the file in the inbox that it ended for.</summary>
+internal sealed record EndedJob(InboxFile File, Job Job);
+
+/// <summary>
+/// The last step: what the journal says becomes files. Every part of it can be repeated after a crash with the same outcome: the result
+/// file has the committed bytes, and the input leaves the inbox only if it still holds the content that was dealt with.
+/// </summary>
+internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbox, Conditions conditions, ServiceMetrics metrics, TimeProvider time, ILogger logger)
+{
+    private readonly Outbox _outbox = new(folder.Outbox);
+    private volatile bool _owing;
+
+    /// <summary>Delivers until there is no more.</summary>
+    public async Task RunAsync(ChannelReader<EndedJob> ended)
+    {
+        await foreach (EndedJob job in ended.ReadAllAsync()) Deliver(job);
+    }
+
+    /// <summary>Removes half-written files and puts half-moved inputs back: before anything else at start-up.</summary>
+    /// <returns>How many inputs were put back.</returns>
+    public int Recover()
+    {
+        _outbox.RemoveLeftovers();
+        int count = 0;
+        foreach (string settled in (string[])[folder.Processed, folder.Quarantine])
+        {
+            foreach (string task in Directory.EnumerateDirectories(settled))
+            {
+                DurableFile.RemoveLeftovers(task);
+                count += new SettledFolder(task).PutBackUnfinished(Path.Combine(folder.Inbox, Path.GetFileName(task)));
+            }
+        }
+        _owing = true;
+        return count;
+    }
+
+    /// <summary>Writes results that were committed but may not have reached the outbox. Their inputs are found by the next scan.</summary>
+    /// <returns>How many results were written.</returns>
+    public int DeliverOwed()
+    {
+        if (!_owing) return 0;
+        int count = 0;
+        try
+        {
+            foreach (Job job in journal.Undelivered())
+            {
+                _outbox.Write(job);
+                journal.MarkDelivered(job, DeliveryState.Written);
+                count++;
+            }
+            _owing = false;
+        }
+        catch (Exception e) when (StorageTrouble.Is(e))
+        {
+            Hinder(e);
+        }
+        return count;
+    }
+
+    /// <summary>Takes a file that could not even be read out of the inbox: it has no digest, so it is known by its stamp.</summary>
+    public void QuarantineUnread(InboxFile file, Reason reason)
+    {
+        byte[] document = ReasonDocument.Quarantined(file.Task, file.Name, null, reason, time.GetUtcNow());
+        TakeOutcome outcome = Settled(folder.Quarantine, file.Task).Take(
+            file.Path, path => RegularFile.Look(path, out FileStamp stamp) == FileKind.Regular && stamp == file.Stamp, FileNames.Safe(file.Name), document);
+        if (outcome == TakeOutcome.Taken)
+        {
+            journal.Audit(AuditEvent.Quarantined, file.Task, null, null, detail: reason.Code);
+            metrics.Quarantine(reason.Code);
+            logger.Quarantined(file.Task, reason.Code, "not read");
+        }
+        inbox.Release(file);
+    }
+
+    private void Deliver(EndedJob ended)
+    {
+        (InboxFile file, Job job) = ended;
+        try
+        {
+            if (job.State == JobState.Done) DeliverResult(file, job);
+            else DeliverQuarantined(file, job);
+            inbox.Release(file);
+            if (conditions.Clear(Conditions.Storage)) logger.NoLongerHindered(Conditions.Storage);
+        }
+        catch (Exception e) when (StorageTrouble.Is(e))
+        {
+            // The journal keeps the outcome. The file is seen again by a scan, and ends here again without being parsed.
+            _owing = true;
+            inbox.Defer(file);
+            Hinder(e);
+        }
+    }
+
+    private void DeliverResult(InboxFile file, Job claimed)
+    {
+        Job job = journal.Find(claimed.Key) ?? claimed; // the same content may have been delivered since
+        bool hadResult = job.Delivery == DeliveryState.Settled;
+        // Whoever drops the same content again after its result was fetched gets the same result again, byte by byte.
+        if (job.Delivery == DeliveryState.None || !_outbox.Has(job)) _outbox.Write(job);
+        TakeOutcome outcome = Take(folder.Processed, file, job, file.Name, reason: null);
+        journal.MarkDelivered(job, DeliveryState.Settled);
+        if (!hadResult || outcome != TakeOutcome.Taken) return;
+        journal.Audit(AuditEvent.Duplicate, job.Key.Task, null, job.Key.Bundle, job.Key.Input);
+        metrics.Duplicate(job.Key.Task);
+    }
+
+    private void DeliverQuarantined(InboxFile file, Job job)
+    {
+        Reason reason = job.Reason!;
+        byte[] document = ReasonDocument.Quarantined(job.Key.Task, file.Name, job.Key.Input, reason, time.GetUtcNow());
+        if (Take(folder.Quarantine, file, job, FileNames.Safe(file.Name), document) == TakeOutcome.Taken)
+        {
+            metrics.Quarantine(reason.Code);
+            logger.Quarantined(job.Key.Task, reason.Code, job.Key.Input);
+        }
+        journal.MarkDelivered(job, DeliveryState.Settled);
+    }
+
+    private static TakeOutcome Take(string settled, InboxFile file, Job job, string name, byte[]? reason) =>
+        Settled(settled, file.Task).Take(file.Path, path => RegularFile.Sha256(path) == job.Key.Input, name, reason);
+
+    private static SettledFolder Settled(string settled, string task) => new(Path.Combine(settled, task));
+
+    private void Hinder(Exception e)
+    {
+        string detail = StorageTrouble.Describe(e);
+        if (conditions.Set(Conditions.Storage, detail)) logger.Hindered(Conditions.Storage, detail);
+    }
+}

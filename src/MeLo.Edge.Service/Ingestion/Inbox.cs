@@ -1,0 +1,185 @@
+using MeLo.Edge.Service.Files;
+
+namespace MeLo.Edge.Service.Ingestion;
+
+/// <summary>What a full scan of the inboxes found.</summary>
+internal sealed record InboxScan
+{
+    /// <summary>Regular files with an input's name, whatever their state.</summary>
+    public int Files { get; set; }
+
+    /// <summary>Files that were queued by this scan.</summary>
+    public int Queued { get; set; }
+
+    /// <summary>Files that were queued before, or are being worked on.</summary>
+    public int InWork { get; set; }
+
+    /// <summary>Files that still change, or were not seen for long enough.</summary>
+    public int Settling { get; set; }
+
+    /// <summary>Files that failed and are tried again later.</summary>
+    public int Deferred { get; set; }
+
+    /// <summary>Files in the folder of a task that no bundle is installed for.</summary>
+    public int WithoutTask { get; set; }
+
+    /// <summary>Files held back because a queue is full.</summary>
+    public int HeldBack { get; set; }
+
+    /// <summary>Files held back because the disk is almost full.</summary>
+    public int HeldByDisk { get; set; }
+
+    /// <summary>Links, FIFOs and other things that are never opened, and names that cannot be (not UTF-8).</summary>
+    public int Unusable { get; set; }
+
+    /// <summary>Folders that could not be listed.</summary>
+    public int FoldersUnreadable { get; set; }
+
+    /// <summary>Whether something will change without anybody doing anything.</summary>
+    public bool IsMoving => Queued + InWork + Settling + HeldBack + Deferred > 0;
+}
+
+/// <summary>
+/// The inboxes, seen whole: a scan lists every file, and queues those that are stable, wanted and not in work yet. What a scan does not
+/// take stays where it is; the next scan sees it again. A folder event only makes the next scan come sooner.
+/// </summary>
+internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule schedule, TimeProvider time)
+{
+    private sealed record Deferral(FileStamp Stamp, long Since, TimeSpan Delay, int Failures);
+
+    private readonly Lock _lock = new();
+    private readonly HashSet<(string Task, string Name)> _inWork = [];
+    private readonly Dictionary<(string Task, string Name), Deferral> _deferred = [];
+
+    /// <summary>How many files are queued or being worked on.</summary>
+    public int InWork
+    {
+        get { lock (_lock) return _inWork.Count; }
+    }
+
+    /// <summary>Scans every inbox. One scan at a time.</summary>
+    /// <param name="isInstalled">Whether a task can be worked on.</param>
+    /// <param name="takeNothing">Whether the disk is too full for more work.</param>
+    public InboxScan Scan(Func<string, bool> isInstalled, bool takeNothing)
+    {
+        InboxScan scan = new();
+        List<InboxFile> ready = [];
+        HashSet<(string, string)> seen = [];
+        foreach (string taskFolder in Folders(scan))
+        {
+            string task = Path.GetFileName(taskFolder);
+            foreach (string path in Entries(taskFolder, scan))
+            {
+                string name = Path.GetFileName(path);
+                if (FileNames.IsIgnored(name)) continue;
+                switch (RegularFile.Look(path, out FileStamp stamp))
+                {
+                    case FileKind.Regular:
+                        InboxFile file = new(task, name, path, stamp);
+                        seen.Add(file.Place);
+                        scan.Files++;
+                        Sort(file, isInstalled(task), scan, ready);
+                        break;
+                    case FileKind.Missing when !name.Contains('\uFFFD', StringComparison.Ordinal):
+                        break; // moved away since the folder was listed
+                    default:
+                        scan.Unusable++;
+                        break;
+                }
+            }
+        }
+        probe.EndScan();
+        ForgetDeferralsOf(seen);
+        Queue(ready, takeNothing, scan);
+        return scan;
+    }
+
+    /// <summary>Ends the work on a file: it left the inbox, or it waits there for another scan.</summary>
+    public void Release(InboxFile file)
+    {
+        lock (_lock)
+        {
+            _inWork.Remove(file.Place);
+            _deferred.Remove(file.Place);
+        }
+    }
+
+    /// <summary>Ends the work on a file that failed for a reason that may pass: it is tried again after a delay that doubles up to a minute.</summary>
+    /// <returns>How many times in a row it has failed now.</returns>
+    public int Defer(InboxFile file)
+    {
+        lock (_lock)
+        {
+            _inWork.Remove(file.Place);
+            int failures = _deferred.TryGetValue(file.Place, out Deferral? before) && before.Stamp == file.Stamp ? before.Failures + 1 : 1;
+            TimeSpan delay = TimeSpan.FromMilliseconds(Math.Min(250 * Math.Pow(2, failures - 1), 60_000));
+            _deferred[file.Place] = new Deferral(file.Stamp, time.GetTimestamp(), delay, failures);
+            return failures;
+        }
+    }
+
+    /// <summary>How many times in a row every deferred file has failed at least: 0 when none is deferred.</summary>
+    public int LeastFailures
+    {
+        get { lock (_lock) return _deferred.Count == 0 ? 0 : _deferred.Values.Min(d => d.Failures); }
+    }
+
+    private void Sort(InboxFile file, bool isInstalled, InboxScan scan, List<InboxFile> ready)
+    {
+        bool stable = probe.IsStable(file.Path, file.Stamp);
+        lock (_lock)
+        {
+            if (_inWork.Contains(file.Place)) scan.InWork++;
+            else if (!isInstalled) scan.WithoutTask++;
+            else if (!stable) scan.Settling++;
+            else if (_deferred.TryGetValue(file.Place, out Deferral? deferral) && deferral.Stamp == file.Stamp
+                && time.GetElapsedTime(deferral.Since) < deferral.Delay) scan.Deferred++;
+            else ready.Add(file);
+        }
+    }
+
+    private void Queue(List<InboxFile> ready, bool takeNothing, InboxScan scan)
+    {
+        // First come, first served; equal times by name, so that the order is the same on every machine.
+        ready.Sort((a, b) => a.Stamp.Modified != b.Stamp.Modified
+            ? a.Stamp.Modified.CompareTo(b.Stamp.Modified) : string.CompareOrdinal(a.Name, b.Name));
+        foreach (InboxFile file in ready)
+        {
+            lock (_lock)
+            {
+                if (takeNothing) scan.HeldByDisk++;
+                else if (!_inWork.Add(file.Place)) scan.InWork++;
+                else if (schedule.TryAdd(file)) scan.Queued++;
+                else
+                {
+                    _inWork.Remove(file.Place);
+                    scan.HeldBack++;
+                }
+            }
+        }
+    }
+
+    private void ForgetDeferralsOf(HashSet<(string, string)> seen)
+    {
+        lock (_lock)
+        {
+            foreach ((string, string) place in _deferred.Keys.Where(place => !seen.Contains(place)).ToArray()) _deferred.Remove(place);
+        }
+    }
+
+    private IEnumerable<string> Folders(InboxScan scan) => Entries(folder, scan, folders: true)
+        .Where(path => DataFolder.IsTaskName(Path.GetFileName(path)) && (File.GetAttributes(path) & FileAttributes.ReparsePoint) == 0);
+
+    private static string[] Entries(string path, InboxScan scan, bool folders = false)
+    {
+        try
+        {
+            return folders ? Directory.GetDirectories(path) : Directory.GetFileSystemEntries(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            scan.FoldersUnreadable++;
+            return [];
+        }
+    }
+}

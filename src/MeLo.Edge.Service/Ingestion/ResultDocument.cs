@@ -1,0 +1,78 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using MeLo.Edge.Engine;
+
+namespace MeLo.Edge.Service.Ingestion;
+
+/// <summary>The result of one image as the outbox and the HTTP interface have it: <c>melo.result/1</c>.</summary>
+internal static class ResultDocument
+{
+    public const string Schema = "melo.result/1";
+
+    // Names and labels are read by people and by programs, never placed into HTML by this one.
+    internal static readonly JsonWriterOptions Json = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The document's bytes, UTF-8 with a final newline.</summary>
+    /// <param name="prediction">The prediction.</param>
+    /// <param name="name">The input's file name; null where it has none.</param>
+    /// <param name="sha256">The SHA-256 of the input's bytes, hexadecimal.</param>
+    /// <param name="queued">How long the input waited for its turn.</param>
+    /// <param name="completedAt">When the prediction was there.</param>
+    public static byte[] Write(Prediction prediction, string? name, string sha256, TimeSpan queued, DateTimeOffset completedAt)
+    {
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer, Json))
+        {
+            json.WriteStartObject();
+            json.WriteString("schema", Schema);
+            json.WriteString("task", prediction.Task);
+            json.WriteNumber("release", prediction.Release);
+            json.WriteStartObject("input");
+            json.WriteString("name", name is null ? null : Wellformed(name));
+            json.WriteString("sha256", sha256);
+            json.WriteEndObject();
+            json.WriteStartObject("prediction");
+            json.WriteString("label", prediction.Label);
+            json.WriteNumber("probability", prediction.Probability);
+            json.WriteEndObject();
+            json.WriteStartArray("scores");
+            foreach (ClassScore score in prediction.Scores)
+            {
+                json.WriteStartObject();
+                json.WriteString("label", score.Label);
+                json.WriteNumber("logit", score.Logit);
+                json.WriteNumber("probability", score.Probability);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+            json.WriteStartObject("model");
+            json.WriteString("base", prediction.BaseDigest);
+            json.WriteString("bundle", prediction.BundleDigest);
+            json.WriteString("precision", Lower(prediction.Precision.ToString()));
+            json.WriteString("provider", Lower(prediction.Provider.ToString()));
+            json.WriteEndObject();
+            WriteTiming(json, prediction.Timing, queued);
+            json.WriteString("completedAt", JobJournal.Timestamp(completedAt));
+            json.WriteEndObject();
+        }
+        buffer.WriteByte((byte)'\n');
+        return buffer.ToArray();
+    }
+
+    private static void WriteTiming(Utf8JsonWriter json, PredictionTiming timing, TimeSpan queued)
+    {
+        json.WriteStartObject("timing");
+        json.WriteNumber("queueMs", Math.Round(queued.TotalMilliseconds, 3));
+        json.WriteNumber("decodeMs", Math.Round(timing.DecodeMilliseconds, 3));
+        json.WriteNumber("preprocessMs", Math.Round(timing.PreprocessMilliseconds, 3));
+        json.WriteNumber("switchMs", Math.Round(timing.Switch.TotalMicroseconds / 1000, 4));
+        json.WriteString("switchKind", Lower(timing.Switch.Kind.ToString()));
+        json.WriteNumber("inferenceMs", Math.Round(timing.InferenceMilliseconds, 3));
+        json.WriteEndObject();
+    }
+
+    /// <summary>A file name may hold half a surrogate pair (Windows), which UTF-8 cannot.</summary>
+    internal static string Wellformed(string text) => System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text));
+
+    private static string Lower(string name) => name.ToLowerInvariant();
+}
