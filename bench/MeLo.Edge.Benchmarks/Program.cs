@@ -1,1 +1,10 @@
-Console.WriteLine("not wired yet");
+using System.CommandLine;
+using MeLo.Edge.Benchmarks;
+
+RootCommand root = new("""
+    Measures MeLo Edge beside what a user would do without it. Every side of a comparison runs interleaved with the others in one process;
+    the figures are medians, and the ratios are what to look at: absolute times move with the machine.
+    """);
+root.Subcommands.Add(SwitchBenchmark.Command());
+root.Subcommands.Add(InferenceBenchmark.Command());
+return await root.Parse(args).InvokeAsync();

@@ -26,6 +26,9 @@ public sealed class PreparedImage
     /// <summary>The recipe it was made with: an image prepared for one task is not an input of another with other rules.</summary>
     internal PreprocessRecipe Recipe { get; }
 
+    /// <summary>Pixels that were prepared elsewhere by the recipe's rules.</summary>
+    internal static PreparedImage FromPixels(float[] pixels, PreprocessRecipe recipe) => new(pixels, recipe, 0, 0);
+
     /// <summary>Decodes and preprocesses an image file.</summary>
     /// <exception cref="ImageException">The file is no readable image, or exceeds the limits.</exception>
     internal static PreparedImage From(ReadOnlyMemory<byte> file, PreprocessRecipe recipe, DecodeLimits limits)

@@ -1,0 +1,146 @@
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
+using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Onnx;
+using MeLo.Edge.Tensors;
+using MeLo.Edge.Tests;
+
+namespace MeLo.Edge.Benchmarks;
+
+/// <summary>A base of random weights, rank-4 adapters for it, and the model file that a user without adapters would deploy, in a temporary folder.</summary>
+internal sealed class BenchmarkModel : IDisposable
+{
+    private const int Rank = 4, Classes = 2;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("melo-edge-bench-").FullName;
+    private readonly SigningKey _key = SigningKey.Generate(SigningCurve.P256);
+    private readonly TrustStore _trust;
+
+    public BenchmarkModel(VitArchitecture vit)
+    {
+        Vit = vit;
+        _trust = TrustStore.FromKey(_key);
+        Progress.Show($"generating {vit.Name} ({vit.ParameterCount:N0} parameters)");
+        string checkpoint = Path.Combine(_folder, "checkpoint.safetensors");
+        RandomCheckpoint.Write(checkpoint, vit);
+        BaseFolder = Path.Combine(_folder, "base");
+        BaseImport.Import(checkpoint, BaseFolder, new BaseImportOptions { Heads = vit.Heads });
+        File.Delete(checkpoint);
+        Adapter = RandomAdapter();
+        MergedModel = WriteMergedModel();
+    }
+
+    public VitArchitecture Vit { get; }
+
+    public string BaseFolder { get; }
+
+    /// <summary>The adapter of every task: switching costs the same whatever the numbers are.</summary>
+    public LoraAdapter Adapter { get; }
+
+    /// <summary>An ONNX file with the adapter merged into its constants.</summary>
+    public string MergedModel { get; }
+
+    /// <summary>The bytes that a cold switch writes.</summary>
+    public long TaskBytes => ResidentModel.MergedBytes(Adapter);
+
+    /// <summary>[1, 3, size, size].</summary>
+    public long[] PixelShape => [1, 3, Vit.ImageSize, Vit.ImageSize];
+
+    public float[] Pixels(int seed) => RandomValues.Normal(new Random(seed), PixelShape.Aggregate((a, b) => a * b), 1);
+
+    public EdgeEngine Load(int threads, int cachedTasks) =>
+        EdgeEngine.Load(BaseFolder, new EdgeEngineOptions { Threads = threads, CacheBytes = cachedTasks * TaskBytes });
+
+    /// <summary>Installs signed bundles as a device does: opened, verified, probed.</summary>
+    public InstalledTask[] Install(EdgeEngine engine, int count)
+    {
+        float[] pixels = Pixels(0);
+        Probe probe = new(pixels, PixelShape, engine.Evaluate(Adapter, pixels, PixelShape), Classes);
+        InstalledTask[] tasks = new InstalledTask[count];
+        for (int i = 0; i < count; i++)
+        {
+            AdapterDescription description = new()
+            {
+                Task = $"task-{i}",
+                Release = 1,
+                Title = "benchmark",
+                Base = engine.Base.Digest,
+                Architecture = Vit.Name,
+                Lora = new LoraDescription(Rank, Rank, Adapter.Scale, Adapter.Targets, "lora-vit"),
+                Head = new HeadDescription(["no", "yes"], HeadActivation.Softmax, "zero"),
+                Input = new InputDescription(new PreprocessRecipe(ResizeMode.Squash, Vit.ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f])),
+                Tolerance = new ProbeTolerance(1e-3),
+                Created = DateTimeOffset.UnixEpoch,
+            };
+            tasks[i] = engine.Install(Bundle.Open(BundleWriter.Write(description, Adapter, probe, null, _key), _trust, description.Task));
+        }
+        return tasks;
+    }
+
+    /// <summary>The merged model as plain ONNX Runtime loads it.</summary>
+    public OrtSession LoadMergedModel(int threads)
+    {
+        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads);
+        return OrtSession.Create(MergedModel, options);
+    }
+
+    /// <summary>The head as [dim, classes], which the graph takes as an input with either kind of weights.</summary>
+    public float[] HeadWeight()
+    {
+        float[] transposed = new float[Adapter.Head.Weight.Length];
+        for (int c = 0; c < Classes; c++)
+            for (int d = 0; d < Vit.Dim; d++) transposed[(d * Classes) + c] = Adapter.Head.Weight[(c * Vit.Dim) + d];
+        return transposed;
+    }
+
+    public void Dispose()
+    {
+        _key.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private LoraAdapter RandomAdapter()
+    {
+        Random random = new(7);
+        List<LoraPair> pairs = [];
+        for (int layer = 0; layer < Vit.Depth; layer++)
+        {
+            foreach (VitLinear linear in new[] { VitLinear.Query, VitLinear.Value })
+            {
+                pairs.Add(new LoraPair(new LinearId(layer, linear), Rank, Vit.Dim, Vit.Dim,
+                    RandomValues.Normal(random, Rank * Vit.Dim, 0.05f), RandomValues.Normal(random, Rank * Vit.Dim, 0.05f)));
+            }
+        }
+        return new LoraAdapter(1, pairs, new TaskHead(Classes, Vit.Dim, RandomValues.Normal(random, Classes * Vit.Dim, 0.1f), [0, 0]));
+    }
+
+    private string WriteMergedModel()
+    {
+        string folder = Path.Combine(_folder, "merged");
+        Directory.CreateDirectory(folder);
+        using BasePackage package = BasePackage.Open(BaseFolder);
+        Dictionary<string, LoraPair> changed = Adapter.Pairs.ToDictionary(p => $"{p.Target}.weight");
+        string weights = Path.Combine(folder, "weights.safetensors");
+        using (FileStream stream = File.Create(weights))
+        {
+            SafetensorsWriter.Write(stream, [.. package.Weights.Tensors.Values.Select(tensor => new TensorSource(
+                tensor.Name, tensor.Type, tensor.Shape, to => to.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Merged(tensor).AsSpan()))))]);
+        }
+        string path = Path.Combine(folder, "model.onnx");
+        using SafetensorsFile file = SafetensorsFile.Open(weights);
+        OnnxWriter.Write(VitGraph.Build(Vit, file, []), path);
+        return path;
+
+        float[] Merged(TensorView tensor)
+        {
+            float[] values = tensor.ToSingles();
+            if (!changed.TryGetValue(tensor.Name, out LoraPair? pair)) return values;
+            float[] merged = new float[values.Length];
+            LoraMerge.Merge(values, merged, pair, Adapter.Scale);
+            return merged;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using System.CommandLine;
+using MeLo.Edge.Models;
+
+namespace MeLo.Edge.Benchmarks;
+
+/// <summary>The options that every benchmark has.</summary>
+internal sealed class BenchmarkOptions
+{
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object instead of a table." };
+    private readonly Option<string> _model = new("--model")
+    {
+        Description = "The architecture, by timm's name; its weights are random.",
+        DefaultValueFactory = _ => "vit_base_patch16_224",
+    };
+    private readonly Option<int> _rounds = new("--rounds") { Description = "Interleaved rounds; the median of each side is reported." };
+    private readonly Option<int> _threads = new("--threads")
+    {
+        Description = "Threads of the graph, the merge and the copy.",
+        DefaultValueFactory = _ => Environment.ProcessorCount,
+    };
+
+    public BenchmarkOptions(int rounds) => _rounds.DefaultValueFactory = _ => rounds;
+
+    public void AddTo(Command command)
+    {
+        foreach (Option option in new Option[] { _json, _model, _rounds, _threads }) command.Options.Add(option);
+    }
+
+    public Settings Read(ParseResult result) => new(
+        result.GetValue(_json), VitArchitecture.Named(result.GetValue(_model)!), result.GetValue(_rounds), result.GetValue(_threads));
+
+    /// <summary>What the user chose.</summary>
+    public sealed record Settings(bool Json, VitArchitecture Model, int Rounds, int Threads);
+}

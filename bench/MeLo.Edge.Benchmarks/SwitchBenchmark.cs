@@ -1,0 +1,109 @@
+using System.CommandLine;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Native.OnnxRuntime;
+
+namespace MeLo.Edge.Benchmarks;
+
+/// <summary>
+/// What changing task costs: cold (merged on the way), warm (still cached), and without this project (an ONNX Runtime session
+/// created from the other task's own model file). Switches are measured where they happen, between real runs of the graph.
+/// </summary>
+internal static class SwitchBenchmark
+{
+    private static readonly int[] s_installed = [1, 10, 100];
+
+    public static Command Command()
+    {
+        BenchmarkOptions options = new(rounds: 15);
+        Command command = new("switch", "Cold and warm task switches against a multi-threaded copy of the same bytes and against reloading a session.");
+        options.AddTo(command);
+        command.SetAction((result, cancellation) => RunAsync(options.Read(result), cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(BenchmarkOptions.Settings settings, CancellationToken cancellation)
+    {
+        using BenchmarkModel model = new(settings.Model);
+        Samples cold = new(), merge = new(), warm = new(), copy = new(), reload = new(), warmRun = new(), sameRun = new(), coldRun = new();
+        // Two tasks fit. The last stays, being used in every round; of the three others the next was always evicted.
+        using (EdgeEngine engine = model.Load(settings.Threads, cachedTasks: 2))
+        using (MemoryCopy memory = new(model.TaskBytes, settings.Threads))
+        {
+            InstalledTask[] tasks = model.Install(engine, 4);
+            PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input.Preprocess);
+            for (int round = -2; round < settings.Rounds; round++)
+            {
+                Progress.Show($"round {Math.Max(0, round + 1)} of {settings.Rounds}");
+                Prediction first = await engine.PredictAsync(tasks[(round + 3) % 3], image, cancellation);
+                Prediction back = await engine.PredictAsync(tasks[3], image, cancellation);
+                Prediction same = await engine.PredictAsync(tasks[3], image, cancellation);
+                if (round < 0)
+                {
+                    memory.Run();
+                    continue;
+                }
+                Require(first, SwitchKind.Cold);
+                Require(back, SwitchKind.Warm);
+                cold.Add(first.Timing.Switch.TotalMicroseconds / 1000);
+                merge.Add(first.Timing.Switch.MergeMicroseconds / 1000);
+                warm.Add(back.Timing.Switch.TotalMicroseconds / 1000);
+                coldRun.Add(first.Timing.InferenceMilliseconds);
+                warmRun.Add(back.Timing.InferenceMilliseconds);
+                sameRun.Add(same.Timing.InferenceMilliseconds);
+                copy.Time(memory.Run);
+                OrtSession? session = null;
+                reload.Time(() => session = model.LoadMergedModel(settings.Threads));
+                session!.Dispose();
+            }
+        }
+        Dictionary<string, double> warmByInstalled = [];
+        foreach (int count in s_installed) warmByInstalled.Add($"{count}", await WarmMicroseconds(model, settings, count, cancellation));
+        Progress.Clear();
+
+        double gigabytes = model.TaskBytes / 1e9;
+        new Report("switch", settings)
+            .Add("switched_mb", model.TaskBytes / 1e6, "bytes of the matrices that change")
+            .Add("cold_ms", cold.Median, "cold switch: decision to ready, merge included")
+            .Add("cold_p99_ms", cold.P99, "its 99th percentile")
+            .Add("merge_ms", merge.Median, "the merge alone")
+            .Add("merge_gb_per_s", 2 * gigabytes / merge.Median * 1000, "its memory traffic: W read, W' written")
+            .Add("warm_us", warm.Median * 1000, "warm switch: decision to ready")
+            .Add("warm_p99_us", warm.P99 * 1000, "its 99th percentile")
+            .Add("copy_bound_ms", copy.Median, "the limit: a copy of the same bytes by as many threads")
+            .Add("session_reload_ms", reload.Median, "without this project: a session created from a merged model file")
+            .Add("cold_over_copy_bound", cold.Median / copy.Median, "aim: at most 1.5")
+            .Add("reload_over_cold", reload.Median / cold.Median, "aim: above 100")
+            .Add("reload_over_warm", reload.Median / (warm.Median), "")
+            .Add("run_after_cold_over_run_without_switch", coldRun.Median / sameRun.Median, "what a switch costs the run behind it")
+            .Add("run_after_warm_over_run_without_switch", warmRun.Median / sameRun.Median, "likewise")
+            .Add("cold_spread", cold.Spread, "half the distance between the quartiles over the median")
+            .Add("warm_us_by_installed", warmByInstalled, "warm switches with so many tasks installed; aim: flat")
+            .Print();
+        return 0;
+    }
+
+    // Two cached tasks take turns among many installed ones.
+    private static async Task<double> WarmMicroseconds(BenchmarkModel model, BenchmarkOptions.Settings settings, int installed, CancellationToken cancellation)
+    {
+        using EdgeEngine engine = model.Load(settings.Threads, cachedTasks: 2);
+        Progress.Show($"installing {installed}");
+        InstalledTask[] tasks = model.Install(engine, installed);
+        PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input.Preprocess);
+        Samples warm = new();
+        for (int round = -2; round < settings.Rounds; round++)
+        {
+            Prediction prediction = await engine.PredictAsync(tasks[(round + 2) % Math.Min(2, installed)], image, cancellation);
+            if (round < 0) continue;
+            Require(prediction, SwitchKind.Warm);
+            warm.Add(prediction.Timing.Switch.TotalMicroseconds);
+        }
+        return warm.Median;
+    }
+
+    private static void Require(Prediction prediction, SwitchKind kind)
+    {
+        if (prediction.Timing.Switch.Kind != kind)
+            throw new InvalidOperationException($"Found a {prediction.Timing.Switch.Kind} switch where a {kind} one was to be measured.");
+    }
+}
