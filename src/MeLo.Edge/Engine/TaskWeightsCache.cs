@@ -40,7 +40,7 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
         bool changed = !ReferenceEquals(Interlocked.Exchange(ref _last, task), task);
         while (true)
         {
-            Entry entry = FindOrAdd(task, out bool mine);
+            Entry entry = FindOrAdd(task, keepNewest: false, out bool mine)!;
             double allocate = 0;
             ResidentModel.MergeCost cost = default;
             bool waited = !mine && !entry.Merged.Task.IsCompleted;
@@ -56,11 +56,14 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
         }
     }
 
-    /// <summary>Merges in the background, on one thread beside the current run, unless the task is cached or being merged.</summary>
+    /// <summary>
+    /// Merges in the background, on one thread beside the current run, unless the task is cached or being merged. Where the budget
+    /// holds one task only this does nothing: the task in use would have to go, and be merged again for its next image.
+    /// </summary>
     /// <returns>Completes when the task is merged; nobody needs to wait for it, <see cref="Acquire"/> does.</returns>
     public Task Prefetch(InstalledTask task)
     {
-        Entry entry = FindOrAdd(task, out bool mine);
+        if (FindOrAdd(task, keepNewest: true, out bool mine) is not { } entry) return Task.CompletedTask;
         // A failure lives in the entry, which is gone by then: whoever needs the task merges again and sees the reason.
         if (mine) ThreadPool.UnsafeQueueUserWorkItem(static s => s.Cache.TryMerge(s.Task, s.Entry), (Cache: this, Task: task, Entry: entry), preferLocal: false);
         return entry.Merged.Task;
@@ -85,14 +88,15 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
         _buffers.Dispose();
     }
 
-    private Entry FindOrAdd(InstalledTask task, out bool added)
+    // Null when the entry is not there and could be added only in place of the most recently used one, which is to be kept.
+    private Entry? FindOrAdd(InstalledTask task, bool keepNewest, out bool added)
     {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            added = false;
             if (_entries.TryGetValue(task, out LinkedListNode<Entry>? node))
             {
-                added = false;
                 if (node.Previous is not null)
                 {
                     _byUse.Remove(node);
@@ -102,7 +106,11 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
             }
             long bytes = ResidentModel.MergedBytes(task.Adapter);
             // Room is made first, so that the buffer of the task that was used longest ago can serve this merge.
-            while (_byUse.Last is { } oldest && _cachedBytes + bytes > budget) Evict(oldest);
+            while (_byUse.Last is { } oldest && _cachedBytes + bytes > budget)
+            {
+                if (keepNewest && ReferenceEquals(oldest, _byUse.First)) return null;
+                Evict(oldest);
+            }
             Entry entry = new(task, bytes);
             _entries.Add(task, _byUse.AddFirst(entry));
             _cachedBytes += bytes;

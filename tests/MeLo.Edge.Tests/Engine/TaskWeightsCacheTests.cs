@@ -22,6 +22,16 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     }
 
     [Fact]
+    public async Task Prefetch_WhereOneTaskFits_LeavesTheTaskInUse()
+    {
+        using TaskWeightsCache cache = new(Model, fixture.TaskBytes);
+        InstalledTask inUse = Task(1);
+        Assert.Equal(SwitchKind.Cold, Kind(cache, inUse));
+        await cache.Prefetch(Task(2));
+        Assert.Equal(SwitchKind.Warm, Kind(cache, inUse));
+    }
+
+    [Fact]
     public void Acquire_OfMoreTasksThanFit_KeepsTheMostRecentlyUsed()
     {
         using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
