@@ -50,9 +50,16 @@ public static class BaseImport
         }
         catch
         {
-            Directory.Delete(partial, recursive: true);
+            Discard(partial);
             throw;
         }
+    }
+
+    private static void Discard(string partial)
+    {
+        try { Directory.Delete(partial, recursive: true); }
+        catch (IOException) { /* what went wrong before is the better message; the folder's name says that it is partial */ }
+        catch (UnauthorizedAccessException) { /* likewise */ }
     }
 
     private static void WritePackage(

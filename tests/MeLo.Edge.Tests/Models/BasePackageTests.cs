@@ -162,6 +162,18 @@ public sealed class BasePackageTests
         Assert.Contains("of weights.safetensors, expected", Refusal(package).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void WeightThatIsNotFinite_IsRefused_EvenWithItsDigest()
+    {
+        using TemporaryFolder folder = new();
+        string package = Import(folder), path = Path.Combine(package, "weights.safetensors");
+        byte[] bytes = File.ReadAllBytes(path);
+        BitConverter.GetBytes(float.NaN).CopyTo(bytes, bytes.Length - 4);
+        File.WriteAllBytes(path, bytes);
+        string refusal = Refusal(package).Message;
+        Assert.Contains("'position_embedding' holds a value that is not finite", refusal, StringComparison.Ordinal);
+    }
+
     private static string Import(TemporaryFolder folder)
     {
         string checkpoint = RandomVit.Save(folder["checkpoint.safetensors"], new RandomVit(s_vit).Timm());
