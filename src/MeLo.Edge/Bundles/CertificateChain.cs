@@ -68,7 +68,10 @@ internal static class CertificateChain
                 loaded.Add(Load(der, "trust"));
                 chain.ChainPolicy.CustomTrustStore.Add(loaded[^1]);
             }
-            CheckChain(chain, loaded[0], certificates, authorities, now, source);
+            CheckMaySign(loaded[0], fault => BundleException.Untrusted(source, fault));
+            // A signer whose own certificate lies in the trust folder needs nobody to vouch for it.
+            if (Holds(authorities, loaded[0])) CheckValidity(loaded[0], now, source);
+            else CheckChain(chain, loaded[0], certificates, authorities, now, source);
             subject = Name(loaded[0]);
             return LeafKey(loaded[0], source);
         }
@@ -100,7 +103,6 @@ internal static class CertificateChain
         if (!Holds(authorities, path[^1].Certificate))
             throw BundleException.Untrusted(source, $"the chain of certificate '{Name(leaf)}' ends at '{Name(path[^1].Certificate)}', which is not a trusted CA certificate");
         foreach (X509ChainElement issuer in path.Skip(1)) CheckMayIssue(issuer.Certificate, source);
-        CheckMaySign(leaf, fault => BundleException.Untrusted(source, fault));
     }
 
     private static bool Holds(IReadOnlyList<byte[]> certificates, X509Certificate2 certificate) =>

@@ -51,7 +51,7 @@ internal sealed class StrictJson
         }
         catch (JsonException e)
         {
-            Add("$", $"is not JSON that nests at most {MaxDepth} deep, at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}");
+            Add("$", $"is not JSON, or nests more than {MaxDepth} deep, at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}");
             return null;
         }
     }
