@@ -24,7 +24,8 @@ public sealed class SignedManifest
         ModelName = modelName;
         ResourceNames = [.. resources.Select(r => r.Name)];
         IgnorePaths = ignorePaths;
-        _digests = resources.ToDictionary(r => r.Name, r => r.Digest, StringComparer.Ordinal);
+        _digests = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach ((string name, string digest) in resources) _digests[name] = digest; // a name that appears twice is a fault already
     }
 
     /// <summary>The paths that the standard leaves out of every model (section 6.2).</summary>

@@ -132,10 +132,10 @@ public sealed class SigningKey : IDisposable
             issuer = certificate.IssuerName;
             if (chain.Count == 0)
             {
+                CertificateChain.CheckMaySign(certificate, fault => BundleException.InvalidKey(source, fault));
                 using ECDsa? leaf = certificate.GetECDsaPublicKey();
                 if (leaf is null || PublicKey.HintOf(leaf) != PublicKey.HintOf(key))
                     throw BundleException.InvalidKey(source, "the first certificate is not for this private key");
-                CertificateChain.CheckMaySign(certificate, fault => BundleException.InvalidKey(source, fault));
             }
             chain.Add(block.Data);
         }
