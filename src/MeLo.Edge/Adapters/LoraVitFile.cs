@@ -100,10 +100,10 @@ public static partial class LoraVitFile
     // lora.py numbers with "{i:03d}".
     private static string Name(string prefix, int index) => prefix + index.ToString("000", CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"_(?<rank>[0-9]+)_(?<alpha>[0-9]+)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"_(?<rank>[0-9]+)_(?<alpha>[0-9]+)\z", RegexOptions.CultureInvariant)]
     private static partial Regex RankAndAlpha();
 
-    [GeneratedRegex(@"^fc_(?<in>[0-9]+)in_(?<out>[0-9]+)out$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^fc_(?<in>[0-9]+)in_(?<out>[0-9]+)out\z", RegexOptions.CultureInvariant)]
     private static partial Regex HeadName();
 
     /// <summary>The names of the file, found complete: as many A as B, numbered from 0 without a gap, one head, nothing else.</summary>

@@ -110,8 +110,11 @@ public sealed record VitArchitecture
         _ => (Dim, Dim),
     };
 
-    /// <summary>A known size by timm's name: <c>vit_tiny_patch16_224</c>, <c>vit_giant_patch14_gap_224</c>, any patch and image size.</summary>
-    /// <exception cref="ModelException">No known size has that name.</exception>
+    /// <summary>
+    /// The architecture that has a name of the form of <see cref="Name"/>: a known size by timm's name, <c>vit_tiny_patch16_224</c>,
+    /// <c>vit_giant_patch14_gap_224</c>, or one by its numbers, any patch and image size. What a name does not say is as timm has it.
+    /// </summary>
+    /// <exception cref="ModelException">It is no such name.</exception>
     public static VitArchitecture Named(string name) => VitSizes.Named(name);
 
     /// <summary>Checks every number, and that they fit each other; all faults are reported together.</summary>

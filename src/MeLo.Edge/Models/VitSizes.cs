@@ -29,14 +29,16 @@ internal static partial class VitSizes
     public static VitArchitecture Named(string name)
     {
         Match match = NamePattern().Match(name);
-        Size? size = Array.Find(s_all, s => s.Name == match.Groups["size"].Value);
+        Size? size = match.Groups["dim"].Success
+            ? new Size(match.Groups["size"].Value, Number("dim"), Number("depth"), Number("heads"), Number("mlp"))
+            : Array.Find(s_all, s => s.Name == match.Groups["size"].Value);
         if (size is null)
-            throw ModelException.Architecture(name, [$"expected {string.Join(", ", s_all.Select(s => s.Name))}, followed by _patch<P>_<image size> or _patch<P>_gap_<image size>"]);
+            throw ModelException.Architecture(name, [$"expected {string.Join(", ", s_all.Select(s => s.Name))} or vit_d<dim>_l<depth>_h<heads>_m<mlp>, followed by _patch<P>_<image size> or _patch<P>_gap_<image size>"]);
         bool average = match.Groups["gap"].Success;
         VitArchitecture architecture = new()
         {
-            ImageSize = int.Parse(match.Groups["image"].Value, CultureInfo.InvariantCulture),
-            PatchSize = int.Parse(match.Groups["patch"].Value, CultureInfo.InvariantCulture),
+            ImageSize = Number("image"),
+            PatchSize = Number("patch"),
             Dim = size.Dim,
             Depth = size.Depth,
             Heads = size.Heads,
@@ -47,8 +49,10 @@ internal static partial class VitSizes
         };
         architecture.Validate();
         return architecture;
+
+        int Number(string group) => int.Parse(match.Groups[group].Value, CultureInfo.InvariantCulture);
     }
 
-    [GeneratedRegex(@"^(?<size>vit_[a-z]+)_patch(?<patch>[0-9]{1,4})(?<gap>_gap)?_(?<image>[0-9]{1,4})\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(?<size>vit_(?:[a-z]+|d(?<dim>[0-9]{1,5})_l(?<depth>[0-9]{1,3})_h(?<heads>[0-9]{1,5})_m(?<mlp>[0-9]{1,5})))_patch(?<patch>[0-9]{1,4})(?<gap>_gap)?_(?<image>[0-9]{1,4})\z", RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();
 }

@@ -1,0 +1,95 @@
+using System.CommandLine;
+using System.Globalization;
+using MeLo.Edge;
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Models;
+
+namespace AdapterPacker.Commands;
+
+/// <summary><c>base import</c>: a base package of a checkpoint.</summary>
+internal sealed class BaseImportCommand : PackerCommand
+{
+    private readonly Argument<string> _checkpoint = new("CHECKPOINT")
+    {
+        Description = "A .safetensors file (F32, F16 or BF16), or a folder with model.safetensors and config.json. Names of timm, Hugging Face ViT and LoRA-ViT's base_vit are recognised.",
+    };
+
+    private readonly Option<string> _out = new("--out") { Description = "Folder for the base package; it must not exist, or be empty.", Required = true, HelpName = "DIR" };
+
+    private readonly Option<string> _precision = new("--precision")
+    {
+        Description = "The graphs that the package holds, separated by commas.", HelpName = "fp32", DefaultValueFactory = _ => Precision.Fp32.Name(),
+    };
+
+    private readonly Option<int?> _imageSize = new("--image-size") { Description = "Height and width of the images; the position embedding is resampled to it. Default: the checkpoint's.", HelpName = "N" };
+
+    private readonly Option<int?> _heads = new("--heads") { Description = "The number of attention heads, where neither a config.json nor a known size tells it.", HelpName = "N" };
+
+    private readonly Option<string> _adapt = new("--adapt")
+    {
+        Description = "Which linears adapters may change: query and value as MeLo does, or all, for PEFT adapters.", HelpName = "qv|all", DefaultValueFactory = _ => "qv",
+    };
+
+    public BaseImportCommand()
+        : base("import", "Imports a checkpoint as a base package: base.json, the weights, and a graph for each precision.")
+    {
+        foreach (Option<int?> option in (Option<int?>[])[_imageSize, _heads])
+            option.Validators.Add(result =>
+            {
+                // Text that is no number at all is reported by the parser itself.
+                if (int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out int value) && value < 1) result.AddError($"{option.Name}: found {value}, expected a number of at least 1.");
+            });
+        Validate(_precision, ParsePrecisions);
+        Validate(_adapt, AdaptableSets.Parse);
+        Add(_checkpoint);
+        Add(_out);
+        Add(_precision);
+        Add(_imageSize);
+        Add(_heads);
+        Add(_adapt);
+    }
+
+    public override IReadOnlyList<string> Examples =>
+    [
+        "adapter-packer base import vit_base_patch16_224.safetensors --out base",
+        "adapter-packer base import google-vit-base-patch16-224-in21k/ --out base --adapt all",
+        "adapter-packer base import vit_tiny.safetensors --out base-288 --image-size 288",
+        "",
+        "The base digest that it prints is over the canonical weights: the same for any naming and precision of one checkpoint.",
+    ];
+
+    protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
+    {
+        string folder = parsed.GetRequiredValue(_out);
+        BaseImportOptions options = new()
+        {
+            ImageSize = parsed.GetValue(_imageSize),
+            Heads = parsed.GetValue(_heads),
+            Adapt = AdaptableSets.Parse(parsed.GetRequiredValue(_adapt)),
+            Precisions = ParsePrecisions(parsed.GetRequiredValue(_precision)),
+        };
+        string checkpoint = parsed.GetRequiredValue(_checkpoint);
+        if (!Path.Exists(checkpoint)) throw RefusedException.File(checkpoint, $"found nothing at {checkpoint}, expected a .safetensors file or a folder");
+        ImportProgress.Show(progress => BaseImport.Import(checkpoint, folder, options, progress, cancellation));
+        using BasePackage package = BasePackage.Open(folder);
+        output.WriteLine($"{folder}: {package.Architecture.Name}, {package.Architecture.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
+        output.WriteLine($"base {package.Digest}");
+        output.WriteLine($"adapters may change {package.AdaptableLinears.Count} linears: {string.Join(", ", options.Adapt.Linears().Select(l => l.Name()))} of {package.Architecture.Depth} layers");
+        return PackerProgram.Done;
+    }
+
+    private static Precision[] ParsePrecisions(string text) => [.. text.Split(',').Select(name => Precisions.Parse(name.Trim())).Distinct()];
+
+    // A value that no import takes is wrong usage, and is said before anything is read.
+    private static void Validate<T>(Option<string> option, Func<string, T> parse) => option.Validators.Add(result =>
+    {
+        try
+        {
+            if (result.GetValueOrDefault<string>() is { } text) parse(text);
+        }
+        catch (MeLoException e)
+        {
+            result.AddError(e.Message + ".");
+        }
+    });
+}

@@ -1,0 +1,123 @@
+using System.CommandLine;
+using System.Globalization;
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Imaging;
+
+namespace AdapterPacker.Commands;
+
+/// <summary><c>pack</c>: a bundle of a trained adapter, with a self-test made by running it, and run once more on the finished file.</summary>
+internal sealed class PackCommand : PackerCommand
+{
+    // What a device's fp32 logits may differ by from those of the packing machine, and what int8 may lose (docs/bundle-format.md).
+    private const double Fp32Tolerance = 1e-3, Int8Tolerance = 0.15;
+
+    private readonly Option<string> _base = new("--base") { Description = "The base package that the adapter was trained on.", Required = true, HelpName = "DIR" };
+    private readonly Option<string> _adapter = new("--adapter") { Description = "LoRA-ViT's safetensors file, or a PEFT folder.", Required = true, HelpName = "FILE_OR_DIR" };
+    private readonly Option<string> _task = new("--task") { Description = "The clinical question's name: a-z, 0-9, '.', '_' and '-', at most 63.", Required = true, HelpName = "NAME" };
+    private readonly Option<string> _labels = new("--labels") { Description = "The classes in the order of the logits, separated by commas.", Required = true, HelpName = "a,b,c" };
+    private readonly Option<string> _out = new("--out") { Description = "The bundle; an older bundle of that name is replaced.", Required = true, HelpName = "FILE.melo" };
+    private readonly Option<string?> _key = new("--key") { Description = "The signing key.", HelpName = "KEY.pem" };
+    private readonly Option<bool> _unsigned = new("--unsigned") { Description = "Leave the bundle unsigned; no device takes it before 'sign'." };
+    private readonly Option<int> _release = new("--release") { Description = "The task's version; it only goes up.", DefaultValueFactory = _ => 1, HelpName = "N" };
+    private readonly Option<int?> _rank = new("--rank") { Description = "A LoRA-ViT file's rank. Default: from a name like blood_base_lora_4_4.safetensors.", HelpName = "R" };
+    private readonly Option<int?> _alpha = new("--alpha") { Description = "A LoRA-ViT file's alpha. Default: from its name. The scale is alpha // rank.", HelpName = "A" };
+    private readonly Option<string?> _headBias = new("--head-bias") { Description = "The head's bias, which LoRA-ViT files do not hold: a JSON array or a safetensors file. Default: zero.", HelpName = "FILE" };
+
+    private readonly Option<string> _activation = new Option<string>("--activation")
+    {
+        Description = "What turns logits into probabilities: one class of several, or each label for itself.", DefaultValueFactory = _ => "softmax", HelpName = "softmax|sigmoid",
+    };
+
+    private readonly Option<string> _preprocess = new("--preprocess")
+    {
+        Description = $"How a picture becomes the input: {string.Join(" or ", PreprocessRecipe.Presets.Keys)}, or a recipe as JSON or in a file.", DefaultValueFactory = _ => "half", HelpName = "PRESET_OR_JSON",
+    };
+
+    private readonly Option<string?> _card = new("--card") { Description = "The model card, a JSON file.", HelpName = "CARD.json" };
+
+    public PackCommand()
+        : base("pack", "Turns a trained adapter into a bundle.")
+    {
+        _activation.AcceptOnlyFromAmong("softmax", "sigmoid");
+        foreach (Option option in (Option[])[_base, _adapter, _task, _labels, _out, _key, _unsigned, _release, _rank, _alpha, _headBias, _activation, _preprocess, _card]) Add(option);
+        Validators.Add(result =>
+        {
+            if (result.GetValue(_key) is null == !result.GetValue(_unsigned)) result.AddError("Expected either --key or --unsigned.");
+        });
+        _task.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { } name && !AdapterDescription.IsTaskName(name))
+                result.AddError($"--task: found '{name}', expected a lower-case letter or digit, then up to 62 of a-z, 0-9, '.', '_' and '-'.");
+        });
+    }
+
+    public override IReadOnlyList<string> Examples =>
+    [
+        "adapter-packer pack --base base --adapter blood_base_lora_4_4.safetensors --task blood-cell \\",
+        "  --labels eosinophil,lymphocyte,monocyte,neutrophil --key keys/signing.key.pem --out blood-cell.melo",
+        "adapter-packer pack --base base --adapter peft-folder/ --task chest --labels effusion,nodule --activation sigmoid \\",
+        "  --preprocess imagenet --card card.json --release 2 --key keys/signing.key.pem --out chest-2.melo",
+        "",
+        "A preset is fitted to the base's image size. A recipe in JSON:",
+        """--preprocess '{"resize":"squash","size":224,"interpolation":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}'""",
+    ];
+
+    protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
+    {
+        string path = parsed.GetRequiredValue(_out);
+        OutputFile.CheckReplaceable(path);
+        using SigningKey? key = parsed.GetValue(_key) is { } keyPath ? SigningKey.FromPemFile(keyPath) : null;
+        ModelCard? card = parsed.GetValue(_card) is { } cardPath ? ModelCard.Parse(File.ReadAllBytes(cardPath), Path.GetFileName(cardPath)) : null;
+        float[]? headBias = parsed.GetValue(_headBias) is { } biasPath ? HeadBiasFile.Read(biasPath) : null;
+        using EdgeEngine engine = EdgeEngine.Load(parsed.GetRequiredValue(_base));
+        ImportedAdapter imported = AdapterSource.Read(
+            parsed.GetRequiredValue(_adapter), parsed.GetValue(_rank), parsed.GetValue(_alpha), headBias, engine.Base.Architecture.Depth);
+        AdapterDescription description = Describe(parsed, engine, imported, card);
+        Probe probe = MakeProbe(engine, imported.Adapter, description.Input.Preprocess, cancellation);
+        byte[] bundle = BundleWriter.Write(description, imported.Adapter, probe, preview: null, key);
+        double difference = PackedBundle.Prove(bundle, Path.GetFileName(path), engine, key, cancellation);
+        OutputFile.Write(path, bundle);
+
+        LoraAdapter adapter = imported.Adapter;
+        output.WriteLine($"{path}: task {description.Task}, release {description.Release}, {adapter.Head.Classes} classes, {bundle.Length.ToString("N0", CultureInfo.InvariantCulture)} bytes");
+        output.WriteLine($"rank {adapter.Rank}, scale {adapter.Scale.ToString(CultureInfo.InvariantCulture)}, {string.Join(" ", adapter.Targets.Select(t => t.Name()))}, {adapter.LoraParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, head bias: {Words.BiasSource(imported.BiasSource)}");
+        output.WriteLine(key is null ? "not signed: no device takes it before 'sign'" : $"signed with key {key.KeyHint}");
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opened again and probed: difference {difference:G3}"));
+        return PackerProgram.Done;
+    }
+
+    private AdapterDescription Describe(ParseResult parsed, EdgeEngine engine, ImportedAdapter imported, ModelCard? card)
+    {
+        string task = parsed.GetRequiredValue(_task);
+        LoraAdapter adapter = imported.Adapter;
+        string[] labels = [.. parsed.GetRequiredValue(_labels).Split(',').Select(l => l.Trim())];
+        if (labels.Length != adapter.Head.Classes)
+            throw RefusedException.File(parsed.GetRequiredValue(_adapter), $"found a head of {adapter.Head.Classes} classes, expected {labels.Length} as --labels names");
+        return new AdapterDescription
+        {
+            Task = task,
+            Release = parsed.GetValue(_release),
+            Title = card?.Task ?? task,
+            Base = engine.Base.Digest,
+            Architecture = engine.Base.Architecture.Name,
+            Lora = new LoraDescription(adapter.Rank, imported.Alpha, adapter.Scale, adapter.Targets, imported.Source),
+            Head = new HeadDescription(labels, Enum.Parse<HeadActivation>(parsed.GetRequiredValue(_activation), ignoreCase: true), imported.BiasSource),
+            Input = new InputDescription(PreprocessOption.Resolve(parsed.GetRequiredValue(_preprocess), engine.Base.Architecture.ImageSize)),
+            Tolerance = new ProbeTolerance(Fp32Tolerance, Int8Tolerance),
+            Card = card,
+            Created = ThisSecond(),
+        };
+    }
+
+    // As the format writes times.
+    private static DateTimeOffset ThisSecond() => DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
+
+    private static Probe MakeProbe(EdgeEngine engine, LoraAdapter adapter, PreprocessRecipe recipe, CancellationToken cancellation)
+    {
+        float[] pixels = ProbePixels.For(recipe);
+        long[] shape = [1, 3, recipe.Size, recipe.Size];
+        return new Probe(pixels, shape, engine.Evaluate(adapter, pixels, shape, cancellation), adapter.Head.Classes);
+    }
+}
