@@ -54,6 +54,40 @@ public sealed class VerifyTests(Workbench bench) : IDisposable
     }
 
     [Fact]
+    public void CertificateChain_SignsInCertificateMode_AndVerifiesUnderItsCaOnly()
+    {
+        string ca = _folder["ca.pem"], caKey = _folder["ca.key"], leafKey = _folder["leaf.key"], request = _folder["leaf.csr"], leaf = _folder["leaf.pem"], bundle = _folder["b.melo"];
+        string extensions = _folder["leaf.cnf"];
+        File.WriteAllText(extensions, "keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\nbasicConstraints=critical,CA:FALSE\n");
+        OpenSsl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", caKey, "-out", ca, "-days", "2", "-subj", "/CN=Test CA",
+            "-addext", "keyUsage=critical,keyCertSign");
+        OpenSsl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", leafKey, "-out", request, "-subj", "/CN=Model maker");
+        OpenSsl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", caKey, "-CAcreateserial", "-out", leaf, "-days", "1", "-extfile", extensions);
+        File.Copy(bench.Bundle, bundle);
+        Packer.Done("sign", bundle, "--key", leafKey, "--certificate", leaf);
+        Assert.Contains("Model maker", Packer.Done("verify", bundle, "--trust", ca), StringComparison.Ordinal);
+        Assert.Contains("certificate mode", Packer.Done("inspect", bundle), StringComparison.Ordinal);
+        Packer.Refused("b.melo", "verify", bundle, "--trust", bench.PublicKey);
+        Packer.Refused("", "sign", bundle, "--key", bench.Key, "--certificate", leaf);
+
+        static void OpenSsl(params string[] arguments)
+        {
+            ProgramResult result = Packer.OpenSsl(arguments);
+            Assert.True(result.ExitCode == 0, result.Error);
+        }
+    }
+
+    [Fact]
+    public void ExpiredBundle_IsNotVerified()
+    {
+        BundleContents contents = Bundle.OpenUnverified(bench.Bundle);
+        AdapterDescription expired = contents.Description with { Created = DateTimeOffset.UnixEpoch, Expires = DateTimeOffset.UnixEpoch.AddDays(1) };
+        using SigningKey key = SigningKey.FromPemFile(bench.Key);
+        File.WriteAllBytes(_folder["old.melo"], BundleWriter.Write(expired, contents.Adapter, contents.Probe, preview: null, key));
+        Packer.Refused("expired at 1970-01-02", "verify", _folder["old.melo"], "--trust", bench.PublicKey);
+    }
+
+    [Fact]
     public void BundleForAnotherBase_IsRefusedByVerifyAndCheck()
     {
         string other = Path.Combine(_folder.Root, "other");

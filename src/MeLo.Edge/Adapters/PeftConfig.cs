@@ -84,7 +84,8 @@ internal sealed class PeftConfig
             if (document.RootElement.ValueKind != JsonValueKind.Object) throw AdapterException.File(FileName, $"found a JSON {document.RootElement.ValueKind}, expected an object");
             return new PeftConfig(FileName, document.RootElement);
         }
-        catch (JsonException e)
+        // InvalidOperationException: text that is no UTF-8, or half a surrogate pair, comes to light only when it is read.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw AdapterException.File(FileName, $"is not the JSON object that PEFT writes ({e.Message.Split('.')[0]})", e);
         }

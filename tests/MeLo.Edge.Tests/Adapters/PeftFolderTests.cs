@@ -264,6 +264,7 @@ public sealed class PeftFolderTests : IDisposable
     [InlineData("")]
     [InlineData("{")]
     [InlineData("[]")]
+    [InlineData("{\"peft_type\":\"LO\\ud800RA\",\"r\":4,\"lora_alpha\":8}")]
     [InlineData("{\"peft_type\":\"LORA\"")]
     [InlineData("{\"peft_type\":\"LORA\",\"r\":4,\"r\":8,\"lora_alpha\":8}")]
     [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]")]
