@@ -34,23 +34,6 @@ internal static class PixelReduction
         }
     }
 
-    /// <summary>Divides colour by its alpha, which TIFF calls associated (ExtraSamples 1); where alpha is 0 there is no colour: black.</summary>
-    public static void Unpremultiply<T>(Span<T> pixels, int bands)
-        where T : unmanaged, INumber<T>
-    {
-        int colours = bands - 1;
-        double white = White<T>();
-        for (int pixel = 0; pixel < pixels.Length; pixel += bands)
-        {
-            double alpha = double.CreateTruncating(pixels[pixel + colours]);
-            for (int i = pixel; i < pixel + colours; i++)
-            {
-                double value = alpha > 0 ? double.CreateTruncating(pixels[i]) * white / alpha : 0;
-                pixels[i] = T.CreateSaturating(Math.Min(value, white));
-            }
-        }
-    }
-
     // Convert.c, cmyk2rgb: (white - k) less its share of the ink.
     private static void CmykToRgb<T>(ReadOnlySpan<T> cmyk, Span<T> rgb)
         where T : unmanaged, INumber<T>

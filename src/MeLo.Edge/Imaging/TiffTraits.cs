@@ -1,71 +1,55 @@
-using System.Buffers.Binary;
-
 namespace MeLo.Edge.Imaging;
 
 /// <summary>
-/// What libvips does not say about the first picture of a TIFF file, read from its directory (TIFF 6.0, section 2; BigTIFF).
-/// Only meaning comes from here: what cannot be read has its default, and the decoder checks the file for itself.
+/// Refuses TIFF files of which libvips 8.18 would make wrong pixels without saying so, and tells what else the decoder must know.
 /// </summary>
 internal sealed class TiffTraits
 {
-    private const ushort CompressionTag = 259, PhotometricTag = 262, ExtraSamplesTag = 338;
-    private const ulong AssociatedAlpha = 1;
-    private const ulong YCbCr = 6, JpegCompression = 7, OldJpegCompression = 6;
+    private const long OldJpeg = 6, Jpeg = 7;
+    private const long WhiteIsZero = 0, YCbCr = 6;
+    private const long Unsigned = 1;
 
-    private TiffTraits(bool isPremultiplied) => IsPremultiplied = isPremultiplied;
+    private TiffTraits(bool isTiled) => IsTiled = isTiled;
 
-    /// <summary>Whether the colours were multiplied with the alpha that follows them.</summary>
-    public bool IsPremultiplied { get; }
+    /// <summary>Whether the pixels are in tiles. libvips reports a broken tile only when asked to fail on warnings.</summary>
+    public bool IsTiled { get; }
 
-    /// <exception cref="ImageException">The picture is of a kind that libvips would decode to wrong colours.</exception>
+    /// <exception cref="ImageException">The picture is of such a kind.</exception>
     public static TiffTraits Read(ReadOnlySpan<byte> file)
     {
-        Dictionary<ushort, ulong> tags = ReadDirectory(file);
-        return new TiffTraits(tags.GetValueOrDefault(ExtraSamplesTag) == AssociatedAlpha);
+        TiffDirectory directory = new(file);
+        bool tiled = directory.Contains(TiffTag.TileWidth) || directory.Contains(TiffTag.TileLength);
+        long compression = directory.Value(TiffTag.Compression, absent: 1);
+        long photometric = directory.Value(TiffTag.PhotometricInterpretation, absent: 1);
+        // The codec is not built in, and of tiles libvips would make a black picture.
+        if (compression == OldJpeg) throw Unsupported("old-style JPEG compression, which has been obsolete since 1995");
+        // Other than through JPEG, libvips takes YCbCr for RGB, and broken tiles of it for black.
+        if (photometric == YCbCr && compression != Jpeg && (tiled || !IsSubsampled(directory))) throw Unsupported("YCbCr pixels without JPEG compression");
+        // libvips would show them as a negative.
+        if (photometric == WhiteIsZero && directory.Value(TiffTag.SampleFormat, Unsigned) != Unsigned) throw Unsupported("signed or floating-point samples where 0 is white");
+        if (tiled && compression == Jpeg) CheckJpegTiles(file, directory);
+        return new TiffTraits(tiled);
     }
 
-    // The first value of each tag of interest: of ExtraSamples, the first extra sample is the alpha.
-    private static Dictionary<ushort, ulong> ReadDirectory(ReadOnlySpan<byte> file)
+    private static bool IsSubsampled(TiffDirectory directory) => directory.Count(TiffTag.YCbCrSubSampling) == 0
+        || directory.Value(TiffTag.YCbCrSubSampling, 0) != 1
+        || directory.Value(TiffTag.YCbCrSubSampling, 1) != 1;
+
+    // libvips decompresses these itself, and leaves what a smaller JPEG does not fill as it happened to be in memory.
+    private static void CheckJpegTiles(ReadOnlySpan<byte> file, TiffDirectory directory)
     {
-        Dictionary<ushort, ulong> tags = [];
-        if (file.Length < 16) return tags;
-        Reader reader = new(file, file[0] == 'I');
-        bool big = reader.U16(2) == 43;
-        ulong start = big ? reader.U64(8) : reader.U32(4);
-        int countSize = big ? 8 : 2, entrySize = big ? 20 : 12;
-        if (start > (ulong)(file.Length - countSize)) return tags;
-        ulong count = big ? reader.U64((int)start) : reader.U16((int)start);
-        for (ulong i = 0; i < count; i++)
+        long width = directory.Value(TiffTag.TileWidth, 0L), height = directory.Value(TiffTag.TileLength, 0L);
+        long tiles = Math.Min(directory.Count(TiffTag.TileOffsets), file.Length);
+        for (int i = 0; i < tiles; i++)
         {
-            ulong at = start + (ulong)countSize + (i * (ulong)entrySize);
-            if (at + (ulong)entrySize > (ulong)file.Length) break;
-            int entry = (int)at;
-            ushort tag = reader.U16(entry), type = reader.U16(entry + 2);
-            if (tag is not (CompressionTag or PhotometricTag or ExtraSamplesTag)) continue;
-            int value = entry + (big ? 12 : 8);
-            ulong values = big ? reader.U64(entry + 4) : reader.U32(entry + 4);
-            ulong inline = (big ? 8u : 4u) / (type == 3 ? 2u : type == 4 ? 4u : 1u);
-            if (values == 0) continue;
-            if (values > inline)
-            {
-                ulong offset = big ? reader.U64(value) : reader.U32(value);
-                if (offset > (ulong)(file.Length - 4)) continue;
-                value = (int)offset;
-            }
-            tags.TryAdd(tag, type switch { 1 => file[value], 3 => reader.U16(value), 4 => reader.U32(value), _ => 0 });
+            long offset = directory.Value(TiffTag.TileOffsets, i) ?? 0, length = directory.Value(TiffTag.TileByteCounts, i) ?? 0;
+            if (length == 0 || offset > file.Length || length > file.Length - offset)
+                throw ImageException.Broken(ImageFormat.Tiff, $"found tile {i} at byte {offset} with {length} bytes in a file of {file.Length}, expected it within the file");
+            (int Width, int Height)? frame = JpegMarkers.FrameSize(file.Slice((int)offset, (int)length));
+            if (frame is null || frame.Value.Width != width || frame.Value.Height != height)
+                throw ImageException.Broken(ImageFormat.Tiff, $"found a JPEG of {frame?.Width ?? 0} x {frame?.Height ?? 0} pixels in tile {i}, expected {width} x {height}");
         }
-        return tags;
     }
 
-    private readonly ref struct Reader(ReadOnlySpan<byte> file, bool littleEndian)
-    {
-        private readonly ReadOnlySpan<byte> _file = file;
-        private readonly bool _little = littleEndian;
-
-        public ushort U16(int at) => _little ? BinaryPrimitives.ReadUInt16LittleEndian(_file[at..]) : BinaryPrimitives.ReadUInt16BigEndian(_file[at..]);
-
-        public uint U32(int at) => _little ? BinaryPrimitives.ReadUInt32LittleEndian(_file[at..]) : BinaryPrimitives.ReadUInt32BigEndian(_file[at..]);
-
-        public ulong U64(int at) => _little ? BinaryPrimitives.ReadUInt64LittleEndian(_file[at..]) : BinaryPrimitives.ReadUInt64BigEndian(_file[at..]);
-    }
+    private static ImageException Unsupported(string found) => ImageException.Broken(ImageFormat.Tiff, $"found {found}, which is not supported");
 }

@@ -15,27 +15,25 @@ internal static class VipsDecoder
 
     public static PixelBuffer Decode(ImageFormat format, ReadOnlyMemory<byte> file, DecodeLimits limits)
     {
-        TiffTraits? tiff = null;
-        if (format == ImageFormat.Jpeg) JpegScans.Check(file.Span);
-        if (format == ImageFormat.Tiff) tiff = TiffTraits.Read(file.Span);
+        VipsFailOn failOn = CheckStructure(format, file.Span);
         try
         {
-            using VipsImage image = VipsImage.Load(Loader(format), file);
+            using VipsImage image = VipsImage.Load(Loader(format), file, failOn);
             limits.CheckDimensions(format, image.Width, image.Height);
             if (image.Bands > MaxBands || image.Coding != VipsCoding.None || Colours(image) is not ColourModel model)
                 throw ImageException.Broken(format, $"found {image.Bands} samples a pixel of {image.Interpretation}, expected gray, RGB or CMYK");
             PixelBuffer pixels = image.Format switch
             {
-                VipsBandFormat.UChar => Read<byte, byte>(format, image, model, tiff, static (from, to) => from.CopyTo(to)),
-                VipsBandFormat.UShort => Read<ushort, ushort>(format, image, model, tiff, static (from, to) => from.CopyTo(to)),
-                VipsBandFormat.Char => Read<sbyte, float>(format, image, model, tiff, Scale<sbyte>(sbyte.MaxValue)),
-                VipsBandFormat.Short => Read<short, float>(format, image, model, tiff, Scale<short>(short.MaxValue)),
-                VipsBandFormat.UInt => Read<uint, float>(format, image, model, tiff, Scale<uint>(uint.MaxValue)),
-                VipsBandFormat.Int => Read<int, float>(format, image, model, tiff, Scale<int>(int.MaxValue)),
-                VipsBandFormat.Float => Read<float, float>(format, image, model, tiff, static (from, to) => from.CopyTo(to)),
-                _ => throw ImageException.Broken(format, $"found samples of type {image.Format}, expected real numbers of at most 32 bits"),
+                VipsBandFormat.UChar => Read<byte, byte>(format, image, model, static (from, to) => from.CopyTo(to)),
+                VipsBandFormat.UShort => Read<ushort, ushort>(format, image, model, static (from, to) => from.CopyTo(to)),
+                VipsBandFormat.Short when model == ColourModel.Gray => Read<short, float>(format, image, model, Scale<short>(short.MaxValue)),
+                VipsBandFormat.UInt => Read<uint, float>(format, image, model, Scale<uint>(uint.MaxValue)),
+                VipsBandFormat.Int when model == ColourModel.Gray => Read<int, float>(format, image, model, Scale<int>(int.MaxValue)),
+                VipsBandFormat.Float => Read<float, float>(format, image, model, static (from, to) => from.CopyTo(to)),
+                _ => throw ImageException.Broken(format, $"found samples of type {image.Format}, expected unsigned or floating-point numbers, or gray ones of 16 or 32 bits"),
             };
-            return tiff is null ? pixels : Orientations.Apply(pixels);
+            // Part of TIFF itself, not of EXIF: Pillow always applies it.
+            return format == ImageFormat.Tiff ? Orientations.Apply(pixels) : pixels;
         }
         catch (VipsException e) when (e.IsLibraryFault)
         {
@@ -48,6 +46,16 @@ internal static class VipsDecoder
     }
 
     private delegate void Widen<TFrom, TTo>(ReadOnlySpan<TFrom> from, Span<TTo> to);
+
+    private static VipsFailOn CheckStructure(ImageFormat format, ReadOnlySpan<byte> file)
+    {
+        // Broken pixels are refused; what the codecs only warn of is not, as Pillow accepts those files too.
+        VipsFailOn failOn = VipsFailOn.Error;
+        if (format == ImageFormat.Jpeg) JpegMarkers.Check(file);
+        else if (format == ImageFormat.Png) PngChunks.Check(file);
+        else if (format == ImageFormat.Tiff && TiffTraits.Read(file).IsTiled) failOn = VipsFailOn.Warning;
+        return failOn;
+    }
 
     private static VipsLoader Loader(ImageFormat format) => format switch
     {
@@ -65,7 +73,7 @@ internal static class VipsDecoder
         _ => null,
     };
 
-    private static PixelBuffer Read<TFrom, TTo>(ImageFormat format, VipsImage image, ColourModel model, TiffTraits? tiff, Widen<TFrom, TTo> widen)
+    private static PixelBuffer Read<TFrom, TTo>(ImageFormat format, VipsImage image, ColourModel model, Widen<TFrom, TTo> widen)
         where TFrom : unmanaged
         where TTo : unmanaged, System.Numerics.INumber<TTo>
     {
@@ -82,7 +90,6 @@ internal static class VipsDecoder
             using VipsRows strip = region.Fetch(top, rows);
             Span<TTo> source = widened.AsSpan(0, rows * width * bands);
             widen(MemoryMarshal.Cast<byte, TFrom>(strip.Bytes), source);
-            if (tiff is { IsPremultiplied: true }) PixelReduction.Unpremultiply(source, bands);
             PixelReduction.Reduce(source, bands, model, samples.AsSpan(top * width * channels, rows * width * channels));
         }
         if (samples is float[] singles && !TensorPrimitives.IsFiniteAll<float>(singles))

@@ -41,3 +41,10 @@ internal enum VipsCoding
     LabQ = 2,
     Rad = 6,
 }
+
+/// <summary>foreign.h, <c>VipsFailOn</c>: which faults of a file end its decoding; those that are asked for here.</summary>
+internal enum VipsFailOn
+{
+    Error,
+    Warning,
+}

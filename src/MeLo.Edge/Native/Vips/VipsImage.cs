@@ -47,7 +47,7 @@ internal sealed unsafe class VipsImage : SafeHandleZeroOrMinusOneIsInvalid
 
     /// <summary>Runs a loader over <paramref name="file"/>. Pixels are decoded as <see cref="VipsRegion"/> asks for rows, top down.</summary>
     /// <exception cref="VipsException">The loader refused the file's header.</exception>
-    public static VipsImage Load(VipsLoader loader, ReadOnlyMemory<byte> file)
+    public static VipsImage Load(VipsLoader loader, ReadOnlyMemory<byte> file, VipsFailOn failOn)
     {
         VipsApi api = VipsLibrary.Api;
         VipsImage image = new() { _file = file.Pin() };
@@ -58,8 +58,7 @@ internal sealed unsafe class VipsImage : SafeHandleZeroOrMinusOneIsInvalid
             if (operation == 0) throw VipsException.Operation(loader.ToString(), VipsLibrary.TakeErrors());
             SetBuffer(api, operation, image._file.Pointer, (nuint)file.Length);
             SetOption(api, operation, "access"u8, "sequential"u8);
-            // Broken pixels are refused; what the codecs call warnings is not, as Pillow accepts those files too.
-            SetOption(api, operation, "fail-on"u8, "error"u8);
+            SetOption(api, operation, "fail-on"u8, failOn == VipsFailOn.Warning ? "warning"u8 : "error"u8);
             // libvips takes its default from the environment variable VIPS_UNLIMITED; the limits are not the environment's to lift.
             if (loader.HasUnlimited) SetOption(api, operation, "unlimited"u8, "false"u8);
             if (api.vips_cache_operation_buildp(&operation) != 0) throw VipsException.Operation(loader.ToString(), VipsLibrary.TakeErrors());
