@@ -30,6 +30,16 @@ internal readonly ref struct TiffDirectory
         _count = (int)Math.Min(count, (ulong)((file.Length - _start) / EntryLength));
     }
 
+    /// <summary>Where the offset of the next directory is, and whether there is one.</summary>
+    public (int At, int Length, bool IsSet) Next
+    {
+        get
+        {
+            int at = _start + (_count * EntryLength), length = _big ? 8 : 4;
+            return at + length > _file.Length ? (0, 0, false) : (at, length, (_big ? U64(at) : U32(at)) != 0);
+        }
+    }
+
     private int EntryLength => _big ? 20 : 12;
 
     public bool Contains(TiffTag tag) => Entry(tag) is not null;

@@ -1,10 +1,13 @@
 namespace MeLo.Edge.Imaging;
 
-/// <summary>The TIFF tags that <see cref="TiffTraits"/> looks at.</summary>
+/// <summary>The TIFF tags that <see cref="TiffTraits"/> and <see cref="ExifOrientation"/> look at.</summary>
 internal enum TiffTag : ushort
 {
+    ImageWidth = 256,
+    ImageLength = 257,
     Compression = 259,
     PhotometricInterpretation = 262,
+    Orientation = 274,
     TileWidth = 322,
     TileLength = 323,
     TileOffsets = 324,

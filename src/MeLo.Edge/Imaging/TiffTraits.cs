@@ -1,23 +1,23 @@
+using MeLo.Edge.Native.Vips;
+
 namespace MeLo.Edge.Imaging;
 
 /// <summary>
-/// Refuses TIFF files of which libvips 8.18 would make wrong pixels without saying so, and tells what else the decoder must know.
+/// Refuses TIFF files of which libvips 8.18 would make wrong pixels without saying so, and cuts the others down to their first page.
+/// libvips reports a broken tile only when asked to fail on warnings, and takes unknown tags for warnings only with strips.
 /// </summary>
-internal sealed class TiffTraits
+internal static class TiffTraits
 {
     private const long OldJpeg = 6, Jpeg = 7;
     private const long WhiteIsZero = 0, YCbCr = 6;
     private const long Unsigned = 1;
 
-    private TiffTraits(bool isTiled) => IsTiled = isTiled;
-
-    /// <summary>Whether the pixels are in tiles. libvips reports a broken tile only when asked to fail on warnings.</summary>
-    public bool IsTiled { get; }
-
-    /// <exception cref="ImageException">The picture is of such a kind.</exception>
-    public static TiffTraits Read(ReadOnlySpan<byte> file)
+    /// <exception cref="ImageException">The picture is of such a kind, or over a limit.</exception>
+    public static CheckedFile Check(ReadOnlyMemory<byte> file, DecodeLimits limits)
     {
-        TiffDirectory directory = new(file);
+        TiffDirectory directory = new(file.Span);
+        // libtiff takes seconds over the strip tables of impossible sizes.
+        limits.CheckDimensions(ImageFormat.Tiff, directory.Value(TiffTag.ImageWidth, absent: 1L), directory.Value(TiffTag.ImageLength, absent: 1L));
         bool tiled = directory.Contains(TiffTag.TileWidth) || directory.Contains(TiffTag.TileLength);
         long compression = directory.Value(TiffTag.Compression, absent: 1);
         long photometric = directory.Value(TiffTag.PhotometricInterpretation, absent: 1);
@@ -27,8 +27,18 @@ internal sealed class TiffTraits
         if (photometric == YCbCr && compression != Jpeg && (tiled || !IsSubsampled(directory))) throw Unsupported("YCbCr pixels without JPEG compression");
         // libvips would show them as a negative.
         if (photometric == WhiteIsZero && directory.Value(TiffTag.SampleFormat, Unsigned) != Unsigned) throw Unsupported("signed or floating-point samples where 0 is white");
-        if (tiled && compression == Jpeg) CheckJpegTiles(file, directory);
-        return new TiffTraits(tiled);
+        if (tiled && compression == Jpeg) CheckJpegTiles(file.Span, directory);
+        return new CheckedFile(FirstPage(file, directory), ExifOrientation.Of(directory), tiled ? VipsFailOn.Warning : VipsFailOn.Error);
+    }
+
+    // libvips counts the pages, of which a hostile file can have millions.
+    private static ReadOnlyMemory<byte> FirstPage(ReadOnlyMemory<byte> file, TiffDirectory directory)
+    {
+        (int at, int length, bool isSet) = directory.Next;
+        if (!isSet) return file;
+        byte[] copy = file.ToArray();
+        copy.AsSpan(at, length).Clear();
+        return copy;
     }
 
     private static bool IsSubsampled(TiffDirectory directory) => directory.Count(TiffTag.YCbCrSubSampling) == 0

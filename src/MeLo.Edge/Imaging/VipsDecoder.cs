@@ -15,21 +15,22 @@ internal static class VipsDecoder
 
     public static PixelBuffer Decode(ImageFormat format, ReadOnlyMemory<byte> file, DecodeLimits limits)
     {
-        VipsFailOn failOn = CheckStructure(format, file.Span);
+        CheckedFile checkedFile = CheckedFile.Read(format, file, limits);
+        int orientation = checkedFile.Orientation;
         try
         {
-            using VipsImage image = VipsImage.Load(Loader(format), file, failOn);
+            using VipsImage image = VipsImage.Load(Loader(format), checkedFile.Bytes, checkedFile.FailOn);
             limits.CheckDimensions(format, image.Width, image.Height);
             if (image.Bands > MaxBands || image.Coding != VipsCoding.None || Colours(image) is not ColourModel model)
                 throw ImageException.Broken(format, $"found {image.Bands} samples a pixel of {image.Interpretation}, expected gray, RGB or CMYK");
             PixelBuffer pixels = image.Format switch
             {
-                VipsBandFormat.UChar => Read<byte, byte>(format, image, model, static (from, to) => from.CopyTo(to)),
-                VipsBandFormat.UShort => Read<ushort, ushort>(format, image, model, static (from, to) => from.CopyTo(to)),
-                VipsBandFormat.Short when model == ColourModel.Gray => Read<short, float>(format, image, model, Scale<short>(short.MaxValue)),
-                VipsBandFormat.UInt => Read<uint, float>(format, image, model, Scale<uint>(uint.MaxValue)),
-                VipsBandFormat.Int when model == ColourModel.Gray => Read<int, float>(format, image, model, Scale<int>(int.MaxValue)),
-                VipsBandFormat.Float => Read<float, float>(format, image, model, static (from, to) => from.CopyTo(to)),
+                VipsBandFormat.UChar => Read<byte, byte>(format, orientation, image, model, static (from, to) => from.CopyTo(to)),
+                VipsBandFormat.UShort => Read<ushort, ushort>(format, orientation, image, model, static (from, to) => from.CopyTo(to)),
+                VipsBandFormat.Short when model == ColourModel.Gray => Read<short, float>(format, orientation, image, model, Scale<short>(short.MaxValue)),
+                VipsBandFormat.UInt => Read<uint, float>(format, orientation, image, model, Scale<uint>(uint.MaxValue)),
+                VipsBandFormat.Int when model == ColourModel.Gray => Read<int, float>(format, orientation, image, model, Scale<int>(int.MaxValue)),
+                VipsBandFormat.Float => Read<float, float>(format, orientation, image, model, static (from, to) => from.CopyTo(to)),
                 _ => throw ImageException.Broken(format, $"found samples of type {image.Format}, expected unsigned or floating-point numbers, or gray ones of 16 or 32 bits"),
             };
             // Part of TIFF itself, not of EXIF: Pillow always applies it.
@@ -47,16 +48,6 @@ internal static class VipsDecoder
 
     private delegate void Widen<TFrom, TTo>(ReadOnlySpan<TFrom> from, Span<TTo> to);
 
-    private static VipsFailOn CheckStructure(ImageFormat format, ReadOnlySpan<byte> file)
-    {
-        // Broken pixels are refused; what the codecs only warn of is not, as Pillow accepts those files too.
-        VipsFailOn failOn = VipsFailOn.Error;
-        if (format == ImageFormat.Jpeg) JpegMarkers.Check(file);
-        else if (format == ImageFormat.Png) PngChunks.Check(file);
-        else if (format == ImageFormat.Tiff && TiffTraits.Read(file).IsTiled) failOn = VipsFailOn.Warning;
-        return failOn;
-    }
-
     private static VipsLoader Loader(ImageFormat format) => format switch
     {
         ImageFormat.Png => VipsLoader.Png,
@@ -73,7 +64,7 @@ internal static class VipsDecoder
         _ => null,
     };
 
-    private static PixelBuffer Read<TFrom, TTo>(ImageFormat format, VipsImage image, ColourModel model, Widen<TFrom, TTo> widen)
+    private static PixelBuffer Read<TFrom, TTo>(ImageFormat format, int orientation, VipsImage image, ColourModel model, Widen<TFrom, TTo> widen)
         where TFrom : unmanaged
         where TTo : unmanaged, System.Numerics.INumber<TTo>
     {
@@ -94,7 +85,7 @@ internal static class VipsDecoder
         }
         if (samples is float[] singles && !TensorPrimitives.IsFiniteAll<float>(singles))
             throw ImageException.Broken(format, "found samples that are not finite numbers");
-        return new PixelBuffer(width, height, channels, samples, format, image.Orientation);
+        return new PixelBuffer(width, height, channels, samples, format, orientation);
     }
 
     private static Widen<T, float> Scale<T>(double white)

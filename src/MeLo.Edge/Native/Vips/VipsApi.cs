@@ -38,8 +38,6 @@ internal sealed unsafe class VipsApi
     public readonly delegate* unmanaged<nint, int> vips_image_get_format;
     public readonly delegate* unmanaged<nint, int> vips_image_get_coding;
     public readonly delegate* unmanaged<nint, int> vips_image_get_interpretation;
-    public readonly delegate* unmanaged<nint, byte*, nuint> vips_image_get_typeof;
-    public readonly delegate* unmanaged<nint, byte*, int*, int> vips_image_get_int;
 
     // region.h
     public readonly delegate* unmanaged<nint, nint> vips_region_new;
@@ -82,8 +80,6 @@ internal sealed unsafe class VipsApi
         vips_image_get_format = (delegate* unmanaged<nint, int>)Export(nameof(vips_image_get_format));
         vips_image_get_coding = (delegate* unmanaged<nint, int>)Export(nameof(vips_image_get_coding));
         vips_image_get_interpretation = (delegate* unmanaged<nint, int>)Export(nameof(vips_image_get_interpretation));
-        vips_image_get_typeof = (delegate* unmanaged<nint, byte*, nuint>)Export(nameof(vips_image_get_typeof));
-        vips_image_get_int = (delegate* unmanaged<nint, byte*, int*, int>)Export(nameof(vips_image_get_int));
         vips_region_new = (delegate* unmanaged<nint, nint>)Export(nameof(vips_region_new));
         vips_region_fetch = (delegate* unmanaged<nint, int, int, int, int, nuint*, byte*>)Export(nameof(vips_region_fetch));
         g_object_set_property = (delegate* unmanaged<nint, byte*, GValue*, void>)Export(nameof(g_object_set_property));

@@ -11,5 +11,5 @@ internal sealed class VipsException : MeLoException
 
     internal static VipsException Library(string fault, Exception? inner = null) => new(fault, isLibraryFault: true, inner);
 
-    internal static VipsException Operation(string name, string errors) => new(errors.Length > 0 ? errors : $"{name} failed without saying why", isLibraryFault: false, null);
+    internal static VipsException Operation(string name, string errors) => new(errors.Length > 0 ? errors : $"{name} was refused by the library, without a reason", isLibraryFault: false, null);
 }

@@ -28,23 +28,6 @@ internal sealed unsafe class VipsImage : SafeHandleZeroOrMinusOneIsInvalid
 
     public VipsCoding Coding => (VipsCoding)VipsLibrary.Api.vips_image_get_coding(handle);
 
-    /// <summary>The EXIF orientation, 1 to 8; 1 when the file has none or a wrong one.</summary>
-    public int Orientation
-    {
-        get
-        {
-            fixed (byte* name = "orientation"u8)
-            {
-                int orientation;
-                return VipsLibrary.Api.vips_image_get_typeof(handle, name) != 0
-                    && VipsLibrary.Api.vips_image_get_int(handle, name, &orientation) == 0
-                    && orientation is >= 1 and <= 8
-                    ? orientation
-                    : 1;
-            }
-        }
-    }
-
     /// <summary>Runs a loader over <paramref name="file"/>. Pixels are decoded as <see cref="VipsRegion"/> asks for rows, top down.</summary>
     /// <exception cref="VipsException">The loader refused the file's header.</exception>
     public static VipsImage Load(VipsLoader loader, ReadOnlyMemory<byte> file, VipsFailOn failOn)
@@ -52,6 +35,8 @@ internal sealed unsafe class VipsImage : SafeHandleZeroOrMinusOneIsInvalid
         VipsApi api = VipsLibrary.Api;
         VipsImage image = new() { _file = file.Pin() };
         nint operation = 0;
+        // Files that were accepted leave text behind as well.
+        api.vips_error_clear();
         try
         {
             fixed (byte* nickname = loader.Nickname) operation = api.vips_operation_new(nickname);

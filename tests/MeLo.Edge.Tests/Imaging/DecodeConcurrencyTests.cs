@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using MeLo.Edge.Imaging;
+
+namespace MeLo.Edge.Tests.Imaging;
+
+public sealed class DecodeConcurrencyTests
+{
+    private static readonly byte[] s_broken = TestImages.Png(64, 64, 8, 2, TestImages.Bytes(64 * 64 * 3))[..5000];
+
+    [Fact]
+    public async Task EightThreads_EachGetTheirOwnPixels()
+    {
+        byte[][] files = [.. Enumerable.Range(1, 8).Select(seed => TestImages.Png(64, 48, 8, 2, TestImages.Bytes(64 * 48 * 3, seed)))];
+        byte[][] others = [TestImages.Jpeg, TestImages.ProgressiveJpeg, TestImages.LosslessWebP, TestImages.Tiff(20, 12, 8, 3, 2, TestImages.Bytes(720))];
+        byte[][] otherPixels = [.. others.Select(f => RasterDecoder.Decode(f).Samples<byte>().ToArray())];
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(thread => Task.Factory.StartNew(() =>
+        {
+            byte[] expected = TestImages.Bytes(64 * 48 * 3, thread + 1);
+            for (int i = 0; i < 150; i++)
+            {
+                Assert.True(expected.AsSpan().SequenceEqual(RasterDecoder.Decode(files[thread]).Samples<byte>()));
+                int other = (thread + i) % others.Length;
+                Assert.True(otherPixels[other].AsSpan().SequenceEqual(RasterDecoder.Decode(others[other]).Samples<byte>()));
+                Assert.Throws<ImageException>(() => RasterDecoder.Decode(s_broken));
+            }
+        }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+    }
+
+    [Fact]
+    public void ThousandsOfDecodes_LeaveMemoryFlat()
+    {
+        byte[] png = TestImages.Png(256, 256, 8, 2, TestImages.Bytes(256 * 256 * 3));
+        byte[] tiff = TestImages.Tiff(256, 256, 16, 1, 1, TestImages.Deflate(TestImages.Bytes(256 * 256 * 2)), compression: 8);
+        byte[] truncated = png[..100_000];
+        Round(300);
+        long before = SettledBytes();
+        Round(2500);
+        // Losing only the file's pin, a region or the image at each decode would be hundreds of megabytes by now.
+        Assert.InRange(SettledBytes() - before, long.MinValue, 48L << 20);
+
+        void Round(int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                RasterDecoder.Decode(png);
+                RasterDecoder.Decode(tiff);
+                RasterDecoder.Decode(TestImages.Jpeg);
+                Assert.Throws<ImageException>(() => RasterDecoder.Decode(truncated));
+            }
+        }
+    }
+
+    private static long SettledBytes()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        using Process self = Process.GetCurrentProcess();
+        return self.WorkingSet64;
+    }
+}
