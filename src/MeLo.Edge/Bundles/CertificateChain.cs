@@ -13,7 +13,7 @@ internal static class CertificateChain
 
     private const string CodeSigning = "1.3.6.1.5.5.7.3.3";
 
-    /// <summary>Reads one certificate in DER.</summary>
+    /// <summary>Reads one certificate in DER; its extensions and its key are decoded later, when they are used.</summary>
     /// <exception cref="BundleException">It does not parse, or bytes follow it.</exception>
     public static X509Certificate2 Load(byte[] der, string source)
     {
@@ -74,6 +74,11 @@ internal static class CertificateChain
             else CheckChain(chain, loaded[0], certificates, authorities, now, source);
             subject = Name(loaded[0]);
             return LeafKey(loaded[0], source);
+        }
+        catch (CryptographicException e)
+        {
+            // Extensions and keys are decoded when they are used.
+            throw BundleException.InvalidSignature(source, "a certificate holds an extension or a key that is not well-formed", e);
         }
         finally
         {
@@ -137,15 +142,8 @@ internal static class CertificateChain
 
     private static PublicKey LeafKey(X509Certificate2 leaf, string source)
     {
-        try
-        {
-            using ECDsa? key = leaf.GetECDsaPublicKey();
-            if (key is not null && PublicKey.TryOf(key) is { } supported) return supported;
-        }
-        catch (CryptographicException)
-        {
-            // reported below, as every other key that cannot be used
-        }
+        using ECDsa? key = leaf.GetECDsaPublicKey();
+        if (key is not null && PublicKey.TryOf(key) is { } supported) return supported;
         throw BundleException.Untrusted(source, $"certificate '{Name(leaf)}' has no key on P-256, P-384 or P-521");
     }
 

@@ -50,6 +50,12 @@ public sealed class SigningKey : IDisposable
                 throw BundleException.InvalidKey(source, "found a key on another curve, expected P-256, P-384 or P-521, by name");
             return new SigningKey(key, curve, certificateChainPath is null ? [] : ReadChain(certificateChainPath, key));
         }
+        catch (CryptographicException e)
+        {
+            // Extensions and keys of certificates are decoded when they are used.
+            key.Dispose();
+            throw BundleException.InvalidKey(source, "the key or a certificate of its chain is not well-formed", e);
+        }
         catch
         {
             key.Dispose();

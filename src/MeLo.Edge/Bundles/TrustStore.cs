@@ -108,10 +108,23 @@ public sealed class TrustStore
     private void AddAuthority(byte[] der, string source)
     {
         using X509Certificate2 certificate = CertificateChain.Load(der, source);
-        if (!CertificateChain.IsAuthority(certificate))
+        if (!IsAuthority(certificate, source))
             throw BundleException.InvalidKey(source, $"certificate '{PrintableText.Of(certificate.Subject)}' is not a CA certificate (its basicConstraints do not say CA)");
         if (!certificate.SubjectName.RawData.AsSpan().SequenceEqual(certificate.IssuerName.RawData))
             throw BundleException.InvalidKey(source, $"certificate '{PrintableText.Of(certificate.Subject)}' was issued by another CA, expected a self-signed one; trust that CA, '{PrintableText.Of(certificate.Issuer)}'");
         if (!_authorities.Exists(a => a.AsSpan().SequenceEqual(der))) _authorities.Add(der);
+    }
+
+    private static bool IsAuthority(X509Certificate2 certificate, string source)
+    {
+        try
+        {
+            return CertificateChain.IsAuthority(certificate);
+        }
+        catch (CryptographicException e)
+        {
+            // Extensions are decoded when they are used.
+            throw BundleException.InvalidKey(source, "the certificate holds an extension that is not well-formed", e);
+        }
     }
 }
