@@ -14,13 +14,14 @@ public sealed class LayeringTests
         [Root] = [],
         ["Tensors"] = [],
         ["Native"] = [],
+        ["Native.Cng"] = [],
         ["Native.OnnxRuntime"] = ["Native", "Tensors"],
         ["Native.Vips"] = ["Native"],
         ["Onnx"] = ["Tensors"],
         ["Adapters"] = ["Tensors"],
         ["Imaging"] = ["Native", "Native.Vips"],
         ["Models"] = ["Tensors", "Native", "Native.OnnxRuntime", "Onnx", "Adapters"],
-        ["Bundles"] = ["Tensors", "Onnx", "Adapters", "Imaging", "Models"],
+        ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Models"],
         ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Onnx", "Adapters", "Imaging", "Models", "Bundles"],
     };
 

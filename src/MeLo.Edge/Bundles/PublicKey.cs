@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using MeLo.Edge.Native.Cng;
 
 namespace MeLo.Edge.Bundles;
 
@@ -34,7 +35,7 @@ internal sealed class PublicKey
     /// <summary>Checks an ASN.1 DER signature with the curve's hash.</summary>
     public bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature)
     {
-        using ECDsa key = ECDsa.Create();
+        using ECDsa key = EcdsaKeys.Create();
         key.ImportSubjectPublicKeyInfo(_subjectPublicKeyInfo, out _);
         return key.VerifyData(data, signature, Curve.Hash(), DSASignatureFormat.Rfc3279DerSequence);
     }

@@ -1,5 +1,6 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Security.Cryptography;
+using MeLo.Edge.Native.Cng;
 
 namespace MeLo.Edge.Bundles;
 
@@ -32,7 +33,7 @@ public sealed class SigningKey : IDisposable
     internal IReadOnlyList<byte[]> Certificates { get; }
 
     /// <summary>Makes a new key.</summary>
-    public static SigningKey Generate(SigningCurve curve) => new(ECDsa.Create(curve.Curve()), curve, []);
+    public static SigningKey Generate(SigningCurve curve) => new(EcdsaKeys.Create(curve.Curve()), curve, []);
 
     /// <summary>Reads a private key, and for certificate mode its chain.</summary>
     /// <param name="path">A PEM file with one elliptic-curve private key.</param>
@@ -89,7 +90,7 @@ public sealed class SigningKey : IDisposable
         PemFile.Block[] keys = [.. blocks.Where(b => b.Label is not ("EC PARAMETERS" or "CERTIFICATE"))];
         if (keys.Length != 1)
             throw BundleException.InvalidKey(source, $"found {keys.Length} keys, expected one private key");
-        ECDsa key = ECDsa.Create();
+        ECDsa key = EcdsaKeys.Create();
         try
         {
             switch (keys[0].Label)

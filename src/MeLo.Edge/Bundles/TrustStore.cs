@@ -1,6 +1,7 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Security.Cryptography;
 using System.Text;
+using MeLo.Edge.Native.Cng;
 
 namespace MeLo.Edge.Bundles;
 
@@ -90,7 +91,7 @@ public sealed class TrustStore
 
     private void AddKey(byte[] spki, string source)
     {
-        using ECDsa key = ECDsa.Create();
+        using ECDsa key = EcdsaKeys.Create();
         try
         {
             key.ImportSubjectPublicKeyInfo(spki, out int read);
