@@ -21,7 +21,11 @@ public static class BaseImport
     /// <exception cref="IOException">A file cannot be read or written.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static void Import(
-        string checkpoint, string outFolder, BaseImportOptions? options = null, IProgress<BaseImportProgress>? progress = null, CancellationToken cancellation = default)
+        string checkpoint,
+        string outFolder,
+        BaseImportOptions? options = null,
+        IProgress<BaseImportProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         options ??= new BaseImportOptions();
         if (options.Precisions.Count == 0 || options.Precisions.Distinct().Count() != options.Precisions.Count)
@@ -73,7 +77,7 @@ public static class BaseImport
         foreach (Precision precision in options.Precisions)
         {
             cancellation.ThrowIfCancellationRequested();
-            GraphBuilder graph = VitGraph.Build(vit, weights, Enumerable.Range(0, vit.Depth).SelectMany(layer => adaptable.Select(linear => new LinearId(layer, linear))));
+            GraphBuilder graph = VitGraph.Build(vit, weights, BasePackage.EveryLayer(vit, adaptable));
             graph.Metadata["melo.base"] = digest;
             string file = BasePackage.GraphFile(precision);
             string path = Path.Combine(folder, file);
@@ -101,25 +105,29 @@ public static class BaseImport
         WriteDurably(Path.Combine(folder, BasePackage.ManifestFile), manifest.ToBytes());
     }
 
-    private static string WriteWeights(string path, Checkpoint source, VitArchitecture vit, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
+    private static string WriteWeights(
+        string path, Checkpoint source, VitArchitecture vit, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
     {
         using BaseDigest digest = new();
         WeightReader reader = new(source, vit);
         long written = 0, total = vit.ParameterCount * sizeof(float);
-        TensorSource[] tensors = [.. CanonicalWeights.Of(vit).Zip(source.Weights, (canonical, from) => new TensorSource(canonical.Name, ElementType.F32, canonical.Shape, stream =>
-        {
-            cancellation.ThrowIfCancellationRequested();
-            ReadOnlySpan<byte> data = reader.Read(from);
-            digest.Begin(canonical);
-            digest.Append(data);
-            stream.Write(data);
-            written += data.Length;
-            progress?.Report(new BaseImportProgress(canonical.Name, written, total));
-        }))];
+        // Both are in byte order of the same names; only the position embedding's shape may differ, when it is resampled.
+        TensorSource[] tensors = [.. CanonicalWeights.Of(vit).Zip(source.Weights, Stream)];
         using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
         SafetensorsWriter.Write(file, tensors);
         file.Flush(flushToDisk: true);
         return digest.Finish();
+
+        TensorSource Stream(CanonicalWeight weight, CheckpointWeight from) => new(weight.Name, ElementType.F32, weight.Shape, stream =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            ReadOnlySpan<byte> data = reader.Read(from);
+            digest.Begin(weight);
+            digest.Append(data);
+            stream.Write(data);
+            written += data.Length;
+            progress?.Report(new BaseImportProgress(weight.Name, written, total));
+        });
     }
 
     private static void WriteDurably(string path, byte[] bytes)

@@ -109,7 +109,8 @@ internal sealed record BaseManifest
         string path = Path.Combine(folder, BasePackage.ManifestFile);
         FileInfo file = new(path);
         if (!file.Exists) throw ModelException.Package(folder, $"found no {BasePackage.ManifestFile}, expected a folder that 'base import' has written");
-        if (file.Length > MaxLength) throw ModelException.Package(folder, $"found {file.Length} bytes in {BasePackage.ManifestFile}, expected at most {MaxLength}");
+        if (file.Length > MaxLength)
+            throw ModelException.Package(folder, $"found {file.Length} bytes in {BasePackage.ManifestFile}, expected at most {MaxLength}");
         try
         {
             byte[] json = File.ReadAllBytes(path);

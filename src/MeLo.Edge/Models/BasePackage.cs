@@ -16,12 +16,18 @@ public sealed class BasePackage : IDisposable
 
     private readonly IReadOnlyDictionary<Precision, string> _graphs;
 
-    private BasePackage(string folder, VitArchitecture architecture, string digest, IReadOnlyList<VitLinear> adaptable, IReadOnlyDictionary<Precision, string> graphs, SafetensorsFile weights)
+    private BasePackage(
+        string folder,
+        VitArchitecture architecture,
+        string digest,
+        IReadOnlyList<VitLinear> adaptable,
+        IReadOnlyDictionary<Precision, string> graphs,
+        SafetensorsFile weights)
     {
         Folder = folder;
         Architecture = architecture;
         Digest = digest;
-        AdaptableLinears = [.. Enumerable.Range(0, architecture.Depth).SelectMany(layer => adaptable.Select(linear => new LinearId(layer, linear)))];
+        AdaptableLinears = [.. EveryLayer(architecture, adaptable)];
         Weights = weights;
         _graphs = graphs;
         Precisions = [.. graphs.Keys.Order()];
@@ -62,10 +68,12 @@ public sealed class BasePackage : IDisposable
         VitArchitecture architecture = manifest.Architecture.ToArchitecture();
         architecture.Validate();
         if (manifest.Architecture.Name != architecture.Name)
-            throw ModelException.Package(folder, $"found architecture name '{manifest.Architecture.Name}', expected '{architecture.Name}' for its numbers");
+            throw ModelException.Package(folder,
+                $"found architecture name '{manifest.Architecture.Name}', expected '{architecture.Name}' for its numbers");
         IReadOnlyList<VitLinear> adaptable = Adaptable(folder, manifest);
         IReadOnlyDictionary<Precision, string> graphs = Graphs(folder, manifest);
-        if (manifest.Weights.File != WeightsFile) throw ModelException.Package(folder, $"found weights file '{manifest.Weights.File}', expected '{WeightsFile}'");
+        if (manifest.Weights.File != WeightsFile)
+            throw ModelException.Package(folder, $"found weights file '{manifest.Weights.File}', expected '{WeightsFile}'");
         string weightsPath = Path.Combine(folder, WeightsFile);
         if (!File.Exists(weightsPath)) throw ModelException.Package(folder, $"found no {WeightsFile}");
         SafetensorsFile weights = SafetensorsFile.Open(weightsPath);
@@ -73,7 +81,8 @@ public sealed class BasePackage : IDisposable
         {
             CheckLayout(folder, weights, architecture, manifest.Weights.DataOffset);
             string digest = ComputeDigest(folder, weights, architecture);
-            if (digest != manifest.Digest) throw ModelException.Package(folder, $"found weights with digest {digest}, expected {manifest.Digest} as {ManifestFile} says");
+            if (digest != manifest.Digest)
+                throw ModelException.Package(folder, $"found weights with digest {digest}, expected {manifest.Digest} as {ManifestFile} says");
             return new BasePackage(folder, architecture, digest, adaptable, graphs, weights);
         }
         catch
@@ -88,6 +97,10 @@ public sealed class BasePackage : IDisposable
 
     internal static string GraphFile(Precision precision) => $"model.{precision.Name()}.onnx";
 
+    /// <summary>The linears of every block, by layer and then by linear.</summary>
+    internal static IEnumerable<LinearId> EveryLayer(VitArchitecture architecture, IReadOnlyList<VitLinear> linears) =>
+        Enumerable.Range(0, architecture.Depth).SelectMany(layer => linears.Select(linear => new LinearId(layer, linear)));
+
     internal static string Sha256(string path)
     {
         using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
@@ -99,8 +112,11 @@ public sealed class BasePackage : IDisposable
         List<VitLinear> linears = [];
         foreach (string name in manifest.Adaptable)
         {
-            if (!VitLinears.TryParse(name, out VitLinear linear)) throw ModelException.Package(folder, $"found the adaptable linear '{name}', expected {string.Join(", ", VitLinears.All.Select(l => l.Name()))}");
-            if (linears.Count > 0 && linears[^1] >= linear) throw ModelException.Package(folder, $"found the adaptable linear '{name}' after '{linears[^1].Name()}', expected each at most once, in the order query, key, value, output, fc1, fc2");
+            if (!VitLinears.TryParse(name, out VitLinear linear))
+                throw ModelException.Package(folder, $"found the adaptable linear '{name}', expected {string.Join(", ", VitLinears.All.Select(l => l.Name()))}");
+            if (linears.Count > 0 && linears[^1] >= linear)
+                throw ModelException.Package(folder,
+                    $"found the adaptable linear '{name}' after '{linears[^1].Name()}', expected each at most once, in the order query, key, value, output, fc1, fc2");
             linears.Add(linear);
         }
         return linears.Count > 0 ? linears : throw ModelException.Package(folder, "found no adaptable linear, expected at least one");
@@ -112,11 +128,13 @@ public sealed class BasePackage : IDisposable
         foreach (BaseManifest.GraphFacts facts in manifest.Graphs)
         {
             Precision precision = Models.Precisions.Parse(facts.Precision);
-            if (facts.File != GraphFile(precision)) throw ModelException.Package(folder, $"found graph file '{facts.File}', expected '{GraphFile(precision)}'");
+            if (facts.File != GraphFile(precision))
+                throw ModelException.Package(folder, $"found graph file '{facts.File}', expected '{GraphFile(precision)}'");
             string path = Path.Combine(folder, facts.File);
             if (!File.Exists(path)) throw ModelException.Package(folder, $"found no {facts.File}");
             string found = Sha256(path);
-            if (found != facts.Sha256) throw ModelException.Package(folder, $"found {facts.File} with SHA-256 {found}, expected {facts.Sha256} as {ManifestFile} says");
+            if (found != facts.Sha256)
+                throw ModelException.Package(folder, $"found {facts.File} with SHA-256 {found}, expected {facts.Sha256} as {ManifestFile} says");
             if (!graphs.TryAdd(precision, path)) throw ModelException.Package(folder, $"found two graphs for {facts.Precision}");
         }
         return graphs.Count > 0 ? graphs : throw ModelException.Package(folder, "found no graph, expected at least one");
@@ -139,7 +157,8 @@ public sealed class BasePackage : IDisposable
         foreach (CanonicalWeight weight in expected)
         {
             TensorView tensor = weights[weight.Name];
-            if (tensor.Offset != offset) throw ModelException.Package(folder, $"found '{weight.Name}' at byte {tensor.Offset} of {WeightsFile}, expected {offset}");
+            if (tensor.Offset != offset)
+                throw ModelException.Package(folder, $"found '{weight.Name}' at byte {tensor.Offset} of {WeightsFile}, expected {offset}");
             offset += tensor.ByteLength;
         }
     }

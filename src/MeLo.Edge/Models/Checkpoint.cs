@@ -14,13 +14,16 @@ internal sealed class Checkpoint : IDisposable
 
     private readonly SafetensorsFile _file;
 
-    private Checkpoint(SafetensorsFile file, string path, CheckpointNames names, CheckpointConfig? config, IReadOnlyDictionary<string, TensorView> tensors, int? heads)
+    private Checkpoint(
+        SafetensorsFile file, string path, CheckpointNames names, CheckpointConfig? config, IReadOnlyDictionary<string, TensorView> tensors, int? heads)
     {
         _file = file;
         Path = path;
         Names = names;
         Tensors = tensors;
-        (Architecture, Weights, Positions) = CheckpointReading.Read(file.Source, names, config, tensors, heads);
+        CheckpointReader reader = new(file.Source, names, config, tensors);
+        Weights = reader.Weights;
+        Architecture = reader.WithHeads(heads);
         Ignored = [.. tensors.Keys.Where(names.IsIgnored).Order(StringComparer.Ordinal)];
     }
 
@@ -36,9 +39,6 @@ internal sealed class Checkpoint : IDisposable
 
     /// <summary>Where each canonical weight is, in byte order of the canonical names.</summary>
     public IReadOnlyList<CheckpointWeight> Weights { get; }
-
-    /// <summary>The number of tokens in the position embedding; less than the architecture's when the class token has no position.</summary>
-    public long Positions { get; }
 
     /// <summary>Heads and the like, which a base does not have.</summary>
     public IReadOnlyList<string> Ignored { get; }
@@ -57,7 +57,8 @@ internal sealed class Checkpoint : IDisposable
             model = System.IO.Path.Combine(path, ModelFile);
             config = System.IO.Path.Combine(path, ConfigFile);
             foreach (string file in (string[])[model, config])
-                if (!File.Exists(file)) throw ModelException.Checkpoint(source, $"found a folder without {System.IO.Path.GetFileName(file)}, expected {ModelFile} and {ConfigFile}");
+                if (!File.Exists(file))
+                    throw ModelException.Checkpoint(source, $"found a folder without {System.IO.Path.GetFileName(file)}, expected {ModelFile} and {ConfigFile}");
         }
         else if (!File.Exists(path))
         {
@@ -69,9 +70,11 @@ internal sealed class Checkpoint : IDisposable
         {
             IReadOnlyDictionary<string, TensorView> tensors = Unwrap(opened.Tensors);
             CheckpointNames names = CheckpointNames.Recognise([.. tensors.Keys])
-                ?? throw ModelException.Checkpoint(opened.Source, $"found {Some(tensors.Keys)}, expected the names of a Vision Transformer by timm (blocks.0.…), Hugging Face (encoder.layer.0.…) or LoRA-ViT (transformer.blocks.0.…)");
+                ?? throw ModelException.Checkpoint(opened.Source,
+                    $"found {Some(tensors.Keys)}, expected the names of a Vision Transformer by timm (blocks.0.…), Hugging Face (encoder.layer.0.…) or LoRA-ViT (transformer.blocks.0.…)");
             if (config is null && names == CheckpointNames.HuggingFace)
-                throw ModelException.Checkpoint(opened.Source, $"found Hugging Face names in a file alone, expected the folder with {ModelFile} and {ConfigFile}: the number of heads and the epsilon stand in {ConfigFile}");
+                throw ModelException.Checkpoint(opened.Source,
+                    $"found Hugging Face names in a file alone, expected the folder with {ModelFile} and {ConfigFile}: the number of heads and the epsilon stand in {ConfigFile}");
             return new Checkpoint(opened, model, names, config is null ? null : CheckpointConfig.Read(config, names), tensors, heads);
         }
         catch
@@ -90,12 +93,10 @@ internal sealed class Checkpoint : IDisposable
             if (tensors.Count > 0 && tensors.Keys.All(n => n.StartsWith(wrapper, StringComparison.Ordinal)))
                 return Unwrap(tensors.ToDictionary(t => t.Key[wrapper.Length..], t => t.Value, StringComparer.Ordinal));
         // A classifier's head stands beside its base, not in it; a name that both would have keeps its prefix and is refused as extra.
-        return tensors.Keys.Any(n => n.StartsWith(HuggingFaceBase, StringComparison.Ordinal))
-            ? tensors.ToDictionary(
-                t => t.Key.StartsWith(HuggingFaceBase, StringComparison.Ordinal) && !tensors.ContainsKey(t.Key[HuggingFaceBase.Length..]) ? t.Key[HuggingFaceBase.Length..] : t.Key,
-                t => t.Value,
-                StringComparer.Ordinal)
-            : tensors;
+        return tensors.ToDictionary(t => WithoutBase(t.Key), t => t.Value, StringComparer.Ordinal);
+
+        string WithoutBase(string name) =>
+            name.StartsWith(HuggingFaceBase, StringComparison.Ordinal) && !tensors.ContainsKey(name[HuggingFaceBase.Length..]) ? name[HuggingFaceBase.Length..] : name;
     }
 
     private static string Some(IEnumerable<string> names)

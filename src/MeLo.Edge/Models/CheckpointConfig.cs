@@ -28,7 +28,8 @@ internal sealed record CheckpointConfig
     public static CheckpointConfig Read(string path, CheckpointNames names)
     {
         string source = Path.GetFileName(path);
-        if (new FileInfo(path).Length > MaxLength) throw ModelException.Checkpoint(source, $"found more than {MaxLength} bytes, expected a model's configuration");
+        if (new FileInfo(path).Length > MaxLength)
+            throw ModelException.Checkpoint(source, $"found more than {MaxLength} bytes, expected a model's configuration");
         try
         {
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 32 });
@@ -37,7 +38,8 @@ internal sealed record CheckpointConfig
             CheckpointConfig config =
                 names == CheckpointNames.HuggingFace ? HuggingFace(document.RootElement, faults)
                 : names == CheckpointNames.Timm ? Timm(document.RootElement, faults)
-                : throw ModelException.Checkpoint(source, $"found a configuration beside a checkpoint with {names.Scheme} names, expected none; give the .safetensors file itself");
+                : throw ModelException.Checkpoint(source,
+                    $"found a configuration beside a checkpoint with {names.Scheme} names, expected none; give the .safetensors file itself");
             return faults.Count == 0 ? config : throw ModelException.Checkpoint(source, string.Join("; ", faults));
         }
         catch (JsonException e)
@@ -83,7 +85,8 @@ internal sealed record CheckpointConfig
     // timm's model repositories: "architecture", "global_pool", and the arguments that differ from the architecture's own.
     private static CheckpointConfig Timm(JsonElement root, List<string> faults)
     {
-        if (!root.TryGetProperty("architecture", out _)) faults.Add("found no 'architecture', expected timm's configuration beside a checkpoint with timm names");
+        if (!root.TryGetProperty("architecture", out _))
+            faults.Add("found no 'architecture', expected timm's configuration beside a checkpoint with timm names");
         JsonElement arguments = root.TryGetProperty("model_args", out JsonElement a) && a.ValueKind == JsonValueKind.Object ? a : root;
         if (arguments.TryGetProperty("act_layer", out _)) Expect(arguments, "act_layer", "gelu", faults);
         VitPooling? pooling = null;

@@ -40,7 +40,11 @@ internal sealed record CheckpointNames
         FinalNorm = "layernorm",
         Layers = "encoder.layer.",
         LayerNorms = ["layernorm_before", "layernorm_after"],
-        Linears = ["attention.attention.query", "attention.attention.key", "attention.attention.value", "attention.output.dense", "intermediate.dense", "output.dense"],
+        Linears =
+        [
+            "attention.attention.query", "attention.attention.key", "attention.attention.value",
+            "attention.output.dense", "intermediate.dense", "output.dense",
+        ],
         Recognised = ["encoder.layer.", "embeddings.patch_embeddings."],
         // The mask token stands in for hidden patches in pre-training only.
         Ignored = ["pooler.", "classifier.", "embeddings.mask_token"],
@@ -115,7 +119,8 @@ internal sealed record CheckpointNames
     {
         if (!name.StartsWith(Layers, StringComparison.Ordinal)) return -1;
         int end = name.IndexOf('.', Layers.Length);
-        return end > 0 && int.TryParse(name.AsSpan(Layers.Length, end - Layers.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : -1;
+        if (end < 0) return -1;
+        return int.TryParse(name.AsSpan(Layers.Length, end - Layers.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : -1;
     }
 
     public string LinearName(LinearId id, string part) => LayerName(id.Layer, $"{Linears[(int)id.Linear]}.{part}");

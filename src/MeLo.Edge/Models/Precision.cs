@@ -21,5 +21,6 @@ public static class Precisions
     /// <exception cref="ModelException">This version has no graph of that precision.</exception>
     public static Precision Parse(string name) =>
         Enum.GetValues<Precision>().Cast<Precision?>().FirstOrDefault(p => p!.Value.Name() == name)
-        ?? throw ModelException.Option("precision", $"found '{name}', expected {string.Join(" or ", Enum.GetValues<Precision>().Select(Name))}: this version builds no other graph");
+        ?? throw ModelException.Option("precision",
+            $"found '{name}', expected {string.Join(" or ", Enum.GetValues<Precision>().Select(Name))}: this version builds no other graph");
 }

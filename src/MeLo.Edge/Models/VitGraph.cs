@@ -54,7 +54,8 @@ internal sealed class VitGraph
     private GraphValue Embed(GraphValue pixels)
     {
         using IDisposable scope = _graph.Scope("embedding");
-        GraphValue x = _graph.PatchConv(pixels, Weight(CanonicalWeights.PatchEmbeddingWeight), Weight(CanonicalWeights.PatchEmbeddingBias), "patches"); // [b, d, g, g]
+        GraphValue x = _graph.PatchConv(
+            pixels, Weight(CanonicalWeights.PatchEmbeddingWeight), Weight(CanonicalWeights.PatchEmbeddingBias), "patches"); // [b, d, g, g]
         x = _graph.Reshape(x, [s_batch, _vit.Dim, _vit.Grid * _vit.Grid]);               // [b, d, g*g]
         x = _graph.Transpose(x, [0, 2, 1]);                                              // [b, g*g, d]
         GraphValue positions = Weight(CanonicalWeights.PositionEmbedding);               // [t, d]
@@ -126,7 +127,11 @@ internal sealed class VitGraph
 
     private GraphValue LayerNorm(GraphValue x, int layer, int norm) =>
         _graph.LayerNormalization(
-            x, Weight(CanonicalWeights.LayerNorm(layer, norm, "weight")), Weight(CanonicalWeights.LayerNorm(layer, norm, "bias")), _vit.LayerNormEpsilon, $"norm{norm}");
+            x,
+            Weight(CanonicalWeights.LayerNorm(layer, norm, "weight")),
+            Weight(CanonicalWeights.LayerNorm(layer, norm, "bias")),
+            _vit.LayerNormEpsilon,
+            $"norm{norm}");
 
     private GraphValue Linear(GraphValue x, int layer, VitLinear linear)
     {

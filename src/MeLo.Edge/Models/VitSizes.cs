@@ -33,7 +33,8 @@ internal static partial class VitSizes
             ? new Size(match.Groups["size"].Value, Number("dim"), Number("depth"), Number("heads"), Number("mlp"))
             : Array.Find(s_all, s => s.Name == match.Groups["size"].Value);
         if (size is null)
-            throw ModelException.Architecture(name, [$"expected {string.Join(", ", s_all.Select(s => s.Name))} or vit_d<dim>_l<depth>_h<heads>_m<mlp>, followed by _patch<P>_<image size> or _patch<P>_gap_<image size>"]);
+            throw ModelException.Architecture(name,
+                [$"expected {string.Join(", ", s_all.Select(s => s.Name))} or vit_d<dim>_l<depth>_h<heads>_m<mlp>, followed by _patch<P>_<image size> or _patch<P>_gap_<image size>"]);
         bool average = match.Groups["gap"].Success;
         VitArchitecture architecture = new()
         {
@@ -53,6 +54,9 @@ internal static partial class VitSizes
         int Number(string group) => int.Parse(match.Groups[group].Value, CultureInfo.InvariantCulture);
     }
 
-    [GeneratedRegex(@"^(?<size>vit_(?:[a-z]+|d(?<dim>[0-9]{1,5})_l(?<depth>[0-9]{1,3})_h(?<heads>[0-9]{1,5})_m(?<mlp>[0-9]{1,5})))_patch(?<patch>[0-9]{1,4})(?<gap>_gap)?_(?<image>[0-9]{1,4})\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^(?<size>vit_(?:[a-z]+|d(?<dim>[0-9]{1,5})_l(?<depth>[0-9]{1,3})_h(?<heads>[0-9]{1,5})_m(?<mlp>[0-9]{1,5})))"
+        + @"_patch(?<patch>[0-9]{1,4})(?<gap>_gap)?_(?<image>[0-9]{1,4})\z",
+        RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();
 }

@@ -59,7 +59,8 @@ internal sealed class WeightReader
         if (TensorPrimitives.IsFiniteAll(values)) return;
         int index = 0;
         while (float.IsFinite(values[index])) index++;
-        throw ModelException.Checkpoint(Path.GetFileName(_checkpoint.Path), $"tensor '{weight.Name}': found {values[index]} at element {weight.FirstElement + index}, expected finite numbers");
+        throw ModelException.Checkpoint(Path.GetFileName(_checkpoint.Path),
+            $"tensor '{weight.Name}': found {values[index]} at element {weight.FirstElement + index}, expected finite numbers");
     }
 
     // [rows, columns] -> [columns, rows], tile by tile.

@@ -27,7 +27,14 @@ internal sealed partial class GraphBuilder
 
     /// <summary>alpha · a x b + beta · c, with a and b of rank 2 and transposed on request, and c broadcast to the result.</summary>
     public GraphValue Gemm(
-        GraphValue a, GraphValue b, GraphValue? c = null, float alpha = 1, float beta = 1, bool transposeA = false, bool transposeB = false, string? name = null)
+        GraphValue a,
+        GraphValue b,
+        GraphValue? c = null,
+        float alpha = 1,
+        float beta = 1,
+        bool transposeA = false,
+        bool transposeB = false,
+        string? name = null)
     {
         Require(a.Rank == 2 && b.Rank == 2 && a[transposeA ? 0 : 1] == b[transposeB ? 1 : 0], "Gemm", a, b);
         Dimension[] shape = [a[transposeA ? 1 : 0], b[transposeB ? 0 : 1]];
@@ -93,7 +100,8 @@ internal sealed partial class GraphBuilder
     /// <summary>The elements from <paramref name="start"/> to before <paramref name="end"/> of one axis of known size.</summary>
     public GraphValue Slice(GraphValue x, int axis, long start, long end, string? name = null)
     {
-        if (start < 0 || end <= start || end > x[axis].Size) throw new ArgumentException($"Slice of {x} has no elements {start} to {end} on axis {axis}.", nameof(start));
+        if (start < 0 || end <= start || end > x[axis].Size)
+            throw new ArgumentException($"Slice of {x} has no elements {start} to {end} on axis {axis}.", nameof(start));
         string full = name ?? FreshName("Slice")[_scope.Length..];
         return Node("Slice", [x, Constant($"{full}.start", [start]), Constant($"{full}.end", [end]), Constant($"{full}.axis", [(long)axis])],
             x.Type, With(x.Shape, axis, end - start), name: full);

@@ -69,7 +69,8 @@ internal sealed partial class GraphBuilder
             InitializerData.External external => external.Length,
             _ => throw new ArgumentOutOfRangeException(nameof(data)),
         };
-        if (found != expected) throw new ArgumentException($"Initializer '{name}' has {found} bytes, expected {expected} for shape [{string.Join(',', shape)}].", nameof(data));
+        if (found != expected)
+            throw new ArgumentException($"Initializer '{name}' has {found} bytes, expected {expected} for shape [{string.Join(',', shape)}].", nameof(data));
         GraphValue value = Add(new GraphValue(this, name, type, [.. shape.Select(size => (Dimension)size)]) { Initializer = data });
         _initializers.Add(value);
         return value;
@@ -121,11 +122,12 @@ internal sealed partial class GraphBuilder
     {
         foreach (GraphValue? input in inputs)
             if (input is not null) CheckOwn(input);
-        if (!_operatorSets.ContainsKey(domain)) throw new ArgumentException($"The operator set '{domain}' is not in use; call {nameof(UseOperatorSet)} first.", nameof(domain));
+        if (!_operatorSets.ContainsKey(domain))
+            throw new ArgumentException($"The operator set '{domain}' is not in use; call {nameof(UseOperatorSet)} first.", nameof(domain));
         string fullName = name is null ? FreshName(operatorType) : Scoped(name);
         if (!_nodeNames.Add(fullName)) throw new ArgumentException($"Two nodes are named '{fullName}'.", nameof(name));
         GraphNode node = new(fullName, operatorType, domain, [.. inputs], attributes.ToArray());
-        node.Outputs = [.. outputs.Select((output, i) => Add(new GraphValue(this, i == 0 ? fullName : $"{fullName}.{i}", output.Type, output.Shape) { Producer = node }))];
+        node.Outputs = [.. outputs.Select((o, i) => Add(new GraphValue(this, i == 0 ? fullName : $"{fullName}.{i}", o.Type, o.Shape) { Producer = node }))];
         _nodes.Add(node);
         return node;
     }
