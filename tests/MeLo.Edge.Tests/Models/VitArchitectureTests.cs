@@ -40,6 +40,7 @@ public sealed class VitArchitectureTests
     {
         VitArchitecture vit = new() { ImageSize = 32, PatchSize = 8, Dim = 64, Depth = 3, Heads = 4, MlpDim = 256 };
         Assert.Equal("vit_d64_l3_h4_m256_patch8_32", vit.Name);
+        Assert.Equal(vit, VitArchitecture.Named(vit.Name));
         // The same widths with other heads is another model, and must not carry the known name.
         Assert.Equal("vit_d768_l12_h8_m3072_patch16_224", (VitArchitecture.Named("vit_base_patch16_224") with { Heads = 8 }).Name);
     }
@@ -52,6 +53,9 @@ public sealed class VitArchitectureTests
     [InlineData("vit_base_patch16_225")]
     [InlineData("vit_base_patch0_224")]
     [InlineData("vit_base_patch16_224\n")]
+    [InlineData("vit_d64_l0_h4_m256_patch8_32")]
+    [InlineData("vit_d64_l3_h5_m256_patch8_32")]
+    [InlineData("vit_d99999_l999_h99999_m99999_patch9999_9999")]
     public void UnknownName_IsRefused(string name) => Assert.Throws<ModelException>(() => VitArchitecture.Named(name));
 
     [Fact]
