@@ -23,7 +23,7 @@ public static class BundleWriter
         {
             [BundleEntry.DescriptionName] = description.ToJson(),
             [BundleEntry.AdapterName] = AdapterTensors.Write(adapter),
-            [BundleEntry.ProbeName] = probe.ToBytes(),
+            [BundleEntry.ProbeName] = probe.ToBytes(source),
         };
         if (preview is not null) entries[BundleEntry.PreviewName] = preview;
         return Finish(entries, key, source);
