@@ -6,7 +6,7 @@ namespace MeLo.Edge.Service.Demo;
 /// </summary>
 internal static class JpegFile
 {
-    private const int Quantum = 8; // for every coefficient
+    private const int Quantum = 2; // for every coefficient
     private const int DcBits = 4;
     private const int AcBits = 8;
 

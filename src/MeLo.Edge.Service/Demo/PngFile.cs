@@ -31,18 +31,16 @@ internal static class PngFile
         using MemoryStream packed = new();
         using (ZLibStream zlib = new(packed, CompressionLevel.Fastest, leaveOpen: true))
         {
+            byte[] row = new byte[1 + (image.Width * image.Channels * bits / 8)]; // the first byte is the row's filter: none
             for (int y = 0; y < image.Height; y++)
             {
-                zlib.WriteByte(0); // the row's filter: none
-                for (int x = 0; x < image.Width; x++)
+                int at = 1;
+                foreach (ushort sample in image.Samples.AsSpan(y * image.Width * image.Channels, image.Width * image.Channels))
                 {
-                    for (int c = 0; c < image.Channels; c++)
-                    {
-                        ushort sample = image.Word(x, y, c);
-                        zlib.WriteByte((byte)(sample >> 8));
-                        if (bits == 16) zlib.WriteByte((byte)sample);
-                    }
+                    row[at++] = (byte)(sample >> 8);
+                    if (bits == 16) row[at++] = (byte)sample;
                 }
+                zlib.Write(row);
             }
         }
         return packed.ToArray();

@@ -16,9 +16,6 @@ internal static unsafe class MergeKernel
     /// <summary>Vectors of one tile's row: eight sums, four factors and two vectors of B fit into AVX2's sixteen registers.</summary>
     private const int TileVectors = 2;
 
-    /// <summary>Floats of one cache line.</summary>
-    private const int LineFloats = 16;
-
     /// <summary>How many floats of scratch a block needs: B in panels, and the scaled factors of one tile.</summary>
     public static long ScratchLength(LoraPair pair, int lanes)
     {
@@ -74,7 +71,6 @@ internal static unsafe class MergeKernel
             TVector s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default;
             float* b = panels + ((long)o * rank);
             float* f = factors;
-            if (TLanes.Prefetches) PrefetchNextRows(w + o, width, panel);
             for (int k = 0; k < rank; k++)
             {
                 TVector b0 = TLanes.Load(b), b1 = TLanes.Load(b + lanes);
@@ -99,21 +95,6 @@ internal static unsafe class MergeKernel
             Finish<TLanes, TVector, TStore>(w + o + (3L * width), destination + o + (3L * width), s30, s31);
         }
         if (full < width) Edge(w, destination, width, full, TileRows, rank, panel, panels, factors);
-    }
-
-    // The tile below this one, while this one is summed: measured 10 % faster with rank 4 and 16 than the hardware's own prefetching,
-    // which starts anew with every row. A prefetch beyond the matrix does nothing.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchNextRows(float* w, int width, int panel)
-    {
-        for (int line = 0; line < panel; line += LineFloats)
-        {
-            float* below = w + ((long)TileRows * width) + line;
-            Sse.Prefetch0(below);
-            Sse.Prefetch0(below + width);
-            Sse.Prefetch0(below + (2L * width));
-            Sse.Prefetch0(below + (3L * width));
-        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

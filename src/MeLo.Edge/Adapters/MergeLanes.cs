@@ -10,9 +10,6 @@ internal unsafe interface IMergeLanes<TVector>
     where TVector : struct
 {
     static abstract int Count { get; }
-
-    /// <summary>Whether asking for the rows ahead pays: where a tile is short work beside the memory's latency.</summary>
-    static abstract bool Prefetches { get; }
     static abstract TVector Load(float* source);
     static abstract TVector Broadcast(float value);
     static abstract TVector MultiplyAdd(TVector a, TVector b, TVector sum);
@@ -27,7 +24,6 @@ internal unsafe interface IMergeLanes<TVector>
 internal readonly unsafe struct MergeLanes512 : IMergeLanes<Vector512<float>>
 {
     public static int Count => Vector512<float>.Count;
-    public static bool Prefetches => true;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Load(float* source) => Vector512.Load(source);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Broadcast(float value) => Vector512.Create(value);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> sum) => Vector512.FusedMultiplyAdd(a, b, sum);
@@ -40,7 +36,6 @@ internal readonly unsafe struct MergeLanes512 : IMergeLanes<Vector512<float>>
 internal readonly unsafe struct MergeLanes256 : IMergeLanes<Vector256<float>>
 {
     public static int Count => Vector256<float>.Count;
-    public static bool Prefetches => true;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Load(float* source) => Vector256.Load(source);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Broadcast(float value) => Vector256.Create(value);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> sum) => Vector256.FusedMultiplyAdd(a, b, sum);
@@ -56,9 +51,6 @@ internal readonly unsafe struct MergeLanes128 : IMergeLanes<Vector128<float>>
     public static bool IsFused => Fma.IsSupported || AdvSimd.IsSupported;
 
     public static int Count => Vector128<float>.Count;
-
-    // NEON has no prefetch in .NET, and SSE with its sixteen narrow registers lost by it.
-    public static bool Prefetches => false;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Load(float* source) => Vector128.Load(source);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Broadcast(float value) => Vector128.Create(value);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> b, Vector128<float> sum) =>

@@ -45,7 +45,6 @@ public sealed class Bundle
     /// whoever activates it: <see cref="AdapterDescription.IsExpired"/>.</param>
     /// <exception cref="BundleException">The bundle is refused; <see cref="BundleException.Refusal"/> says in which way.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">Reading is not allowed.</exception>
     public static Bundle Open(string path, TrustStore trust, TimeProvider? time = null) =>
         Open(BundleContents.ReadFile(path), trust, Path.GetFileName(path), time);
 
@@ -65,7 +64,6 @@ public sealed class Bundle
     /// <summary>Reads a bundle without asking who made it: to look at it, never to run it.</summary>
     /// <exception cref="BundleException">It is not a well-formed bundle.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">Reading is not allowed.</exception>
     public static BundleContents OpenUnverified(string path) => OpenUnverified(BundleContents.ReadFile(path), Path.GetFileName(path));
 
     /// <summary>The same for a file that is in memory; it must not change afterwards.</summary>

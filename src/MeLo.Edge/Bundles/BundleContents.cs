@@ -42,9 +42,8 @@ public sealed class BundleContents
     /// <summary>Reads the whole file, once; a larger one than any bundle can be is refused before memory is reserved.</summary>
     internal static byte[] ReadFile(string path)
     {
-        string source = Path.GetFileName(path);
-        if (Directory.Exists(path)) throw BundleException.Malformed(source, "is a folder, expected a bundle file");
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        string source = Path.GetFileName(path);
         if (!file.CanSeek) throw BundleException.Malformed(source, "is not a regular file");
         if (file.Length > BundleEntry.MaxFileLength)
             throw BundleException.Malformed(source, $"found {file.Length} bytes, expected at most {BundleEntry.MaxFileLength}");

@@ -23,7 +23,7 @@ public static class BundleWriter
         {
             [BundleEntry.DescriptionName] = description.ToJson(),
             [BundleEntry.AdapterName] = AdapterTensors.Write(adapter),
-            [BundleEntry.ProbeName] = probe.ToBytes(source),
+            [BundleEntry.ProbeName] = probe.ToBytes(),
         };
         if (preview is not null) entries[BundleEntry.PreviewName] = preview;
         return Finish(entries, key, source);

@@ -16,7 +16,6 @@ internal static class PemFile
     /// <exception cref="IOException">It cannot be read.</exception>
     public static byte[] ReadBytes(string path)
     {
-        if (Directory.Exists(path)) throw BundleException.InvalidKey(Path.GetFileName(path), "is a folder, expected a file");
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         if (!file.CanSeek || file.Length > MaxLength)
             throw BundleException.InvalidKey(Path.GetFileName(path), $"expected a regular file of at most {MaxLength} bytes");

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace MeLo.Edge.Bundles;
@@ -8,26 +7,22 @@ internal static class PrintableText
 {
     private const int Longest = 64;
 
-    /// <summary>What does not print, or changes how its neighbours print, becomes a question mark; long text is cut.</summary>
+    /// <summary>Control characters and broken surrogates become question marks; long text is cut.</summary>
     public static string Of(string text)
     {
-        string printable = OneLine(text.Length > Longest ? text[..Longest] : text);
-        return text.Length > Longest ? $"{printable}…" : printable;
+        StringBuilder printable = new();
+        foreach (Rune rune in text.EnumerateRunes().Take(Longest))
+            printable.Append(Rune.IsControl(rune) || rune == Rune.ReplacementChar || IsFormat(rune) ? "?" : rune.ToString());
+        return text.Length > Longest ? $"{printable}…" : printable.ToString();
     }
 
     /// <summary>The same for bytes that should be ASCII.</summary>
     public static string Of(ReadOnlySpan<byte> ascii) => Of(Encoding.Latin1.GetString(ascii[..Math.Min(ascii.Length, 2 * Longest)]));
 
-    /// <summary>A whole message, uncut: it may quote other messages, which quote names out of the file.</summary>
-    public static string OneLine(string text)
-    {
-        StringBuilder printable = new(text.Length);
-        foreach (Rune rune in text.EnumerateRunes()) // half a surrogate pair comes as the replacement character
-            printable.Append(Prints(rune) ? rune.ToString() : "?");
-        return printable.ToString();
-    }
+    /// <summary>A whole message: it may quote other messages, which quote names out of the file.</summary>
+    public static string OneLine(string message) => string.Concat(message.Select(c => char.IsControl(c) ? '?' : c));
 
     // Format characters can turn the direction of the text around them.
-    private static bool Prints(Rune rune) => rune != Rune.ReplacementChar && Rune.GetUnicodeCategory(rune) is not
-        (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+    private static bool IsFormat(Rune rune) => Rune.GetUnicodeCategory(rune) is
+        System.Globalization.UnicodeCategory.Format or System.Globalization.UnicodeCategory.LineSeparator or System.Globalization.UnicodeCategory.ParagraphSeparator;
 }

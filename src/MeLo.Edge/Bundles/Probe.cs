@@ -53,17 +53,9 @@ public sealed record Probe(float[] PixelValues, long[] PixelShape, float[] Logit
         }
     }
 
-    /// <exception cref="BundleException">The number of values is not what the shape says.</exception>
-    internal byte[] ToBytes(string source)
-    {
-        long pixels = PixelShape.Aggregate(1L, (product, dimension) => product * dimension);
-        long inputs = PixelShape.Length > 0 ? PixelShape[0] : 0;
-        if (PixelValues.Length != pixels || Logits.Length != inputs * Classes)
-            throw BundleException.Of(BundleRefusal.InvalidProbe, source, $"found {PixelValues.Length} values and {Logits.Length} logits, expected [{string.Join(',', PixelShape)}] and [{inputs},{Classes}]");
-        return SafetensorsWriter.ToBytes(
-        [
-            TensorSource.FromSingles(PixelsName, PixelShape, PixelValues),
-            TensorSource.FromSingles(LogitsName, [inputs, Classes], Logits),
-        ]);
-    }
+    internal byte[] ToBytes() => SafetensorsWriter.ToBytes(
+    [
+        TensorSource.FromSingles(PixelsName, PixelShape, PixelValues),
+        TensorSource.FromSingles(LogitsName, [PixelShape[0], Classes], Logits),
+    ]);
 }

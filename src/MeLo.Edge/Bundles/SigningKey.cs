@@ -41,7 +41,6 @@ public sealed class SigningKey : IDisposable
     /// <param name="password">The password of an <c>ENCRYPTED PRIVATE KEY</c>.</param>
     /// <exception cref="BundleException">The key or the chain cannot be used; the message says why.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">Reading is not allowed.</exception>
     public static SigningKey FromPemFile(string path, string? certificateChainPath = null, string? password = null)
     {
         string source = Path.GetFileName(path);

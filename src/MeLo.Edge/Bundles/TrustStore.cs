@@ -34,20 +34,17 @@ public sealed class TrustStore
     /// <summary>Reads every file directly in a folder; an empty folder trusts nobody.</summary>
     /// <exception cref="BundleException">A file is neither a public key nor a CA certificate; the message names it.</exception>
     /// <exception cref="IOException">The folder or a file cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">Reading is not allowed.</exception>
     public static TrustStore FromDirectory(string folder) =>
         FromFiles(Directory.EnumerateFiles(folder).Where(f => !Path.GetFileName(f).StartsWith('.')).Order(StringComparer.Ordinal));
 
     /// <summary>Reads one file.</summary>
     /// <exception cref="BundleException">It is neither a public key nor a CA certificate.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">Reading is not allowed.</exception>
     public static TrustStore FromFile(string path) => FromFiles([path]);
 
     /// <summary>Reads a file or, where the path is a folder's, every file in it.</summary>
     /// <exception cref="BundleException">A file is neither a public key nor a CA certificate.</exception>
     /// <exception cref="IOException">Something cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">Reading is not allowed.</exception>
     public static TrustStore FromFileOrDirectory(string path) => Directory.Exists(path) ? FromDirectory(path) : FromFile(path);
 
     /// <summary>Trusts one key that is in memory: for whoever signs and checks in one program.</summary>

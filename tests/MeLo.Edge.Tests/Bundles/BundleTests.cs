@@ -135,15 +135,6 @@ public sealed class BundleTests
     }
 
     [Fact]
-    public void FolderOrMissingFile_IsNoBundle()
-    {
-        using TemporaryFolder folder = new();
-        using SigningKey key = SigningKey.Generate(SigningCurve.P256);
-        TestBundles.Refused(BundleRefusal.Malformed, () => Bundle.Open(folder.Root, TrustStore.FromKey(key)), "is a folder");
-        Assert.Throws<FileNotFoundException>(() => Bundle.Open(folder["none.melo"], TrustStore.FromKey(key)));
-    }
-
-    [Fact]
     public void Expiry_IsLeftToWhoeverActivates()
     {
         using TemporaryFolder folder = new();

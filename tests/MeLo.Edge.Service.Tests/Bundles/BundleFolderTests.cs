@@ -1,0 +1,258 @@
+using System.Text.Json;
+using MeLo.Edge.Service.Demo;
+using MeLo.Edge.Service.Hosting;
+using MeLo.Edge.Service.Options;
+using MeLo.Edge.Service.Telemetry;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace MeLo.Edge.Tests.Bundles;
+
+/// <summary>The real engine, journal and folders; only the clock is moved by hand.</summary>
+public sealed class BundleFolderTests : IDisposable
+{
+    private static readonly DemoTask s_task = DemoTask.All[0];
+    private readonly Installation _installation = new(withTasks: false);
+    private readonly Conditions _conditions = new();
+    private readonly ServiceMetrics _metrics = new();
+    private readonly FakeTime _time = new();
+    private Device _device;
+
+    public BundleFolderTests() => _device = Open();
+
+    public void Dispose()
+    {
+        _device.Dispose();
+        _metrics.Dispose();
+        _installation.Dispose();
+    }
+
+    [Fact]
+    public void TrustedBundle_BecomesActive_AndItsBytesAreKept()
+    {
+        byte[] bundle = Bundle(1);
+        _installation.AddBundle("tb", bundle);
+        Settle();
+        Assert.Equal(1, Active());
+        Assert.Equal(bundle, File.ReadAllBytes(Assert.Single(Directory.GetFiles(_installation.Data.LoadedBundles))));
+        Assert.True(Directory.Exists(Path.Combine(_installation.Data.Inbox, s_task.Name)));
+    }
+
+    [Fact]
+    public void BundleThatIsStillBeingCopied_IsNotLookedAt()
+    {
+        byte[] bundle = Bundle(1);
+        string path = _installation.AddBundle("tb", bundle[..1000]);
+        _device.Bundles.Reconcile();
+        _time.Advance(0.5);
+        File.WriteAllBytes(path, bundle[..5000]);
+        _device.Bundles.Reconcile();
+        _time.Advance(0.7);
+        _device.Bundles.Reconcile();
+        Assert.Empty(Rejected());
+        File.WriteAllBytes(path, bundle);
+        Settle();
+        Assert.Equal(1, Active());
+    }
+
+    [Fact]
+    public void HigherRelease_TakesOver_AndRemovingItDoesNotBringTheLowerBack()
+    {
+        _installation.AddBundle("one", Bundle(1));
+        Settle();
+        string two = _installation.AddBundle("two", Bundle(2));
+        Settle();
+        Assert.Equal(2, Active());
+        Assert.Empty(Rejected()); // the lower one stays
+        Restart();
+        Assert.Equal(2, Active());
+        Assert.Empty(Rejected()); // also after a restart
+        File.Delete(two);
+        Settle();
+        Assert.Null(Active());
+        Assert.Equal("lower-release", Assert.Single(Rejected()).Code);
+    }
+
+    [Fact]
+    public void BothReleasesAtOnce_TheHigherIsActive_TheLowerStays()
+    {
+        _installation.AddBundle("a-two", Bundle(2));
+        _installation.AddBundle("b-one", Bundle(1));
+        Settle();
+        Assert.Equal(2, Active());
+        Assert.Empty(Rejected());
+    }
+
+    [Fact]
+    public void LowerReleaseThatComesLater_IsRefused_AlsoAfterARestartAndAfterRetirement()
+    {
+        string three = _installation.AddBundle("three", Bundle(3));
+        Settle();
+        _installation.AddBundle("two", Bundle(2));
+        Settle();
+        Assert.Equal(3, Active());
+        Assert.Equal("lower-release", Assert.Single(Rejected()).Code);
+        File.Delete(three);
+        Settle();
+        Assert.Null(Active());
+        Restart();
+        _installation.AddBundle("one", Bundle(1));
+        Settle();
+        Assert.Null(Active());
+        Assert.Equal(2, Rejected().Count);
+    }
+
+    [Fact]
+    public void OtherContentForAnActivatedRelease_IsRefused()
+    {
+        _installation.AddBundle("one", Bundle(1));
+        Settle();
+        _installation.AddBundle("a-one", Installation.Bundle(s_task, 1, created: _time.GetUtcNow().AddDays(-1)));
+        Settle();
+        Assert.Equal("release-taken", Assert.Single(Rejected()).Code);
+        Assert.Equal(1, Active());
+    }
+
+    [Fact]
+    public void RefusedBundles_NeverDisturbTheActiveOne()
+    {
+        _installation.AddBundle("tb", Bundle(1));
+        Settle();
+        object before = _device.Tasks.Find(s_task.Name)!;
+        _installation.AddBundle("unsigned", Installation.Bundle(s_task, 2, signed: false));
+        _installation.AddBundle("stranger", Installation.Bundle(s_task, 2, Installation.Stranger));
+        _installation.AddBundle("tampered", DemoBundles.Tampered(Bundle(2)));
+        _installation.AddBundle("cut", Bundle(2)[..5000]);
+        _installation.AddBundle("empty", []);
+        Settle();
+        Assert.Same(before, _device.Tasks.Find(s_task.Name));
+        Assert.Equal(["malformed", "malformed", "not-signed", "tampered", "untrusted"], Rejected().Select(r => r.Code).Order(StringComparer.Ordinal));
+        Assert.Equal(["tb.melo"], BundleNames());
+    }
+
+    [Fact]
+    public void RefusedFileInPlaceOfTheActiveOne_IsReplacedByTheVeryBytesThatAreActive()
+    {
+        byte[] bundle = Bundle(1);
+        string path = _installation.AddBundle("tb", bundle);
+        Settle();
+        File.WriteAllBytes(path, DemoBundles.Tampered(bundle));
+        Settle();
+        Assert.Equal(1, Active());
+        Assert.Equal("tampered", Assert.Single(Rejected()).Code);
+        Assert.Equal(bundle, File.ReadAllBytes(path));
+        Restart();
+        Assert.Equal(1, Active());
+    }
+
+    [Fact]
+    public void RemovedBundle_RetiresItsTask_ButAReplacementInTwoStepsDoesNot()
+    {
+        string path = _installation.AddBundle("tb", Bundle(1));
+        Settle();
+        File.Delete(path);
+        _device.Bundles.Reconcile(); // between deleting and copying
+        Assert.Equal(1, Active());
+        _installation.AddBundle("tb", Bundle(2));
+        Settle();
+        Assert.Equal(2, Active());
+        File.Delete(path);
+        Settle();
+        Assert.Null(Active());
+    }
+
+    [Fact]
+    public void KeyThatIsNoLongerTrusted_TakesItsBundlesAlong_AndANewKeyIsPickedUp()
+    {
+        _installation.AddBundle("tb", Bundle(1));
+        Settle();
+        _installation.Trust(Installation.Stranger, "stranger.pem");
+        _installation.AddBundle("two", Installation.Bundle(s_task, 2, Installation.Stranger));
+        Settle();
+        Assert.Equal(2, Active());
+        File.Delete(Path.Combine(_installation.Data.Trust, "stranger.pem"));
+        Settle();
+        Assert.Null(Active());
+        Assert.Equal(["lower-release", "untrusted"], Rejected().Select(r => r.Code).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void NobodyTrusted_BundlesWait()
+    {
+        File.Delete(Path.Combine(_installation.Data.Trust, "key.pem"));
+        Settle();
+        _installation.AddBundle("tb", Bundle(1));
+        Settle();
+        Assert.Equal(1, _device.Bundles.WaitingForTrust);
+        Assert.True(_conditions.Has(Conditions.Trust));
+        Assert.Empty(Rejected());
+        _installation.Trust(Installation.Key, "key.pem");
+        Settle();
+        Assert.Equal(1, Active());
+        Assert.False(_conditions.Has(Conditions.Trust));
+    }
+
+    [Fact]
+    public void FileInTheTrustFolderThatIsNoKey_KeepsTheKeysReadBefore()
+    {
+        _installation.AddBundle("tb", Bundle(1));
+        Settle();
+        File.WriteAllText(Path.Combine(_installation.Data.Trust, "notes.txt"), "not a key");
+        Settle();
+        Assert.Equal(1, Active());
+        Assert.True(_conditions.Has(Conditions.Trust));
+    }
+
+    [Fact]
+    public void EveryChange_IsInTheAuditTable()
+    {
+        string path = _installation.AddBundle("tb", Bundle(1));
+        Settle();
+        _installation.AddBundle("unsigned", Installation.Bundle(s_task, 2, signed: false));
+        Settle();
+        File.Delete(path);
+        Settle();
+        _device.Dispose();
+        using (Service.Ingestion.JournalConnection journal = new(_installation.Data.Journal))
+        {
+            Assert.Equal(
+                ["activated", "refused", "retired"],
+                journal.Query("SELECT event, bundle FROM audit ORDER BY id", r => (Event: r.GetString(0), Bundle: r.GetString(1)))
+                    .Where(a => a.Bundle.StartsWith("sha256:", StringComparison.Ordinal)).Select(a => a.Event));
+            Assert.Contains(Installation.Key.KeyHint, journal.Query("SELECT signer FROM audit WHERE event = 'activated'", r => r.GetString(0))[0], StringComparison.Ordinal);
+        }
+        _device = Open();
+    }
+
+    private byte[] Bundle(int release) => Installation.Bundle(s_task, release, created: _time.GetUtcNow());
+
+    private int? Active() => _device.Tasks.Find(s_task.Name)?.Release;
+
+    private string[] BundleNames() => [.. Directory.GetFiles(_installation.Data.Bundles).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+
+    private List<(string Name, string Code)> Rejected() =>
+        [.. Directory.GetFiles(_installation.Data.Rejected, "*.reason.json").Select(path =>
+        {
+            using JsonDocument reason = JsonDocument.Parse(File.ReadAllBytes(path));
+            return (Path.GetFileName(path), reason.RootElement.GetProperty("reason").GetProperty("code").GetString()!);
+        })];
+
+    // As many passes as it takes for every file to be seen unchanged, and every absence twice.
+    private void Settle()
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            _device.Bundles.Reconcile();
+            _time.Advance(1);
+        }
+    }
+
+    private void Restart()
+    {
+        _device.Dispose();
+        _device = Open();
+        Settle();
+    }
+
+    private Device Open() => Device.Open(
+        new ServiceOptions { Data = _installation.Data.Root }, _conditions, _metrics, new StallWatch(TimeSpan.FromMinutes(1), _time), _time, NullLogger.Instance);
+}

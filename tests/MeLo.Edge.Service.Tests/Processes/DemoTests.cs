@@ -1,0 +1,40 @@
+using MeLo.Edge.Service;
+using MeLo.Edge.Service.Demo;
+
+namespace MeLo.Edge.Tests.Processes;
+
+public sealed class DemoTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Demo_ShowsEverythingItPromises_AndCanBeRunAgain()
+    {
+        (int code, string output, string errors) = ServiceProcess.Once(_folder.Root, arguments: ["--demo"]);
+        Assert.True(code == 0, output + errors);
+        foreach (string expected in (string[])["21 results, 1 duplicates, 2 quarantined, 3 bundles refused", "tampered", "not-signed", "untrusted", "cut-off.png", "not-a-picture.jpg", "cold", "warm", DemoFolder.Notice])
+            Assert.Contains(expected, output, StringComparison.Ordinal);
+        DataFolder data = new(_folder.Root);
+        Assert.Equal(21, Directory.GetFiles(data.Outbox, "*.json", SearchOption.AllDirectories).Length);
+        Assert.True(new Service.Reporting.FolderReport(data).Results().Select(r => (r.Task, r.Label)).Distinct().Count() > DemoTask.All.Count, "every picture of a task has the same answer");
+
+        (code, output, errors) = ServiceProcess.Once(_folder.Root, arguments: ["--demo"]);
+        Assert.True(code == 0, output + errors);
+        Assert.Contains("0 results, 22 duplicates, 2 quarantined, 0 bundles refused", output, StringComparison.Ordinal);
+        Assert.Equal(21, Directory.GetFiles(data.Outbox, "*.json", SearchOption.AllDirectories).Length);
+        Assert.Equal(22, Directory.GetFiles(data.Processed, "*", SearchOption.AllDirectories).Length);
+        Assert.Equal(4, Directory.GetFiles(data.Quarantine, "*", SearchOption.AllDirectories).Length);
+    }
+
+    [Fact]
+    public void Demo_NeverTouchesARealInstallation()
+    {
+        using Installation installation = new();
+        (int code, _, string errors) = ServiceProcess.Once(installation.Data.Root, arguments: ["--demo"]);
+        Assert.Equal((int)ExitCode.Usage, code);
+        Assert.Contains("that --demo did not make", errors, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(installation.Data.Inbox, "*", SearchOption.AllDirectories));
+    }
+}
