@@ -7,4 +7,5 @@ RootCommand root = new("""
     """);
 root.Subcommands.Add(SwitchBenchmark.Command());
 root.Subcommands.Add(InferenceBenchmark.Command());
+root.Subcommands.Add(PreprocessBenchmark.Command());
 return await root.Parse(args).InvokeAsync();

@@ -6,21 +6,30 @@ namespace MeLo.Edge.Imaging;
 /// </summary>
 public sealed class ImageException : MeLoException
 {
-    private ImageException(string message, Exception? inner = null)
-        : base(message, inner)
-    {
-    }
+    private ImageException(ImageFault fault, string message, Exception? inner = null)
+        : base(message, inner) => Fault = fault;
+
+    /// <summary>What it is about.</summary>
+    public ImageFault Fault { get; }
+
+    /// <summary>Whether the file is to blame, so that trying again cannot help.</summary>
+    public bool IsFileAtFault => Fault is ImageFault.UnknownFormat or ImageFault.Broken or ImageFault.OverLimit;
 
     internal static ImageException UnknownFormat(string found) =>
-        new($"found {found}, expected a PNG, JPEG, TIFF, WebP or BMP file");
+        new(ImageFault.UnknownFormat, $"found {found}, expected a PNG, JPEG, TIFF, WebP or BMP file");
 
-    internal static ImageException Broken(ImageFormat format, string fault) => new($"{format} image: {fault}");
+    internal static ImageException Broken(ImageFormat format, string fault) => new(ImageFault.Broken, $"{Name(format)} image: {fault}");
 
-    internal static ImageException OverLimit(string what, long found, long limit) => new($"found {found} {what}, expected at most {limit}");
+    internal static ImageException OverLimit(string what, long found, long limit) =>
+        new(ImageFault.OverLimit, $"found {found} {what}, expected at most {limit}");
 
-    internal static ImageException Pixels(string fault) => new($"pixel buffer: {fault}");
+    internal static ImageException Pixels(string fault) => new(ImageFault.Pixels, $"pixel buffer: {fault}");
 
-    internal static ImageException Recipe(IEnumerable<string> faults) => new($"preprocessing recipe: {string.Join("; ", faults)}");
+    internal static ImageException Recipe(IEnumerable<string> faults) =>
+        new(ImageFault.Recipe, $"preprocessing recipe: {string.Join("; ", faults)}");
 
-    internal static ImageException Library(string fault, Exception? inner = null) => new($"image library: {fault}", inner);
+    internal static ImageException Library(string fault, Exception? inner = null) =>
+        new(ImageFault.Library, $"image library: {fault}", inner);
+
+    private static string Name(ImageFormat format) => format == ImageFormat.WebP ? "WebP" : format.ToString().ToUpperInvariant();
 }

@@ -68,7 +68,7 @@ public sealed class HostileImageTests
     }
 
     [Fact]
-    public void UnknownCriticalChunk_IsRefused() => Refused(WithChunks(TestImages.Png(4, 4, 8, 0, TestImages.Bytes(16)), [Chunk("CgBI"u8, [1, 2, 3, 4])]), "Png");
+    public void UnknownCriticalChunk_IsRefused() => Refused(WithChunks(TestImages.Png(4, 4, 8, 0, TestImages.Bytes(16)), [Chunk("CgBI"u8, [1, 2, 3, 4])]), "PNG");
 
     [Fact]
     public void ThousandsOfScans_AreRefused()

@@ -204,6 +204,28 @@ public sealed class RasterDecoderTests
         Refused(file);
     }
 
+    [Fact]
+    public void Refusal_SaysWhetherTheFileIsToBlame()
+    {
+        byte[] png = TestImages.Png(4, 4, 8, 0, TestImages.Bytes(16));
+        Assert.Equal((ImageFault.UnknownFormat, true), Fault(() => RasterDecoder.Decode(new byte[3])));
+        Assert.Equal((ImageFault.Broken, true), Fault(() => RasterDecoder.Decode(png.AsMemory(0, 40))));
+        Assert.Equal((ImageFault.OverLimit, true), Fault(() => RasterDecoder.Decode(png, new DecodeLimits { MaxSide = 3 })));
+        Assert.Equal((ImageFault.Pixels, false), Fault(() => PixelBuffer.FromBytes(2, 2, 1, [1, 2, 3])));
+        Assert.Equal((ImageFault.Pixels, false), Fault(() => PixelBuffer.FromBytes(2, 2, 2, new byte[8])));
+        Assert.Equal((ImageFault.Pixels, false), Fault(() => PixelBuffer.FromSingles(1, 1, 1, [float.NaN])));
+        Assert.Equal((ImageFault.Pixels, false), Fault(() => _ = PixelBuffer.FromUInt16(1, 1, 1, [7]).Samples<byte>().Length));
+
+        static (ImageFault, bool) Fault(Action action)
+        {
+            ImageException refused = Assert.Throws<ImageException>(() => { action(); });
+            return (refused.Fault, refused.IsFileAtFault);
+        }
+    }
+
+    [Fact]
+    public void Library_TellsItsVersion() => Assert.Equal("8.18.7", RasterDecoder.LibraryVersion);
+
     private static void Refused(byte[] file, params string[] reasons)
     {
         string message = Assert.Throws<ImageException>(() => RasterDecoder.Decode(file)).Message;
