@@ -16,5 +16,5 @@ internal static class ExifOrientation
 
     /// <summary>The same from a directory, which in TIFF files is the picture's own.</summary>
     public static int Of(TiffDirectory directory) =>
-        directory.Value(TiffTag.Orientation, absent: 1L) is long orientation and >= 1 and <= 8 ? (int)orientation : 1;
+        directory.First(TiffTag.Orientation, absent: 1) is long orientation and >= 1 and <= 8 ? (int)orientation : 1;
 }

@@ -106,6 +106,47 @@ public sealed class HostileImageTests
     });
 
     [Fact]
+    public void StripsThatShareTheirBytes_AreRefused()
+    {
+        byte[] file = TestImages.Tiff(4, 4, 8, 1, 1, TestImages.Bytes(16));
+        int directory = BitConverter.ToInt32(file, 4), entries = BitConverter.ToUInt16(file, directory);
+        // 1,000 strips of the whole file each, their table behind it.
+        for (int i = 0; i < entries; i++)
+        {
+            int entry = directory + 2 + (i * 12);
+            if (BitConverter.ToUInt16(file, entry) != 279) continue;
+            BitConverter.TryWriteBytes(file.AsSpan(entry + 4), 1000);
+            BitConverter.TryWriteBytes(file.AsSpan(entry + 8), file.Length);
+        }
+        Refused([.. file, .. Enumerable.Repeat(BitConverter.GetBytes(file.Length + 4000), 1000).SelectMany(b => b)], "overlap");
+    }
+
+    [Fact]
+    public void TiffOfThousandsOfTags_IsRefused()
+    {
+        byte[] file = [.. "II*\0"u8, 8, 0, 0, 0, 0xFF, 0xFF, .. new byte[65_535 * 12]];
+        Refused(file, "65535 TIFF tags");
+    }
+
+    [Theory]
+    [InlineData(320, "ColorMap")]
+    [InlineData(258, "BitsPerSample")]
+    [InlineData(338, "ExtraSamples")]
+    public void TagWhoseValuesAreOutsideTheFile_IsRefusedByName(int tag, string name)
+    {
+        byte[] file = TestImages.Tiff(4, 4, 8, tag == 320 ? 1 : 3, tag == 320 ? 3 : 2, TestImages.Bytes(48), extraSample: tag == 338 ? 0 : null, colourMap: tag == 320 ? new int[768] : null);
+        int directory = BitConverter.ToInt32(file, 4), entries = BitConverter.ToUInt16(file, directory);
+        for (int i = 0; i < entries; i++)
+        {
+            int entry = directory + 2 + (i * 12);
+            if (BitConverter.ToUInt16(file, entry) != tag) continue;
+            BitConverter.TryWriteBytes(file.AsSpan(entry + 4), 768);
+            BitConverter.TryWriteBytes(file.AsSpan(entry + 8), file.Length - 100);
+        }
+        Refused(file, name);
+    }
+
+    [Fact]
     public void AnyByteChanged_IsDecodedOrRefusedNothingElse()
     {
         Random random = new(4);

@@ -69,7 +69,7 @@ internal static class TestImages
 
     /// <summary>A little-endian TIFF of one strip or tile (given a tile size), then its directory.</summary>
     public static byte[] Tiff(int width, int height, int bits, int samples, int photometric, byte[] data, int compression = 1,
-        int sampleFormat = 1, int orientation = 1, int? extraSample = null, int? tile = null, int[]? subsampling = null)
+        int sampleFormat = 1, int orientation = 1, int? extraSample = null, int? tile = null, int[]? subsampling = null, int[]? colourMap = null)
     {
         List<(ushort Tag, ushort Type, uint[] Values)> entries =
         [
@@ -79,6 +79,7 @@ internal static class TestImages
         ];
         if (extraSample is not null) entries.Add((338, 3, [(uint)extraSample]));
         if (subsampling is not null) entries.Add((530, 3, [.. subsampling.Select(s => (uint)s)]));
+        if (colourMap is not null) entries.Add((320, 3, [.. colourMap.Select(c => (uint)c)]));
         if (tile is int side) entries.AddRange([(322, 4, [(uint)side]), (323, 4, [(uint)side]), (324, 4, [8]), (325, 4, [(uint)data.Length])]);
         else entries.AddRange([(273, 4, [8]), (278, 4, [(uint)height]), (279, 4, [(uint)data.Length])]);
         entries.Sort((a, b) => a.Tag.CompareTo(b.Tag));

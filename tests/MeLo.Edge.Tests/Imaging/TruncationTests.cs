@@ -19,6 +19,7 @@ public sealed class TruncationTests
         ["tiff strip"] = TestImages.Tiff(20, 12, 8, 3, 2, TestImages.Bytes(20 * 12 * 3)),
         ["tiff deflate"] = TestImages.Tiff(20, 12, 16, 1, 1, TestImages.Deflate(TestImages.Bytes(20 * 12 * 2)), compression: 8),
         ["tiff tile"] = TestImages.Tiff(20, 12, 8, 1, 1, TestImages.Bytes(32 * 32), tile: 32),
+        ["tiff palette"] = MapAtTheEnd(TestImages.Tiff(20, 12, 4, 1, 3, TestImages.Bytes(20 * 12 / 2), colourMap: [.. Enumerable.Range(0, 48).Select(i => i * 1301)])),
         ["bmp 24"] = TestImages.Bmp(10, 10, 24, TestImages.Bytes(320)),
         ["bmp rle"] = TestImages.Bmp(4, -2, 8, [4, 1, 0, 0, 0, 4, 0, 1, 0, 1, 0, 1], compression: 1, palette: [0, 0, 0, 0, 9, 8, 7, 0]),
     };
@@ -58,15 +59,26 @@ public sealed class TruncationTests
         }
     }
 
-    private static int FindByteCount(byte[] file)
+    private static int FindByteCount(byte[] file) => FindValue(file, 279) ?? FindValue(file, 325) ?? throw new InvalidOperationException("no byte counts");
+
+    /// <summary>Many writers put the colour map last.</summary>
+    private static byte[] MapAtTheEnd(byte[] file)
+    {
+        int value = FindValue(file, 320)!.Value, offset = BitConverter.ToInt32(file, value), end = file.Length;
+        byte[] moved = [.. file, .. file.AsSpan(offset, 96)];
+        BitConverter.TryWriteBytes(moved.AsSpan(value), end);
+        return moved;
+    }
+
+    private static int? FindValue(byte[] file, int tag)
     {
         int directory = BitConverter.ToInt32(file, 4), count = BitConverter.ToUInt16(file, directory);
         for (int i = 0; i < count; i++)
         {
             int entry = directory + 2 + (i * 12);
-            if (BitConverter.ToUInt16(file, entry) is 279 or 325) return entry + 8;
+            if (BitConverter.ToUInt16(file, entry) == tag) return entry + 8;
         }
-        throw new InvalidOperationException("no byte counts");
+        return null;
     }
 
     private static byte[]? TryDecode(ReadOnlyMemory<byte> file)
