@@ -16,13 +16,15 @@ internal static class CommandLine
         Option<bool> once = new("--once") { Description = "Settle everything that waits, print a summary, end." };
         Option<bool> demo = new("--demo") { Description = "First prepare a demonstration data folder (generated weights: not for clinical use)." };
         Option<string> port = new("--port") { Description = "The port on 127.0.0.1: 0 for any free one, 'off' for no HTTP. 8417 unless set; off with --once.", HelpName = "PORT" };
-        RootCommand root = new("MeLo Edge: a resident Vision Transformer that answers for the images dropped into its inboxes.") { data, once, demo, port };
+        Option<bool> windowsService = new("--windows-service") { Description = "Run under the Windows service control manager.", Hidden = !OperatingSystem.IsWindows() };
+        RootCommand root = new("MeLo Edge: a resident Vision Transformer that answers for the images dropped into its inboxes.") { data, once, demo, port, windowsService };
         int? ended = null;
         Dictionary<string, string?> read = [];
         root.SetAction(parsed =>
         {
             Add(nameof(ServiceOptions.Data), parsed.GetValue(data));
             if (parsed.GetValue(once)) Add(nameof(ServiceOptions.Once), "true");
+            if (parsed.GetValue(windowsService)) Add(nameof(ServiceOptions.WindowsService), "true");
             if (parsed.GetValue(demo)) Add(nameof(ServiceOptions.Demo), "true");
             Add(nameof(ServiceOptions.Port), parsed.GetValue(port) ?? (parsed.GetValue(once) ? "off" : null));
             ended = -1;

@@ -32,4 +32,7 @@ internal sealed class ServiceException : MeLoException
 
     public static ServiceException NotADemo(string folder) =>
         new(ExitCode.Usage, $"found an installation in '{folder}' that --demo did not make; expected an empty folder, or an earlier demonstration's");
+
+    public static ServiceException NotAWindowsService(string cause) =>
+        new(ExitCode.Usage, $"--windows-service is for the Windows service control manager, which did not start this process: {cause}");
 }

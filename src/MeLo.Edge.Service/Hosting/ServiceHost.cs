@@ -28,6 +28,13 @@ internal static class ServiceHost
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(settings);
         ServiceOptions options = ServiceOptionsReader.Read(builder.Configuration);
+        if (OperatingSystem.IsWindows() && options.WindowsService)
+            return WindowsService.Run(started => RunAsync(builder, options, started));
+        return await RunAsync(builder, options, started: null);
+    }
+
+    private static async Task<ExitCode> RunAsync(WebApplicationBuilder builder, ServiceOptions options, Action<IHostApplicationLifetime>? started)
+    {
         if (options.Demo) DemoRun.Prepare(options);
         AddLogging(builder.Logging, options);
         AddServices(builder.Services, options);
@@ -44,6 +51,7 @@ internal static class ServiceHost
             throw ServiceException.Settings([$"{ServiceOptionsReader.Section}:Port: 127.0.0.1:{options.Port} cannot be listened on ({e.Message})"]);
         }
         if (options.Port is not null) LogPort(app);
+        started?.Invoke(app.Lifetime);
         await app.WaitForShutdownAsync();
         if (state.Error is string error) await Console.Error.WriteLineAsync($"error: {error}");
         else if (options.Once) Report(app.Services, options, state);
@@ -85,6 +93,11 @@ internal static class ServiceHost
             console.SingleLine = true;
             console.TimestampFormat = managed ? null : "HH:mm:ss.fff ";
         });
+        if (OperatingSystem.IsWindows() && options.WindowsService)
+        {
+            logging.AddEventLog(); // a Windows service has no console
+            return;
+        }
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
     }
 

@@ -18,6 +18,9 @@ internal sealed record ServiceOptions
     /// <summary>Prepare a demonstration data folder first.</summary>
     public bool Demo { get; init; }
 
+    /// <summary>Whether the Windows service control manager started the process.</summary>
+    public bool WindowsService { get; init; }
+
     /// <summary>The port on 127.0.0.1: 0 for any free one, null for no HTTP.</summary>
     public int? Port { get; init; } = 8417;
 

@@ -26,6 +26,7 @@ internal sealed class ServiceOptionsReader
             Data = Text(nameof(ServiceOptions.Data), defaults.Data),
             Once = Flag(nameof(ServiceOptions.Once)),
             Demo = demo,
+            WindowsService = Flag(nameof(ServiceOptions.WindowsService)),
             Port = Port(defaults.Port),
             Precision = Text(nameof(ServiceOptions.Precision), defaults.Precision),
             ScanInterval = Milliseconds("ScanIntervalMs", defaults.ScanInterval, 10, 3_600_000),
@@ -37,6 +38,8 @@ internal sealed class ServiceOptionsReader
             CacheBytes = Number("CacheMegabytes", (demo ? ServiceOptions.DemoCacheBytes : defaults.CacheBytes) >> 20, 0, 1 << 20) << 20,
         };
         if (string.IsNullOrWhiteSpace(options.Data)) _faults.Add($"{Section}:Data: found an empty path, expected the data folder");
+        if (options.WindowsService && (options.Once || !OperatingSystem.IsWindows()))
+            _faults.Add($"{Section}:WindowsService: found true, expected false with --once and on systems other than Windows");
         foreach (IConfigurationSection child in _section.GetChildren())
         {
             if (!_known.Contains(child.Key))
