@@ -36,6 +36,7 @@ internal sealed class BundleFolder(
     // What is active, by task. A file that vanished is remembered for one more pass: replacing a file may take two steps.
     private readonly Dictionary<string, BundleFile> _active = new(StringComparer.Ordinal);
     private readonly HashSet<string> _missing = new(StringComparer.Ordinal);
+    private bool _failing;
     private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
 
     /// <summary>Whether a later pass will find something to do without anybody doing anything.</summary>
@@ -56,6 +57,7 @@ internal sealed class BundleFolder(
     public void Reconcile()
     {
         IsMoving = false;
+        _failing = false;
         try
         {
             if (trust.Refresh()) _verified.Clear(); // everything is verified again, by the new rules
@@ -65,7 +67,7 @@ internal sealed class BundleFolder(
             foreach (string task in _verified.Values.Select(f => f.Task).Concat(_active.Keys).Distinct().Order(StringComparer.Ordinal).ToArray())
                 Settle(task);
             _unreadable.RemoveWhere(name => !File.Exists(Path.Combine(folder.Bundles, name)));
-            if (_unreadable.Count == 0 && conditions.Clear(Conditions.Bundles)) logger.NoLongerHindered(Conditions.Bundles);
+            if (_unreadable.Count == 0 && !_failing && conditions.Clear(Conditions.Bundles)) logger.NoLongerHindered(Conditions.Bundles);
         }
         catch (Exception e) when (StorageTrouble.Is(e))
         {
@@ -145,6 +147,11 @@ internal sealed class BundleFolder(
         {
             Reject(path, name, digest, null, null, RejectedBundles.ReasonOf(e));
         }
+        catch (Exception e) when (!StorageTrouble.Is(e))
+        {
+            // No parser is trusted to have foreseen everything: the bundle is refused, and the service goes on.
+            Reject(path, name, digest, null, null, new Reason(Reason.Failed, $"{e.GetType().Name} while the bundle was verified"));
+        }
     }
 
     // Finds the release of a task that should be active, and makes it so; what cannot be is refused, and the next lower is looked at.
@@ -161,10 +168,14 @@ internal sealed class BundleFolder(
                 return;
             }
             if (ReasonAgainst(best, highestEver) is Reason reason) Reject(best, reason);
-            else if (IsActive(best) || Activate(best))
+            else if (IsActive(best) || TryActivate(best, out bool isRefused))
             {
                 foreach (BundleFile other in present.Skip(1)) SettleLower(other, best, highestEver);
                 return;
+            }
+            else if (!isRefused)
+            {
+                return; // the next pass tries again; what is active stays so
             }
         }
     }
@@ -187,8 +198,9 @@ internal sealed class BundleFolder(
         else journal.Supersede(other.Task, other.Release, other.Digest);
     }
 
-    private bool Activate(BundleFile file)
+    private bool TryActivate(BundleFile file, out bool isRefused)
     {
+        isRefused = false;
         string copy = Path.Combine(folder.LoadedBundles, file.Digest[AdapterDescription.DigestPrefix.Length..] + Extension);
         if (!File.Exists(copy)) DurableFile.Write(copy, file.Bundle.File.Span);
         InstalledTask installed;
@@ -199,6 +211,14 @@ internal sealed class BundleFolder(
         catch (EngineException e)
         {
             Reject(file, RejectedBundles.ReasonOf(e));
+            isRefused = true;
+            return false;
+        }
+        catch (Exception e) when (!StorageTrouble.Is(e))
+        {
+            // Not the bundle's fault as far as anybody knows (memory, the runtime): it is not refused for it.
+            Hinder($"task {file.Task} cannot be activated: {Failure.Describe(e)}");
+            _failing = true;
             return false;
         }
         journal.Activate(file.Task, file.Release, file.Digest, file.Signer);

@@ -37,8 +37,9 @@ internal sealed class TrustFolder(string folder, StableFileProbe probe, Conditio
             probe.EndScan();
             string now = string.Join('\n', state);
             if (IsSettling || now == _read) return false;
-            _read = now;
-            return Read(state.Count);
+            bool changed = Read(state.Count);
+            _read = now; // not before: what could not be read for a moment is read again
+            return changed;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -55,7 +56,7 @@ internal sealed class TrustFolder(string folder, StableFileProbe probe, Conditio
             Store = store.KeyCount + store.AuthorityCount > 0 ? store : null;
             logger.TrustRead(store.KeyCount, store.AuthorityCount);
         }
-        catch (BundleException)
+        catch (Exception e) when (!StorageTrouble.Is(e))
         {
             Hinder($"one of the {files} files in the trust folder is neither a public key nor a CA certificate; the keys read before stay trusted");
             return false;

@@ -94,11 +94,10 @@ internal sealed class DeviceWorker(
         {
             // A stop is not the file's fault.
             if (device.Preparation.Parsing is Job parsing) device.Journal.Return(parsing);
+            device.Journal.Checkpoint();
+            HardExit.Now(state.ExitCode); // nothing can be disposed of under a native call
         }
-        else
-        {
-            await pipeline;
-        }
+        await pipeline;
         await first; // what failed first is what is reported
         device.Journal.Checkpoint();
         logger.Stopped(metrics.Results, metrics.Duplicates, metrics.Quarantined);

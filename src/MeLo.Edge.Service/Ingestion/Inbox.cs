@@ -118,12 +118,6 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
         }
     }
 
-    /// <summary>How many times in a row every deferred file has failed at least: 0 when none is deferred.</summary>
-    public int LeastFailures
-    {
-        get { lock (_lock) return _deferred.Count == 0 ? 0 : _deferred.Values.Min(d => d.Failures); }
-    }
-
     private void Sort(InboxFile file, bool isInstalled, InboxScan scan, List<InboxFile> ready)
     {
         bool stable = probe.IsStable(file.Path, file.Stamp);
@@ -168,7 +162,7 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
     }
 
     private IEnumerable<string> Folders(InboxScan scan) => Entries(folder, scan, folders: true)
-        .Where(path => DataFolder.IsTaskName(Path.GetFileName(path)) && (File.GetAttributes(path) & FileAttributes.ReparsePoint) == 0);
+        .Where(path => DataFolder.IsTaskName(Path.GetFileName(path)) && new DirectoryInfo(path).LinkTarget is null);
 
     private static string[] Entries(string path, InboxScan scan, bool folders = false)
     {

@@ -142,7 +142,7 @@ internal sealed class Preparation(
             journal.Return(job);
             return image;
         }
-        catch (ImageException e)
+        catch (ImageException e) when (e.IsFileAtFault)
         {
             journal.Quarantine(job, new Reason(Reason.UnreadableImage, e.Message));
             return null;
@@ -151,6 +151,14 @@ internal sealed class Preparation(
         {
             journal.Return(job);
             throw;
+        }
+        catch (Exception e) when (e is ImageException or OutOfMemoryException)
+        {
+            // This machine cannot at the moment: the file waits.
+            journal.Return(job);
+            inbox.Defer(file);
+            logger.Deferred(file.Task, Failure.Describe(e));
+            return null;
         }
         catch (Exception e) when (!StorageTrouble.Is(e))
         {
