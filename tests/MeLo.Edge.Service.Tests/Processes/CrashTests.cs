@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Text.Json;
 using MeLo.Edge.Service;
 using MeLo.Edge.Service.Demo;
 using MeLo.Edge.Service.Ingestion;
@@ -9,43 +7,8 @@ using Microsoft.Data.Sqlite;
 namespace MeLo.Edge.Tests.Processes;
 
 /// <summary>The promises of the service, with a process that is killed, a disk that is full, and files that cannot be read.</summary>
-public sealed class CrashTests(ITestOutputHelper output)
+public sealed class CrashTests
 {
-    private const int Images = 500;
-
-    [Fact]
-    public void KilledAtRandomMoments_EveryImageHasExactlyOneResult()
-    {
-        int seed = Environment.GetEnvironmentVariable("MELO_TEST_SEED") is string given ? int.Parse(given, CultureInfo.InvariantCulture) : Environment.TickCount;
-        output.WriteLine($"seed {seed} (MELO_TEST_SEED repeats it)");
-        Random random = new(seed);
-        using Installation installation = new();
-        using OutboxWatcher watcher = new(installation.Data);
-        Dictionary<string, string> dropped = [];
-        int next = 0, kills = 0;
-        while (next < Images || watcher.Count < Images)
-        {
-            for (int i = random.Next(20, 120); i > 0 && next < Images; i--) Drop(installation, dropped, next++);
-            using ServiceProcess service = ServiceProcess.Start(installation.Data.Root);
-            if (random.Next(4) == 0)
-            {
-                Thread.Sleep(random.Next(0, 1500)); // while it starts, wherever that is
-            }
-            else
-            {
-                int goal = Math.Min(next, watcher.Count + random.Next(1, 90));
-                service.WaitUntil(() => watcher.Count >= goal, $"there were {goal} results");
-                Thread.Sleep(random.Next(0, 25));
-            }
-            service.Kill();
-            kills++;
-        }
-        output.WriteLine($"{kills} kills");
-        Assert.Equal(0, ServiceProcess.Once(installation.Data.Root).Code);
-        AssertSettled(installation, dropped, watcher);
-        Assert.True(kills >= 5, $"only {kills} kills");
-    }
-
     [Fact]
     public void FullDisk_LosesNothing_AndWorkGoesOnWhenThereIsRoom()
     {
@@ -56,7 +19,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         using Installation installation = new(mountPoint.Root);
         using OutboxWatcher watcher = new(installation.Data);
         Dictionary<string, string> dropped = [];
-        for (int i = 0; i < 200; i++) Drop(installation, dropped, i);
+        for (int i = 0; i < 200; i++) Settlement.Drop(installation, dropped, i);
         string filler = Path.Combine(mountPoint.Root, "filler");
 
         using (ServiceProcess service = ServiceProcess.Start(installation.Data.Root))
@@ -84,7 +47,7 @@ public sealed class CrashTests(ITestOutputHelper output)
             Assert.Equal(0, service.WaitForExit());
         }
         Assert.Equal(0, ServiceProcess.Once(installation.Data.Root).Code);
-        AssertSettled(installation, dropped, watcher);
+        Settlement.AssertSettled(installation, dropped, watcher);
     }
 
     [Fact]
@@ -98,13 +61,13 @@ public sealed class CrashTests(ITestOutputHelper output)
         Dictionary<string, string> dropped = [];
         for (int attempt = 1; attempt <= JobJournal.MaximumAttempts; attempt++)
         {
-            Drop(installation, dropped, attempt, task);
+            Settlement.Drop(installation, dropped, attempt, task);
             using ServiceProcess service = ServiceProcess.Start(installation.Data.Root);
-            string sha256 = Sha256(slow);
+            string sha256 = Settlement.Sha256(slow);
             int expected = attempt;
-            service.WaitUntil(() => Attempts(installation, sha256) == (JobState.Parsing, expected), $"attempt {attempt} was in the journal");
+            service.WaitUntil(() => Settlement.Attempts(installation, sha256) == (JobState.Parsing, expected), $"attempt {attempt} was in the journal");
             service.Kill();
-            Assert.Equal((JobState.Parsing, attempt), Attempts(installation, sha256));
+            Assert.Equal((JobState.Parsing, attempt), Settlement.Attempts(installation, sha256));
         }
         Assert.Equal(0, ServiceProcess.Once(installation.Data.Root).Code);
         Assert.Equal(["killer.png", "killer.png.reason.json"], installation.Quarantine(task));
@@ -120,20 +83,20 @@ public sealed class CrashTests(ITestOutputHelper output)
         using Installation installation = new();
         using OutboxWatcher watcher = new(installation.Data);
         Dictionary<string, string> dropped = [];
-        for (int i = 0; i < 150; i++) Drop(installation, dropped, i);
+        for (int i = 0; i < 150; i++) Settlement.Drop(installation, dropped, i);
         for (int round = 1; round <= 3; round++)
         {
             using ServiceProcess service = ServiceProcess.Start(installation.Data.Root);
             service.WaitUntil(() => watcher.Count >= round * 25, "there were results");
             service.Terminate();
             Assert.Equal(0, service.WaitForExit());
-            Assert.Equal(0, Scalar(installation, "SELECT coalesce(sum(attempts), 0) FROM job"));
-            Assert.Equal(0, Scalar(installation, "SELECT count(*) FROM job WHERE state = 1"));
+            Assert.Equal(0, Settlement.Scalar(installation, "SELECT coalesce(sum(attempts), 0) FROM job"));
+            Assert.Equal(0, Settlement.Scalar(installation, "SELECT count(*) FROM job WHERE state = 1"));
             // What had a result when it stopped has left the inbox too.
-            Assert.Equal(0, Scalar(installation, "SELECT count(*) FROM job WHERE state = 2 AND delivery < 2"));
+            Assert.Equal(0, Settlement.Scalar(installation, "SELECT count(*) FROM job WHERE state = 2 AND delivery < 2"));
         }
         Assert.Equal(0, ServiceProcess.Once(installation.Data.Root).Code);
-        AssertSettled(installation, dropped, watcher);
+        Settlement.AssertSettled(installation, dropped, watcher);
     }
 
     [Fact]
@@ -143,7 +106,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         using Installation installation = new();
         using OutboxWatcher watcher = new(installation.Data);
         Dictionary<string, string> dropped = [];
-        for (int i = 0; i < 30; i++) Drop(installation, dropped, i);
+        for (int i = 0; i < 30; i++) Settlement.Drop(installation, dropped, i);
         string task = Installation.Tasks[0];
         string unreadable = installation.Drop(task, "unreadable.png", Installation.Picture(1000));
         Run("chown", ["-R", "65534:65534", installation.Data.Root]);
@@ -160,7 +123,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         Assert.Contains(Reason.UnreadableFile, File.ReadAllText(Path.Combine(installation.Data.Quarantine, task, "unreadable.png.reason.json")), StringComparison.Ordinal);
         File.Delete(Path.Combine(installation.Data.Quarantine, task, "unreadable.png"));
         File.Delete(Path.Combine(installation.Data.Quarantine, task, "unreadable.png.reason.json"));
-        AssertSettled(installation, dropped, watcher);
+        Settlement.AssertSettled(installation, dropped, watcher);
     }
 
     [Fact]
@@ -182,69 +145,6 @@ public sealed class CrashTests(ITestOutputHelper output)
         Assert.DoesNotContain("Doe", service.Errors, StringComparison.Ordinal);
         Assert.Single(installation.Inbox(Installation.Tasks[0]));
     }
-
-    private static void Drop(Installation installation, Dictionary<string, string> dropped, int number, string? task = null)
-    {
-        task ??= Installation.Tasks[number % Installation.Tasks.Count];
-        byte[] bytes = Installation.Picture(number);
-        dropped.Add(Sha256(bytes), task);
-        installation.Drop(task, $"image-{number}.png", bytes);
-    }
-
-    // Each image exactly one result, none lost, none twice, none quarantined, nothing half-written ever seen, nothing left over.
-    private static void AssertSettled(Installation installation, Dictionary<string, string> dropped, OutboxWatcher watcher)
-    {
-        Assert.Empty(watcher.Faults);
-        foreach (string task in Installation.Tasks)
-        {
-            HashSet<string> expected = [.. dropped.Where(d => d.Value == task).Select(d => d.Key)];
-            Assert.Empty(installation.Inbox(task));
-            Assert.Empty(installation.Quarantine(task));
-            List<string> answered = [];
-            foreach (string name in installation.Outbox(task))
-            {
-                using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(installation.Data.Outbox, task, name)));
-                answered.Add(document.RootElement.GetProperty("input").GetProperty("sha256").GetString()!);
-            }
-            Assert.Equal(expected.Count, answered.Count);
-            Assert.True(expected.SetEquals(answered));
-            string processed = Path.Combine(installation.Data.Processed, task);
-            Assert.True(expected.SetEquals(installation.Processed(task).Select(n => Sha256(File.ReadAllBytes(Path.Combine(processed, n))))));
-            Assert.Equal(expected.Count, installation.Processed(task).Length);
-            Assert.DoesNotContain(Directory.GetFiles(Path.Combine(installation.Data.Outbox, task)), f => Path.GetFileName(f).StartsWith('.'));
-        }
-        // 1, not 2, where a crash came between the input's last move and the note of it: the result is written either way.
-        Assert.Equal(dropped.Count, Scalar(installation, "SELECT count(*) FROM job WHERE state = 2 AND delivery >= 1"));
-        Assert.Equal(dropped.Count, Scalar(installation, "SELECT count(*) FROM job"));
-        Assert.Equal(dropped.Count, Scalar(installation, "SELECT count(*) FROM audit WHERE event = 'result'"));
-    }
-
-    private static (JobState, int) Attempts(Installation installation, string sha256)
-    {
-        if (!File.Exists(installation.Data.Journal)) return default;
-        try
-        {
-            using SqliteConnection connection = new($"Data Source={installation.Data.Journal};Pooling=False;Mode=ReadOnly");
-            connection.Open();
-            using SqliteCommand command = connection.CreateCommand();
-            command.CommandText = "SELECT state, attempts FROM job WHERE input = $input";
-            command.Parameters.AddWithValue("$input", sha256);
-            using SqliteDataReader reader = command.ExecuteReader();
-            return reader.Read() ? ((JobState)reader.GetInt32(0), reader.GetInt32(1)) : default;
-        }
-        catch (SqliteException)
-        {
-            return default; // the journal is being made
-        }
-    }
-
-    private static long Scalar(Installation installation, string sql)
-    {
-        using JournalConnection journal = new(installation.Data.Journal);
-        return journal.Query(sql, r => r.GetInt64(0))[0];
-    }
-
-    private static string Sha256(byte[] bytes) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes));
 
     private static void Fill(string path)
     {
