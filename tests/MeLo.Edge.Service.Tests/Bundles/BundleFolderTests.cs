@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeLo.Edge.Bundles;
 using MeLo.Edge.Service.Demo;
 using MeLo.Edge.Service.Hosting;
 using MeLo.Edge.Service.Options;
@@ -130,6 +131,38 @@ public sealed class BundleFolderTests : IDisposable
     }
 
     [Fact]
+    public void BundleThatDoesNotPassOnThisDevice_IsRefused_WithTheEnginesReason()
+    {
+        _installation.AddBundle("tb", Bundle(1));
+        Settle();
+        BundleContents good = Contents(2);
+        float[] wrong = [.. good.Probe.Logits.Select(l => l + 1)];
+        _installation.AddBundle("probe", Sign(good, good.Description, good.Probe with { Logits = wrong }));
+        _installation.AddBundle("base", Sign(good, good.Description with { Base = "sha256:" + new string('0', 64) }, good.Probe));
+        _installation.AddBundle("expired", Sign(good, good.Description with { Created = _time.GetUtcNow().AddDays(-2), Expires = _time.GetUtcNow().AddDays(-1) }, good.Probe));
+        Settle();
+        Assert.Equal(["base-mismatch", "expired", "probe-failed"], Rejected().Select(r => r.Code).Order(StringComparer.Ordinal));
+        Assert.Equal(1, Active());
+        // None of them counts as ever activated: the release they claimed is still free.
+        _installation.AddBundle("good", Bundle(2));
+        Settle();
+        Assert.Equal(2, Active());
+    }
+
+    [Fact]
+    public void BundleThatExpiresWhileItIsActive_IsRetired()
+    {
+        BundleContents good = Contents(1);
+        _installation.AddBundle("tb", Sign(good, good.Description with { Expires = _time.GetUtcNow().AddHours(1) }, good.Probe));
+        Settle();
+        Assert.Equal(1, Active());
+        _time.Advance(3601);
+        Settle();
+        Assert.Null(Active());
+        Assert.Equal("expired", Assert.Single(Rejected()).Code);
+    }
+
+    [Fact]
     public void RefusedFileInPlaceOfTheActiveOne_IsReplacedByTheVeryBytesThatAreActive()
     {
         byte[] bundle = Bundle(1);
@@ -224,6 +257,11 @@ public sealed class BundleFolderTests : IDisposable
     }
 
     private byte[] Bundle(int release) => Installation.Bundle(s_task, release, created: _time.GetUtcNow());
+
+    private BundleContents Contents(int release) => MeLo.Edge.Bundles.Bundle.OpenUnverified(Bundle(release), "test");
+
+    private static byte[] Sign(BundleContents contents, AdapterDescription description, Probe probe) =>
+        BundleWriter.Write(description, contents.Adapter, probe, null, Installation.Key);
 
     private int? Active() => _device.Tasks.Find(s_task.Name)?.Release;
 
