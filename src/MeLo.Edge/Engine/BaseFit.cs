@@ -28,6 +28,14 @@ internal static class BaseFit
         if (Misfit(adapter, package.Architecture, model) is { } misfit) throw EngineException.Adapter(misfit);
     }
 
+    /// <exception cref="EngineException">The pixels are no images of the base's size.</exception>
+    public static void Check(float[] pixels, ReadOnlySpan<long> shape, VitArchitecture architecture)
+    {
+        long size = architecture.ImageSize, image = CanonicalWeights.Channels * size * size;
+        if (shape is not [> 0, CanonicalWeights.Channels, var height, var width] || height != size || width != size || shape[0] != pixels.Length / (double)image)
+            throw EngineException.Pixels($"found {pixels.Length} values of shape [{string.Join(',', shape.ToArray())}], expected [n,{CanonicalWeights.Channels},{size},{size}]");
+    }
+
     private static string? Misfit(LoraAdapter adapter, VitArchitecture architecture, ResidentModel model)
     {
         if (adapter.Depth != architecture.Depth) return $"found {adapter.Depth} layers, expected {architecture.Depth}";

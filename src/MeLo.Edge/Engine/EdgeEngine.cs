@@ -181,11 +181,12 @@ public sealed class EdgeEngine : IDisposable
     /// <param name="shape">The four dimensions of <paramref name="pixels"/>.</param>
     /// <param name="cancellation">Leaves the queue, or stops the run at the next operator.</param>
     /// <returns>[n, classes] logits.</returns>
-    /// <exception cref="EngineException">The adapter does not fit the base.</exception>
+    /// <exception cref="EngineException">The adapter or the pixels do not fit the base.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
     public float[] Evaluate(LoraAdapter adapter, float[] pixels, ReadOnlySpan<long> shape, CancellationToken cancellation = default)
     {
         BaseFit.Check(adapter, Base, _model);
+        BaseFit.Check(pixels, shape, Base.Architecture);
         _turn.Wait(cancellation);
         try
         {

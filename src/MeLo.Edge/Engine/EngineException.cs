@@ -42,6 +42,8 @@ public sealed class EngineException : MeLoException
 
     internal static EngineException Adapter(string message) => new(EngineFault.Incompatible, $"adapter: {message}");
 
+    internal static EngineException Pixels(string message) => new(EngineFault.Incompatible, $"pixel values: {message}");
+
     internal static EngineException UnknownTask(string task, IEnumerable<string> installed)
     {
         string known = string.Join(", ", installed.Order(StringComparer.Ordinal));

@@ -45,6 +45,9 @@ internal sealed unsafe class ResidentModel : IDisposable
         using OrtSessionOptions options = new OrtSessionOptions().WithThreads(_threads);
         _session = OrtSession.Create(package.GraphPath(precision), options);
         for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
+        if (Mismatch() is not { } mismatch) return;
+        Dispose();
+        throw EngineException.Base(mismatch);
     }
 
     /// <summary>The threads that a merge on the critical path uses.</summary>
@@ -134,6 +137,17 @@ internal sealed unsafe class ResidentModel : IDisposable
             inputs[_inputIndex[name]] = value;
             owned.Add(value);
         }
+    }
+
+    // base.json says what adapters may change, the graph what can be bound; each is well-formed without the other.
+    private string? Mismatch()
+    {
+        string[] expected = [VitGraph.PixelValues, .. _matrices.Values.Select(m => m.InputName), VitGraph.HeadWeight, VitGraph.HeadBias];
+        if (expected.FirstOrDefault(name => !_inputIndex.ContainsKey(name)) is { } missing)
+            return $"found a graph without the input '{missing}', expected one for every linear that base.json calls adaptable";
+        return _inputIndex.Keys.FirstOrDefault(name => !expected.Contains(name)) is { } extra
+            ? $"found a graph with the input '{extra}', expected one only for the linears that base.json calls adaptable"
+            : null;
     }
 
     // [classes, dim] -> [dim, classes], as the graph multiplies from the left.

@@ -43,6 +43,34 @@ public sealed class EdgeEngineTests(EngineFixture fixture) : IClassFixture<Engin
         Assert.Equal(expected, Logits(await engine.PredictAsync(task, image, Cancellation)));
     }
 
+    [Theory]
+    [InlineData(1L, 3L, 16L, 64L)]
+    [InlineData(2L, 3L, 32L, 32L)]
+    [InlineData(1L, 1L, 32L, 96L)]
+    [InlineData(3072L)]
+    public void Evaluate_OfPixelsThatAreNoImagesOfTheBase_IsRefused(params long[] shape)
+    {
+        using EdgeEngine engine = fixture.Load();
+        EngineException e = Assert.Throws<EngineException>(() => engine.Evaluate(fixture.Adapter(1), new float[3 * 32 * 32], shape, Cancellation));
+        Assert.Equal(EngineFault.Incompatible, e.Fault);
+        Assert.Contains("expected [n,3,32,32]", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"query\",", "\"query\", \"key\",", "without the input 'layers.0.key.weight'")]
+    [InlineData("\"query\",", "", "with the input 'layers.0.query.weight'")]
+    public void Load_OfAPackageWhoseGraphAndManifestDisagree_IsRefused(string line, string changed, string reason)
+    {
+        using TemporaryFolder folder = new();
+        foreach (string file in Directory.GetFiles(fixture.BaseFolder)) File.Copy(file, folder[Path.GetFileName(file)]);
+        string manifest = File.ReadAllText(folder["base.json"]);
+        Assert.Contains(line, manifest, StringComparison.Ordinal);
+        File.WriteAllText(folder["base.json"], manifest.Replace(line, changed, StringComparison.Ordinal));
+        EngineException e = Assert.Throws<EngineException>(() => EdgeEngine.Load(folder.Root));
+        Assert.Equal(EngineFault.UnusableBase, e.Fault);
+        Assert.Contains(reason, e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task TaskAThenBThenA_GivesTheBitsOfAFreshEngineWithAAlone()
     {
