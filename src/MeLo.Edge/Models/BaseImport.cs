@@ -31,6 +31,8 @@ public static class BaseImport
         if (options.Precisions.Count == 0 || options.Precisions.Distinct().Count() != options.Precisions.Count)
             throw ModelException.Option("precision", $"found {options.Precisions.Count} precisions, expected at least one, each once");
         string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(outFolder));
+        // A link to an empty folder, on a larger disk perhaps, stays a link.
+        if (Directory.Exists(target)) target = Directory.ResolveLinkTarget(target, returnFinalTarget: true)?.FullName ?? target;
         CheckFree(target);
         using Checkpoint source = Checkpoint.Open(checkpoint, options.Heads);
         VitArchitecture vit = source.Architecture;

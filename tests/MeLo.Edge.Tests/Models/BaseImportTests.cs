@@ -48,6 +48,20 @@ public sealed class BaseImportTests
     }
 
     [Fact]
+    public void LinkToAnEmptyFolder_StaysALink_AndTheFolderIsFilled()
+    {
+        using TemporaryFolder folder = new();
+        string checkpoint = Checkpoint(folder), disk = folder["disk", "base"], link = folder["base"];
+        Directory.CreateDirectory(disk);
+        Directory.CreateSymbolicLink(link, disk);
+        Importing.Import(checkpoint, link, s_options);
+        Assert.Equal(disk, Directory.ResolveLinkTarget(link, returnFinalTarget: true)!.FullName);
+        Assert.Equal(["base"], Directory.GetFileSystemEntries(Path.GetDirectoryName(disk)!).Select(Path.GetFileName));
+        BasePackage.Open(disk).Dispose();
+        Assert.Contains("not empty", Assert.Throws<ModelException>(() => Importing.Import(checkpoint, link, s_options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void FolderThatIsNotEmpty_IsRefusedAndUntouched_AnEmptyOneIsUsed()
     {
         using TemporaryFolder folder = new();
