@@ -70,6 +70,12 @@ public sealed class VerifyTests(Workbench bench) : IDisposable
         Packer.Refused("b.melo", "verify", bundle, "--trust", bench.PublicKey);
         Packer.Refused("", "sign", bundle, "--key", bench.Key, "--certificate", leaf);
 
+        string expired = _folder["expired.pem"];
+        OpenSsl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", caKey, "-out", expired, "-days", "-1", "-extfile", extensions);
+        byte[] before = File.ReadAllBytes(bundle);
+        Packer.Refused("which expired at", "sign", bundle, "--key", leafKey, "--certificate", expired);
+        Assert.Equal(before, File.ReadAllBytes(bundle));
+
         static void OpenSsl(params string[] arguments)
         {
             ProgramResult result = Packer.OpenSsl(arguments);
@@ -113,7 +119,7 @@ public sealed class VerifyTests(Workbench bench) : IDisposable
     [InlineData("other classes", "found logits of 4 classes, expected 3")]
     [InlineData("other count", "expected [1,classes]")]
     [InlineData("flat pixels", "expected [n,3,height,width]")]
-    [InlineData("other size", "16")]
+    [InlineData("other size", "pixel values: found 192 values of shape [1,3,8,8], expected [n,3,16,16]")]
     [InlineData("not finite", "not finite")]
     public void ReferenceThatDoesNotFit_IsRefused(string fault, string reason)
     {

@@ -21,9 +21,9 @@ internal sealed class BaseImportCommand : PackerCommand
         Description = "The graphs that the package holds, separated by commas.", HelpName = "fp32", DefaultValueFactory = _ => Precision.Fp32.Name(),
     };
 
-    private readonly Option<int?> _imageSize = new("--image-size") { Description = "Height and width of the images; the position embedding is resampled to it. Default: the checkpoint's.", HelpName = "N" };
+    private readonly Option<int?> _imageSize = new("--image-size") { Description = "Height and width of the images; the position embedding is resampled to it. Default: the checkpoint's.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
 
-    private readonly Option<int?> _heads = new("--heads") { Description = "The number of attention heads, where neither a config.json nor a known size tells it.", HelpName = "N" };
+    private readonly Option<int?> _heads = new("--heads") { Description = "The number of attention heads, where neither a config.json nor a known size tells it.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
 
     private readonly Option<string> _adapt = new("--adapt")
     {
@@ -33,12 +33,6 @@ internal sealed class BaseImportCommand : PackerCommand
     public BaseImportCommand()
         : base("import", "Imports a checkpoint as a base package: base.json, the weights, and a graph for each precision.")
     {
-        foreach (Option<int?> option in (Option<int?>[])[_imageSize, _heads])
-            option.Validators.Add(result =>
-            {
-                // Text that is no number at all is reported by the parser itself.
-                if (int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out int value) && value < 1) result.AddError($"{option.Name}: found {value}, expected a number of at least 1.");
-            });
         Validate(_precision, ParsePrecisions);
         Validate(_adapt, AdaptableSets.Parse);
         Add(_checkpoint);

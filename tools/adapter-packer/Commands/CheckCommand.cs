@@ -11,6 +11,9 @@ internal sealed class CheckCommand : PackerCommand
 {
     private const double DefaultTolerance = 1e-4;
 
+    // By name: the parser of an enumeration takes its numbers too.
+    private static readonly string[] s_providers = [.. Enum.GetNames<ExecutionProvider>().Select(name => name.ToLowerInvariant())];
+
     private readonly Argument<string> _file = new("FILE.melo") { Description = "The bundle, signed or not." };
     private readonly Option<string> _base = new("--base") { Description = "The base package to run it on.", Required = true, HelpName = "DIR" };
 
@@ -21,10 +24,10 @@ internal sealed class CheckCommand : PackerCommand
 
     private readonly Option<double> _tolerance = new("--tolerance")
     {
-        Description = "The largest difference, over max(1, largest |reference logit|).", DefaultValueFactory = _ => DefaultTolerance, HelpName = "T",
+        Description = "The largest difference, over max(1, largest |reference logit|).", DefaultValueFactory = _ => DefaultTolerance, HelpName = "T", CustomParser = NumberOption.Positive,
     };
 
-    private readonly Option<ExecutionProvider> _provider = new("--provider") { Description = "Where to run it.", DefaultValueFactory = _ => ExecutionProvider.Cpu, HelpName = "cpu" };
+    private readonly Option<string> _provider = new("--provider") { Description = "Where to run it.", DefaultValueFactory = _ => s_providers[0], HelpName = string.Join('|', s_providers) };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
 
     public CheckCommand()
@@ -32,12 +35,7 @@ internal sealed class CheckCommand : PackerCommand
     {
         foreach (Option option in (Option[])[_base, _reference, _tolerance, _provider, _json]) Add(option);
         Add(_file);
-        _tolerance.Validators.Add(result =>
-        {
-            // Text that is no number at all is reported by the parser itself; NaN is one, and must not pass.
-            if (result.Tokens.Count == 1 && double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out double value) && !(value is > 0 and < double.PositiveInfinity))
-                result.AddError($"--tolerance: found {result.Tokens[0].Value}, expected a number above 0.");
-        });
+        _provider.AcceptOnlyFromAmong(s_providers);
     }
 
     public override IReadOnlyList<string> Examples =>
@@ -59,7 +57,7 @@ internal sealed class CheckCommand : PackerCommand
         ReferenceLogits reference = ReferenceLogits.Read(referencePath, description.Task);
         if (reference.Classes != description.Head.Labels.Count)
             throw RefusedException.File(referencePath, $"found logits of {reference.Classes} classes, expected {description.Head.Labels.Count} as {Path.GetFileName(path)} has labels");
-        using EdgeEngine engine = EdgeEngine.Load(parsed.GetRequiredValue(_base), new EdgeEngineOptions { Provider = parsed.GetValue(_provider) });
+        using EdgeEngine engine = EdgeEngine.Load(parsed.GetRequiredValue(_base), new EdgeEngineOptions { Provider = Enum.Parse<ExecutionProvider>(parsed.GetRequiredValue(_provider), ignoreCase: true) });
         if (description.Base != engine.Base.Digest)
             throw RefusedException.File(path, $"found a bundle for base {description.Base}, expected {engine.Base.Digest}, the one that was given");
         float[] logits = engine.Evaluate(contents.Adapter, reference.Pixels, reference.PixelShape, cancellation);

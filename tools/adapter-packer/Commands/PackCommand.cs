@@ -20,9 +20,9 @@ internal sealed class PackCommand : PackerCommand
     private readonly Option<string> _out = new("--out") { Description = "The bundle; an older bundle of that name is replaced.", Required = true, HelpName = "FILE.melo" };
     private readonly Option<string?> _key = new("--key") { Description = "The signing key.", HelpName = "KEY.pem" };
     private readonly Option<bool> _unsigned = new("--unsigned") { Description = "Leave the bundle unsigned; no device takes it before 'sign'." };
-    private readonly Option<int> _release = new("--release") { Description = "The task's version; it only goes up.", DefaultValueFactory = _ => 1, HelpName = "N" };
-    private readonly Option<int?> _rank = new("--rank") { Description = "A LoRA-ViT file's rank. Default: from a name like blood_base_lora_4_4.safetensors.", HelpName = "R" };
-    private readonly Option<int?> _alpha = new("--alpha") { Description = "A LoRA-ViT file's alpha. Default: from its name. The scale is alpha // rank.", HelpName = "A" };
+    private readonly Option<int> _release = new("--release") { Description = "The task's version; it only goes up.", DefaultValueFactory = _ => 1, HelpName = "N", CustomParser = NumberOption.Whole };
+    private readonly Option<int?> _rank = new("--rank") { Description = "A LoRA-ViT file's rank. Default: from a name like blood_base_lora_4_4.safetensors.", HelpName = "R", CustomParser = NumberOption.OptionalWhole };
+    private readonly Option<int?> _alpha = new("--alpha") { Description = "A LoRA-ViT file's alpha. Default: from its name. The scale is alpha // rank.", HelpName = "A", CustomParser = NumberOption.OptionalWhole };
     private readonly Option<string?> _headBias = new("--head-bias") { Description = "The head's bias, which LoRA-ViT files do not hold: a JSON array or a safetensors file. Default: zero.", HelpName = "FILE" };
 
     private readonly Option<string> _activation = new Option<string>("--activation")
@@ -50,6 +50,12 @@ internal sealed class PackCommand : PackerCommand
         {
             if (result.GetValueOrDefault<string>() is { } name && !AdapterDescription.IsTaskName(name))
                 result.AddError($"--task: found '{name}', expected a lower-case letter or digit, then up to 62 of a-z, 0-9, '.', '_' and '-'.");
+        });
+        _labels.Validators.Add(result =>
+        {
+            string[] labels = LabelsOf(result.GetValueOrDefault<string>() ?? "");
+            if (labels.Contains("")) result.AddError("--labels: found an empty label, expected a name for every class.");
+            else if (labels.CountBy(label => label).FirstOrDefault(count => count.Value > 1).Key is { } twice) result.AddError($"--labels: found '{twice}' twice, expected every label once.");
         });
     }
 
@@ -92,7 +98,7 @@ internal sealed class PackCommand : PackerCommand
     {
         string task = parsed.GetRequiredValue(_task);
         LoraAdapter adapter = imported.Adapter;
-        string[] labels = [.. parsed.GetRequiredValue(_labels).Split(',').Select(l => l.Trim())];
+        string[] labels = LabelsOf(parsed.GetRequiredValue(_labels));
         if (labels.Length != adapter.Head.Classes)
             throw RefusedException.File(parsed.GetRequiredValue(_adapter), $"found a head of {adapter.Head.Classes} classes, expected {labels.Length} as --labels names");
         return new AdapterDescription
@@ -110,6 +116,8 @@ internal sealed class PackCommand : PackerCommand
             Created = ThisSecond(),
         };
     }
+
+    private static string[] LabelsOf(string text) => text.Split(',', StringSplitOptions.TrimEntries);
 
     // As the format writes times.
     private static DateTimeOffset ThisSecond() => DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Security.Cryptography.X509Certificates;
 using MeLo.Edge.Bundles;
 
 namespace AdapterPacker.Commands;
@@ -30,11 +32,25 @@ internal sealed class SignCommand : PackerCommand
     {
         string path = parsed.GetRequiredValue(_file);
         string source = Path.GetFileName(path);
-        using SigningKey key = SigningKey.FromPemFile(parsed.GetRequiredValue(_key), parsed.GetValue(_certificate));
+        string? chain = parsed.GetValue(_certificate);
+        using SigningKey key = SigningKey.FromPemFile(parsed.GetRequiredValue(_key), chain);
+        if (chain is not null) CheckNotExpired(chain);
         byte[] signed = BundleWriter.Sign(File.ReadAllBytes(path), key, source);
         if (!key.HasCertificates) Bundle.Open(signed, TrustStore.FromKey(key), source);
         OutputFile.Write(path, signed);
         output.WriteLine($"{path}: signed with key {key.KeyHint}{(key.HasCertificates ? " and its certificate chain" : "")}");
         return PackerProgram.Done;
+    }
+
+    // A signature counts while its certificates are valid: with an expired one no device would ever take the bundle.
+    private static void CheckNotExpired(string chain)
+    {
+        X509Certificate2Collection certificates = [];
+        certificates.ImportFromPemFile(chain);
+        DateTime now = TimeProvider.System.GetUtcNow().UtcDateTime;
+        foreach (X509Certificate2 certificate in certificates)
+            using (certificate)
+                if (certificate.NotAfter.ToUniversalTime() < now)
+                    throw RefusedException.File(chain, string.Create(CultureInfo.InvariantCulture, $"found certificate '{certificate.Subject}', which expired at {certificate.NotAfter.ToUniversalTime():u}, expected one that is still valid"));
     }
 }
