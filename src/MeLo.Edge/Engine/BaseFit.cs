@@ -14,6 +14,9 @@ internal static class BaseFit
         if (description.IsExpired(time)) throw Refuse(EngineFault.Expired, $"expired at {description.Expires:O}");
         if (description.Base != package.Digest)
             throw Refuse(EngineFault.BaseMismatch, $"found base {description.Base}, expected {package.Digest}, the one that is resident");
+        // The digest covers the weights; how many heads they are cut into is in the name.
+        if (description.Architecture != package.Architecture.Name)
+            throw Refuse(EngineFault.Incompatible, $"found architecture {description.Architecture}, expected {package.Architecture.Name}");
         if (Misfit(bundle.Adapter, package.Architecture, model) is { } misfit) throw Refuse(EngineFault.Incompatible, misfit);
         // The probe's inputs have the recipe's size: the bundle was read with that rule.
         if (description.Input.Preprocess.Size != package.Architecture.ImageSize)

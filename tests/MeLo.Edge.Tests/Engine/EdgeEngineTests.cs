@@ -194,6 +194,7 @@ public sealed class EdgeEngineTests(EngineFixture fixture) : IClassFixture<Engin
     public static TheoryData<string, EngineFault> Refusals => new()
     {
         { "base", EngineFault.BaseMismatch },
+        { "architecture", EngineFault.Incompatible },
         { "depth", EngineFault.Incompatible },
         { "linear", EngineFault.Incompatible },
         { "size", EngineFault.Incompatible },
@@ -212,6 +213,7 @@ public sealed class EdgeEngineTests(EngineFixture fixture) : IClassFixture<Engin
         Bundle bundle = what switch
         {
             "base" => fixture.Bundle("a", 2, 2, change: d => d with { Base = "sha256:" + new string('0', 64) }),
+            "architecture" => fixture.Bundle("a", 2, 2, change: d => d with { Architecture = "vit_d64_l3_h8_m256_patch8_32" }),
             "depth" => fixture.Bundle("a", 2, 2, fixture.Adapter(2, depth: 2)),
             "linear" => fixture.Bundle("a", 2, 2, fixture.Adapter(2, targets: [VitLinear.Query, VitLinear.Fc1])),
             "size" => fixture.Bundle("a", 2, 2,
