@@ -89,7 +89,7 @@ public sealed class EdgeEngine : IDisposable
                     $"release {replaced.Release} is installed, expected that or a higher one");
             }
             BaseFit.Check(bundle, Base, _model, _options.TimeProvider);
-            InstalledTask task = new(bundle, _options.TimeProvider.GetUtcNow());
+            InstalledTask task = new(bundle, this, _options.TimeProvider.GetUtcNow());
             try
             {
                 task.ProbeDifference = RunProbe(task, bundle.Probe);
@@ -130,7 +130,7 @@ public sealed class EdgeEngine : IDisposable
     public async Task<Prediction> PredictAsync(string task, string imagePath, CancellationToken cancellation = default)
     {
         InstalledTask installed = Require(task);
-        byte[] file = await File.ReadAllBytesAsync(imagePath, cancellation).ConfigureAwait(false);
+        byte[] file = await ReadAsync(imagePath, cancellation).ConfigureAwait(false);
         PreparedImage image = await Task.Run(() => Prepare(installed, file), cancellation).ConfigureAwait(false);
         return await PredictAsync(installed, image, cancellation).ConfigureAwait(false);
     }
@@ -154,9 +154,11 @@ public sealed class EdgeEngine : IDisposable
     /// <param name="image">What <see cref="Prepare"/> made for this task.</param>
     /// <param name="cancellation">Leaves the queue, or stops the run at the next operator.</param>
     /// <exception cref="EngineException">The task's bundle has expired, or the model gave no finite answer.</exception>
+    /// <exception cref="ArgumentException">The task is another engine's, or the image was prepared by other rules.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
     public async Task<Prediction> PredictAsync(InstalledTask task, PreparedImage image, CancellationToken cancellation = default)
     {
+        CheckOwn(task);
         if (!image.Recipe.Equals(task.Description.Input.Preprocess))
             throw new ArgumentException($"The image was prepared by other rules than those of task '{task.Task}'.", nameof(image));
         if (task.Description.IsExpired(_options.TimeProvider))
@@ -208,7 +210,12 @@ public sealed class EdgeEngine : IDisposable
     }
 
     /// <summary>Merges a task's weights in the background if they are not cached, so that the switch to it will be warm.</summary>
-    public void Prefetch(InstalledTask task) => _cache.Prefetch(task);
+    /// <exception cref="ArgumentException">The task is another engine's.</exception>
+    public void Prefetch(InstalledTask task)
+    {
+        CheckOwn(task);
+        _cache.Prefetch(task);
+    }
 
     /// <summary>Frees the model. Requests still under way must have ended.</summary>
     public void Dispose()
@@ -218,6 +225,23 @@ public sealed class EdgeEngine : IDisposable
         _model.Dispose();
         _turn.Dispose();
         Base.Dispose();
+    }
+
+    // The length is checked before memory is reserved; a device or a pipe has none.
+    private async Task<byte[]> ReadAsync(string path, CancellationToken cancellation)
+    {
+        await using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
+        if (!file.CanSeek) throw new IOException("The image is not a regular file.");
+        _options.DecodeLimits.CheckFile(file.Length);
+        byte[] bytes = new byte[file.Length];
+        await file.ReadExactlyAsync(bytes, cancellation).ConfigureAwait(false);
+        return bytes;
+    }
+
+    // Another engine's base may have other weights, for another answer, or other shapes, and a merge writes by them.
+    private void CheckOwn(InstalledTask task)
+    {
+        if (!ReferenceEquals(task.Engine, this)) throw new ArgumentException($"Task '{task.Task}' was installed on another engine.", nameof(task));
     }
 
     private Prediction Run(InstalledTask task, PreparedImage image, CancellationToken cancellation)

@@ -9,8 +9,9 @@ namespace MeLo.Edge.Engine;
 /// </summary>
 public sealed class InstalledTask
 {
-    internal InstalledTask(Bundle bundle, DateTimeOffset installedAt)
+    internal InstalledTask(Bundle bundle, EdgeEngine? engine, DateTimeOffset installedAt)
     {
+        Engine = engine;
         Description = bundle.Description;
         BundleDigest = bundle.Digest;
         Adapter = bundle.Adapter;
@@ -39,4 +40,7 @@ public sealed class InstalledTask
     public DateTimeOffset InstalledAt { get; }
 
     internal LoraAdapter Adapter { get; }
+
+    /// <summary>The engine whose base the adapter was checked against: a merge trusts that check.</summary>
+    internal EdgeEngine? Engine { get; }
 }

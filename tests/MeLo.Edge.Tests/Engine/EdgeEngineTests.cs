@@ -43,6 +43,30 @@ public sealed class EdgeEngineTests(EngineFixture fixture) : IClassFixture<Engin
         Assert.Equal(expected, Logits(await engine.PredictAsync(task, image, Cancellation)));
     }
 
+    [Fact]
+    public async Task TaskOfAnotherEngine_IsRefused_NotMergedIntoThisOnesWeights()
+    {
+        using EdgeEngine engine = fixture.Load(), other = fixture.Load();
+        InstalledTask task = other.Install(fixture.Bundle("lung", seed: 1));
+        PreparedImage image = other.Prepare(task, EngineFixture.Picture(1));
+        await Assert.ThrowsAsync<ArgumentException>(() => engine.PredictAsync(task, image, Cancellation));
+        Assert.Throws<ArgumentException>(() => engine.Prefetch(task));
+        Assert.Equal(0, engine.Statistics.CachedTasks);
+        await other.PredictAsync(task, image, Cancellation);
+    }
+
+    [Fact]
+    public async Task FileOverTheLimit_IsRefused_BeforeItIsRead()
+    {
+        using EdgeEngine engine = fixture.Load();
+        engine.Install(fixture.Bundle("lung", seed: 1));
+        using TemporaryFolder folder = new();
+        // Three gigabytes without a block on the disk: more than one array holds.
+        using (FileStream sparse = File.Create(folder["huge.png"])) sparse.SetLength(3L << 30);
+        ImageException e = await Assert.ThrowsAsync<ImageException>(() => engine.PredictAsync("lung", folder["huge.png"], Cancellation));
+        Assert.Equal(ImageFault.OverLimit, e.Fault);
+    }
+
     [Theory]
     [InlineData(1L, 3L, 16L, 64L)]
     [InlineData(2L, 3L, 32L, 32L)]

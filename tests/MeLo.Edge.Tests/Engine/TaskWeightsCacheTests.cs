@@ -95,7 +95,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
         _package.Dispose();
     }
 
-    private InstalledTask Task(int seed) => new(fixture.Bundle($"task-{seed}", seed), DateTimeOffset.UnixEpoch);
+    private InstalledTask Task(int seed) => new(fixture.Bundle($"task-{seed}", seed), engine: null, DateTimeOffset.UnixEpoch);
 
     private static SwitchKind Kind(TaskWeightsCache cache, InstalledTask task)
     {
