@@ -8,7 +8,7 @@ namespace MeLo.Edge.Adapters;
 /// Each element's products are summed in the order of the rank and then added to W, in fp32. The result is the same bits whatever
 /// the number of threads, and on every machine with fused multiply-add.
 /// </remarks>
-public static unsafe class LoraMerge
+internal static unsafe class LoraMerge
 {
     // Waking a thread costs some ten microseconds; below this much work for each, fewer threads are faster.
     private const long BytesPerThread = 512 << 10;
@@ -39,16 +39,15 @@ public static unsafe class LoraMerge
         }
     }
 
-    internal static void Run(ReadOnlySpan<LoraMergeItem> items, int threads, MergePath path)
+    /// <summary>The same by a path of the caller's choice.</summary>
+    public static void Run(ReadOnlySpan<LoraMergeItem> items, int threads, MergePath path)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         if (items.IsEmpty) return;
         foreach (ref readonly LoraMergeItem item in items) Check(item);
         MergeJob job = new(items, path);
         int helpers = (int)Math.Min(Math.Min(threads, Environment.ProcessorCount) - 1, job.ByteLength / BytesPerThread);
-        if (helpers > 0) MergeThreads.Call(job, helpers);
-        job.Work();
-        job.Wait();
+        job.Run(helpers);
     }
 
     private static void Check(in LoraMergeItem item)

@@ -1,7 +1,7 @@
 namespace MeLo.Edge.Adapters;
 
 /// <summary>One matrix to merge: where its pristine weights are, where the merged ones go, and what is added.</summary>
-public readonly unsafe struct LoraMergeItem
+internal readonly unsafe struct LoraMergeItem
 {
     /// <summary>Describes one merge. Nothing is read or written until <see cref="LoraMerge"/> runs it.</summary>
     /// <param name="pristine">W, [in, out] row-major, as wide as the pair says; stays as it is.</param>

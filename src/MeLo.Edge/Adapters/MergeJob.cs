@@ -46,20 +46,17 @@ internal sealed unsafe class MergeJob
     /// <summary>The bytes of all destinations together.</summary>
     public long ByteLength { get; }
 
-    /// <summary>Takes blocks until none is left; returns at once when there is none.</summary>
-    public void Work()
+    /// <summary>Merges every block, with the help of up to <paramref name="helpers"/> threads.</summary>
+    /// <exception cref="OutOfMemoryException">There is no scratch memory; then nothing was written, and nobody will write.</exception>
+    public void Run(int helpers)
     {
-        int block = Interlocked.Increment(ref _taken) - 1;
-        if (block >= _blocks) return;
-        float* scratch = (float*)NativeMemory.AlignedAlloc((nuint)(_scratchLength * sizeof(float)), ScratchAlignment);
+        // Before any helper is called: an exception must not leave the destinations to their owner while others still write.
+        float* scratch = AllocateScratch();
         try
         {
-            for (; block < _blocks; block = Interlocked.Increment(ref _taken) - 1)
-            {
-                Merge(block, scratch);
-                if (Interlocked.Increment(ref _done) != _blocks) continue;
-                lock (_finished) Monitor.PulseAll(_finished);
-            }
+            if (helpers > 0) MergeThreads.Call(this, helpers);
+            Work(scratch);
+            Wait();
         }
         finally
         {
@@ -67,8 +64,45 @@ internal sealed unsafe class MergeJob
         }
     }
 
-    /// <summary>Waits until every block is done, whoever took it.</summary>
-    public void Wait()
+    /// <summary>Takes part until no block is left; returns at once when there is none.</summary>
+    public void Help()
+    {
+        if (Volatile.Read(ref _taken) >= _blocks) return;
+        float* scratch;
+        try
+        {
+            scratch = AllocateScratch();
+        }
+        catch (OutOfMemoryException)
+        {
+            return; // no block was taken: the caller merges them all
+        }
+        try
+        {
+            Work(scratch);
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(scratch);
+        }
+    }
+
+    private float* AllocateScratch() => (float*)NativeMemory.AlignedAlloc((nuint)(_scratchLength * sizeof(float)), ScratchAlignment);
+
+    private void Work(float* scratch)
+    {
+        for (int block = Take(); block < _blocks; block = Take())
+        {
+            Merge(block, scratch);
+            if (Interlocked.Increment(ref _done) != _blocks) continue;
+            lock (_finished) Monitor.PulseAll(_finished);
+        }
+
+        int Take() => Interlocked.Increment(ref _taken) - 1;
+    }
+
+    // Until every block is done, whoever took it.
+    private void Wait()
     {
         // The others are in their last block: most often this ends while spinning.
         SpinWait spin = default;

@@ -16,11 +16,26 @@ internal static class MergeThreads
     {
         lock (s_start)
         {
-            for (; s_started < helpers; s_started++)
-                new Thread(Serve) { IsBackground = true, Name = $"melo-merge-{s_started}" }.Start();
+            while (s_started < helpers && TryStart()) s_started++;
+            helpers = Math.Min(helpers, s_started);
+            if (helpers == 0) return;
+            s_calls.EnsureCapacity(s_calls.Count + helpers); // so that what follows cannot fail half-way
             for (int i = 0; i < helpers; i++) s_calls.Enqueue(job);
         }
         s_waiting.Release(helpers);
+    }
+
+    private static bool TryStart()
+    {
+        try
+        {
+            new Thread(Serve) { IsBackground = true, Name = $"melo-merge-{s_started}" }.Start();
+            return true;
+        }
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+        {
+            return false; // the system has no more threads: those that run, and the caller, do the work
+        }
     }
 
     private static void Serve()
@@ -30,7 +45,7 @@ internal static class MergeThreads
             s_waiting.Wait();
             MergeJob job;
             lock (s_start) job = s_calls.Dequeue();
-            job.Work();
+            job.Help();
         }
     }
 }

@@ -155,6 +155,7 @@ public sealed class EdgeEngine : IDisposable
     /// <param name="cancellation">Leaves the queue, or stops the run at the next operator.</param>
     /// <exception cref="EngineException">The task's bundle has expired, or the model gave no finite answer.</exception>
     /// <exception cref="ArgumentException">The task is another engine's, or the image was prepared by other rules.</exception>
+    /// <exception cref="ObjectDisposedException">The engine was disposed before the request had its turn.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
     public async Task<Prediction> PredictAsync(InstalledTask task, PreparedImage image, CancellationToken cancellation = default)
     {
@@ -217,14 +218,22 @@ public sealed class EdgeEngine : IDisposable
         _cache.Prefetch(task);
     }
 
-    /// <summary>Frees the model. Requests still under way must have ended.</summary>
+    /// <summary>Frees the model, after the run and the merges that are under way; requests that wait for their turn then fail.</summary>
     public void Dispose()
     {
-        _telemetry.Dispose();
-        _cache.Dispose();
-        _model.Dispose();
-        _turn.Dispose();
-        Base.Dispose();
+        // The semaphore itself stays, so that those who wait for it wake up and find the engine gone.
+        _turn.Wait();
+        try
+        {
+            _telemetry.Dispose();
+            _cache.Dispose();
+            _model.Dispose();
+            Base.Dispose();
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 
     // The length is checked before memory is reserved; a device or a pipe has none.

@@ -130,7 +130,7 @@ internal sealed unsafe class ResidentModel : IDisposable
         }
         Own(VitGraph.HeadWeight, OrtValue.FromArray(Transposed(head), [head.Dim, head.Classes]));
         Own(VitGraph.HeadBias, OrtValue.FromArray(head.Bias, [head.Classes]));
-        return new TaskWeights(inputs, [.. owned], buffer, pool, head.Classes);
+        return new TaskWeights(inputs, [.. owned], buffer, pool);
 
         void Own(string name, OrtValue value)
         {

@@ -19,19 +19,13 @@ internal sealed class TaskWeights
     /// <param name="owned">Those of them that live and die with these weights (the others are the base's).</param>
     /// <param name="buffer">The memory behind the owned values.</param>
     /// <param name="pool">Where the memory goes back to.</param>
-    /// <param name="classes">The width of the head.</param>
-    public TaskWeights(OrtValue?[] inputs, OrtValue[] owned, HostBuffer buffer, WeightBuffers pool, int classes)
+    public TaskWeights(OrtValue?[] inputs, OrtValue[] owned, HostBuffer buffer, WeightBuffers pool)
     {
         _inputs = inputs;
         _owned = owned;
         _buffer = buffer;
         _pool = pool;
-        Classes = classes;
     }
-
-    public int Classes { get; }
-
-    public long ByteLength => _buffer.ByteLength;
 
     /// <summary>The values of every input but the pixels, null there.</summary>
     public ReadOnlySpan<OrtValue?> Inputs => _inputs;

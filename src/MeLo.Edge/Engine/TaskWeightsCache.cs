@@ -13,6 +13,7 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
     private readonly WeightBuffers _buffers = new(budget);
     private readonly Dictionary<InstalledTask, LinkedListNode<Entry>> _entries = [];
     private readonly LinkedList<Entry> _byUse = new(); // the most recently used first
+    private readonly HashSet<Entry> _merging = [];     // evicted ones too: they end before the model goes
     private long _cachedBytes;
     private bool _disposed;
 
@@ -40,14 +41,13 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
         bool changed = !ReferenceEquals(Interlocked.Exchange(ref _last, task), task);
         while (true)
         {
-            Entry entry = FindOrAdd(task, keepNewest: false, out bool mine)!;
+            Entry entry = FindOrBegin(task, out bool mine);
             double allocate = 0;
             ResidentModel.MergeCost cost = default;
             bool waited = !mine && !entry.Merged.Task.IsCompleted;
-            if (mine) Merge(task, entry, model.Threads, out allocate, out cost);
-            TaskWeights weights = entry.Merged.Task.GetAwaiter().GetResult();
-            // Evicted between the look-up and here: look again.
-            if (!weights.TryLease()) continue;
+            TaskWeights? weights = mine ? Merge(entry, model.Threads, out allocate, out cost) : entry.Merged.Task.GetAwaiter().GetResult();
+            // Another's merge that failed, or weights that were evicted since the look-up: look again.
+            if (weights is null || (!mine && !weights.TryLease())) continue;
             double total = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
             double lookup = Math.Max(0, total - allocate - cost.MergeMicroseconds - cost.BindMicroseconds);
             SwitchKind kind = mine || waited ? SwitchKind.Cold : SwitchKind.Warm;
@@ -57,15 +57,14 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
     }
 
     /// <summary>
-    /// Merges in the background, on one thread beside the current run, unless the task is cached or being merged. Where the budget
-    /// holds one task only this does nothing: the task in use would have to go, and be merged again for its next image.
+    /// Merges in the background, on one thread beside the current run, unless the task is cached or being merged. The task in use is
+    /// never evicted for it, so where the budget holds one task only this does nothing.
     /// </summary>
-    /// <returns>Completes when the task is merged; nobody needs to wait for it, <see cref="Acquire"/> does.</returns>
+    /// <returns>Completes when the task is merged, or will not be; nobody needs to wait for it, <see cref="Acquire"/> does.</returns>
     public Task Prefetch(InstalledTask task)
     {
-        if (FindOrAdd(task, keepNewest: true, out bool mine) is not { } entry) return Task.CompletedTask;
-        // A failure lives in the entry, which is gone by then: whoever needs the task merges again and sees the reason.
-        if (mine) ThreadPool.UnsafeQueueUserWorkItem(static s => s.Cache.TryMerge(s.Task, s.Entry), (Cache: this, Task: task, Entry: entry), preferLocal: false);
+        if (FindOrAdd(task, prefetch: true, out bool added) is not { } entry) return Task.CompletedTask;
+        if (added) ThreadPool.UnsafeQueueUserWorkItem(static s => s.Cache.MergeInBackground(s.Entry), (Cache: this, Entry: entry), preferLocal: false);
         return entry.Merged.Task;
     }
 
@@ -78,18 +77,33 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
         }
     }
 
+    /// <summary>Frees what is not leased. Merges under way end first: they read the model, which is freed next.</summary>
     public void Dispose()
     {
+        Task[] merging;
         lock (_lock)
         {
             _disposed = true;
             while (_byUse.First is { } node) Evict(node);
+            merging = [.. _merging.Select(e => e.Merged.Task)];
         }
+        Task.WaitAll(merging);
         _buffers.Dispose();
     }
 
-    // Null when the entry is not there and could be added only in place of the most recently used one, which is to be kept.
-    private Entry? FindOrAdd(InstalledTask task, bool keepNewest, out bool added)
+    // A prefetch that has not begun yet is begun here, with all threads, rather than waited for.
+    private Entry FindOrBegin(InstalledTask task, out bool mine)
+    {
+        lock (_lock)
+        {
+            Entry entry = FindOrAdd(task, prefetch: false, out _)!;
+            mine = TryBegin(entry);
+            return entry;
+        }
+    }
+
+    // Null when a prefetched entry could be added only in place of the most recently used one.
+    private Entry? FindOrAdd(InstalledTask task, bool prefetch, out bool added)
     {
         lock (_lock)
         {
@@ -100,7 +114,7 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
                 if (node.Previous is not null)
                 {
                     _byUse.Remove(node);
-                    _byUse.AddFirst(node);
+                    Insert(node, prefetch);
                 }
                 return node.Value;
             }
@@ -108,59 +122,89 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
             // Room is made first, so that the buffer of the task that was used longest ago can serve this merge.
             while (_byUse.Last is { } oldest && _cachedBytes + bytes > budget)
             {
-                if (keepNewest && ReferenceEquals(oldest, _byUse.First)) return null;
+                if (prefetch && ReferenceEquals(oldest, _byUse.First)) return null;
                 Evict(oldest);
             }
-            Entry entry = new(task, bytes);
-            _entries.Add(task, _byUse.AddFirst(entry));
+            node = new LinkedListNode<Entry>(new Entry(task, bytes));
+            _entries.Add(task, node);
+            Insert(node, prefetch);
             _cachedBytes += bytes;
             added = true;
-            return entry;
+            return node.Value;
         }
     }
 
-    private void TryMerge(InstalledTask task, Entry entry)
+    // A prefetch stands behind the task in use, so that the next prefetch evicts it and not that task.
+    private void Insert(LinkedListNode<Entry> node, bool prefetch)
     {
+        if (prefetch && _byUse.First is { } inUse) _byUse.AddAfter(inUse, node);
+        else _byUse.AddFirst(node);
+    }
+
+    // True for one caller, which then merges.
+    private bool TryBegin(Entry entry)
+    {
+        lock (_lock)
+        {
+            if (entry.HasBegun) return false;
+            entry.HasBegun = true;
+            return _merging.Add(entry);
+        }
+    }
+
+    private void MergeInBackground(Entry entry)
+    {
+        if (!TryBegin(entry)) return;
         try
         {
-            Merge(task, entry, threads: 1, out _, out _);
+            Merge(entry, threads: 1, out _, out _).Release();
         }
-        catch (Exception) when (entry.Merged.Task.IsFaulted)
+        catch (Exception)
         {
-            _ = entry.Merged.Task.Exception; // observed
+            // The entry is gone by now: whoever needs the task merges again, and is told why that fails.
         }
     }
 
-    private void Merge(InstalledTask task, Entry entry, int threads, out double allocateMicroseconds, out ResidentModel.MergeCost cost)
+    // The result carries a lease for the caller, taken before anyone can evict it.
+    private TaskWeights Merge(Entry entry, int threads, out double allocateMicroseconds, out ResidentModel.MergeCost cost)
     {
         HostBuffer? buffer = null;
+        TaskWeights? weights = null;
         try
         {
             long start = Stopwatch.GetTimestamp();
             buffer = _buffers.Rent(entry.Bytes);
             allocateMicroseconds = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
-            entry.Merged.SetResult(model.Merge(task.Adapter, buffer, _buffers, threads, out cost));
+            weights = model.Merge(entry.Task.Adapter, buffer, _buffers, threads, out cost);
+            weights.TryLease();
         }
-        catch (Exception e)
+        finally
         {
-            if (buffer is not null) _buffers.Return(buffer);
+            if (weights is null && buffer is not null) _buffers.Return(buffer);
             lock (_lock)
             {
-                if (_entries.TryGetValue(task, out LinkedListNode<Entry>? node) && ReferenceEquals(node.Value, entry)) Forget(node);
+                _merging.Remove(entry);
+                if (weights is null && _entries.TryGetValue(entry.Task, out LinkedListNode<Entry>? node) && ReferenceEquals(node.Value, entry)) Forget(node);
             }
-            entry.Merged.SetException(e);
-            throw;
+            entry.Merged.SetResult(weights);
         }
         _buffers.KeepSpare(entry.Bytes);
+        return weights;
     }
 
     private void Evict(LinkedListNode<Entry> node)
     {
         Forget(node);
+        if (!node.Value.HasBegun)
+        {
+            node.Value.HasBegun = true;
+            node.Value.Merged.SetResult(null);
+            return;
+        }
         // The cache's own lease ends; the memory returns when the last run is through. A merge under way ends first.
         node.Value.Merged.Task.ContinueWith(
-            static merged => merged.Result.Release(), CancellationToken.None,
-            TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            static merged => merged.Result?.Release(), CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private void Forget(LinkedListNode<Entry> node)
@@ -170,14 +214,17 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
         _cachedBytes -= node.Value.Bytes;
     }
 
-    /// <summary>A task in the cache: merged, or being merged.</summary>
+    /// <summary>A task in the cache: merged, being merged, or waiting for its prefetch to begin.</summary>
     private sealed class Entry(InstalledTask task, long bytes)
     {
         public InstalledTask Task { get; } = task;
 
         public long Bytes { get; } = bytes;
 
-        // Continuations of waiting callers must not run on the merging thread.
-        public TaskCompletionSource<TaskWeights> Merged { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        /// <summary>Whether somebody merges it, has merged it, or must not any more; under the cache's lock.</summary>
+        public bool HasBegun { get; set; }
+
+        // Null when the merge failed or never began. Continuations of waiting callers must not run on the merging thread.
+        public TaskCompletionSource<TaskWeights?> Merged { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

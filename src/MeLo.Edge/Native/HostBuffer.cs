@@ -31,7 +31,15 @@ internal sealed unsafe partial class HostBuffer : SafeHandle
     public long ByteLength { get; }
 
     /// <summary>The first byte; valid until the buffer is disposed. The owner keeps the buffer alive while it is used.</summary>
-    public byte* Pointer => (byte*)handle;
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public byte* Pointer
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(IsClosed, this);
+            return (byte*)handle;
+        }
+    }
 
     /// <summary>Has the system back every page now, so that the first real use does not pay for it.</summary>
     public void Prefault() => NativeMemory.Clear(Pointer, (nuint)ByteLength);

@@ -1,3 +1,4 @@
+using MeLo.Edge.Adapters;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 
@@ -72,6 +73,61 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
         Assert.Single(weights.Distinct());
         foreach (TaskWeights w in weights) w.Release();
         Assert.Equal(1, cache.Count);
+    }
+
+    [Fact]
+    public async Task Prefetches_EvictEachOther_ButNotTheTaskInUse()
+    {
+        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        InstalledTask inUse = Task(1);
+        Assert.Equal(SwitchKind.Cold, Kind(cache, inUse));
+        await cache.Prefetch(Task(2));
+        await cache.Prefetch(Task(3));
+        Assert.Equal(SwitchKind.Warm, Kind(cache, inUse));
+    }
+
+    [Fact]
+    public void Acquire_OfATaskWhosePrefetchHasNotBegun_DoesNotWaitForTheThreadPool()
+    {
+        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        InstalledTask task = Task(1);
+        using CountdownEvent busy = new(64);
+        for (int i = busy.InitialCount; i > 0; i--)
+        {
+            ThreadPool.QueueUserWorkItem(_ =>
+            {
+                Thread.Sleep(10);
+                busy.Signal();
+            });
+        }
+        Task prefetched = cache.Prefetch(task);
+        cache.Acquire(task, out SwitchTiming timing).Release();
+        Assert.True(timing.MergeMicroseconds > 0, "the caller merges");
+        Assert.True(prefetched.IsCompletedSuccessfully);
+        busy.Wait(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Merge_ThatFails_LeavesNothingBehind()
+    {
+        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        // An engine would not install it: this base exposes query and value only.
+        InstalledTask foreign = new(fixture.Bundle("foreign", 1, adapter: fixture.Adapter(1, targets: [VitLinear.Fc1])), engine: null, DateTimeOffset.UnixEpoch);
+        await cache.Prefetch(foreign);
+        Assert.Equal((0, 0), (cache.Count, cache.CachedBytes));
+        Assert.Throws<KeyNotFoundException>(() => cache.Acquire(foreign, out _));
+        Assert.Equal((0, 0), (cache.Count, cache.CachedBytes));
+        Assert.Equal(SwitchKind.Cold, Kind(cache, Task(2)));
+    }
+
+    [Fact]
+    public void Dispose_WaitsForTheMergesUnderWay_AndCallsOffTheOthers()
+    {
+        TaskWeightsCache cache = new(Model, 64 * fixture.TaskBytes);
+        InstalledTask[] tasks = [.. Enumerable.Range(1, 8).Select(Task)];
+        Task[] prefetched = [.. tasks.Select(cache.Prefetch)];
+        cache.Dispose(); // the model may be freed next
+        Assert.All(prefetched, p => Assert.True(p.IsCompletedSuccessfully));
     }
 
     [Fact]

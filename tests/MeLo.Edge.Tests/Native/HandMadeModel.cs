@@ -21,17 +21,30 @@ internal static class HandMadeModel
         return Model([.. nodes], "a", "b");
     }
 
-    private static byte[] Model(byte[] nodes, params string[] inputs)
+    /// <summary><c>c = concatenation of a</c>, where <c>a</c> is a sequence of tensors.</summary>
+    public static byte[] OverASequence()
     {
-        byte[] graph = [.. nodes, .. Text(2, "g"), .. inputs.SelectMany(i => Message(11, ValueInfo(i))), .. Message(12, ValueInfo("c"))];
+        byte[] axis = [.. Text(1, "axis"), .. Number(3, 0), .. Number(20, 2)];
+        return Model(Message(1, [.. Text(1, "a"), .. Text(2, "c"), .. Text(4, "ConcatFromSequence"), .. Message(5, axis)]), Sequence("a"));
+    }
+
+    private static byte[] Model(byte[] nodes, params string[] inputs) => Model(nodes, [.. inputs.SelectMany(i => Message(11, ValueInfo(i)))]);
+
+    private static byte[] Model(byte[] nodes, byte[] inputs)
+    {
+        byte[] graph = [.. nodes, .. Text(2, "g"), .. inputs, .. Message(12, ValueInfo("c"))];
         return [.. Number(1, 8), .. Message(7, graph), .. Message(8, [.. Text(1, ""), .. Number(2, 17)])];
     }
 
-    private static byte[] ValueInfo(string name)
+    private static byte[] Sequence(string name) => Message(11, [.. Text(1, name), .. Message(2, Message(4, Message(1, TensorType(name))))]);
+
+    private static byte[] ValueInfo(string name) => [.. Text(1, name), .. Message(2, TensorType(name))];
+
+    private static byte[] TensorType(string name)
     {
         byte[] shape = [.. Message(1, Text(2, "rows")), .. Message(1, name == "b" ? Text(2, "columns") : Text(2, "width"))];
         byte[] tensorType = [.. Number(1, 1), .. Message(2, shape)];
-        return [.. Text(1, name), .. Message(2, Message(1, tensorType))];
+        return Message(1, tensorType);
     }
 
     private static byte[] Text(int field, string value) => Message(field, Encoding.UTF8.GetBytes(value));

@@ -57,6 +57,10 @@ public sealed class OnnxRuntimeTests
     }
 
     [Fact]
+    public void Create_OfAModelWhoseInputIsNoTensor_IsRefused() =>
+        Assert.Contains("no tensor", Assert.Throws<OrtException>(() => Create(HandMadeModel.OverASequence())).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void Run_ByName_TakesInputsInAnyOrder()
     {
         using OrtSession session = Create(HandMadeModel.Binary("Sub"));

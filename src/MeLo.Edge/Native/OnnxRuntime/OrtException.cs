@@ -48,6 +48,8 @@ public sealed class OrtException : MeLoException
 
     internal static OrtException Library(string fault, Exception? inner = null) => new(OrtErrorCode.NoSuchFile, fault, inner);
 
+    internal static OrtException Unsupported(string fault) => new(OrtErrorCode.NotImplemented, fault);
+
     /// <summary>Throws when <paramref name="status"/> (OrtStatus*) is not null, and releases it.</summary>
     internal static void ThrowIfFailed(nint status)
     {

@@ -22,14 +22,6 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
         return this;
     }
 
-    /// <summary>Turns memory patterns off, as providers with a fixed allocation order demand.</summary>
-    public OrtSessionOptions WithoutMemoryPattern()
-    {
-        using Lease self = Use();
-        OrtException.ThrowIfFailed(OrtLibrary.Api.DisableMemPattern(self.Pointer));
-        return this;
-    }
-
     /// <summary>A named setting (onnxruntime_session_options_config_keys.h).</summary>
     public OrtSessionOptions With(string key, string value)
     {

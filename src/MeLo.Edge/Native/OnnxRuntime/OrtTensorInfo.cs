@@ -17,8 +17,9 @@ internal sealed unsafe record OrtTensorInfo(ElementType Type, long[] Dimensions,
     {
         try
         {
-            nint tensorInfo; // owned by typeInfo
+            nint tensorInfo; // owned by typeInfo; null, and no error, for a sequence, map or optional
             OrtException.ThrowIfFailed(OrtLibrary.Api.CastTypeInfoToTensorInfo(typeInfo, &tensorInfo));
+            if (tensorInfo == 0) throw OrtException.Unsupported("found an input or output that is no tensor, expected tensors only");
             return Read(tensorInfo);
         }
         finally
@@ -81,6 +82,6 @@ internal sealed unsafe record OrtTensorInfo(ElementType Type, long[] Dimensions,
     {
         foreach (ElementType type in Enum.GetValues<ElementType>())
             if (Code(type) == code) return type;
-        throw new NotSupportedException($"Found a tensor of ONNX element type {code}, expected a number or a Boolean.");
+        throw OrtException.Unsupported($"found a tensor of ONNX element type {code}, expected a number or a Boolean");
     }
 }
