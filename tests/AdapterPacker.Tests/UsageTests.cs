@@ -6,6 +6,7 @@ public sealed class UsageTests
     {
         { "", "Required command" },
         { "nonsense", "'nonsense'" },
+        { "\u001b[2Jnonsense", "'?[2Jnonsense'" },
         { "base", "Required command" },
         { "keygen", "--out" },
         { "keygen --out x --curve p123", "p123" },

@@ -77,5 +77,7 @@ internal static class PackerProgram
         return string.Join(' ', names);
     }
 
-    private static string OneLine(string text) => string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    // A message quotes file names and arguments; an escape sequence in one must not reach the terminal.
+    private static string OneLine(string text) => string.Concat(
+        string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Select(c => char.IsControl(c) ? '?' : c));
 }
