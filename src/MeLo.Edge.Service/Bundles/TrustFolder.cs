@@ -43,6 +43,7 @@ internal sealed class TrustFolder(string folder, StableFileProbe probe, Conditio
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            _read = null; // read again when it can be, also if it is then as it was: the hindrance has to end
             Hinder(StorageTrouble.Describe(e));
             return false;
         }

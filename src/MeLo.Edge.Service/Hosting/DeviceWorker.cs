@@ -1,6 +1,7 @@
 using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Options;
 using MeLo.Edge.Service.Telemetry;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -35,10 +36,10 @@ internal sealed class DeviceWorker(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await Task.Yield(); // opening the base package takes seconds: the host goes on starting
         Device? device = null;
         try
         {
+            await HostStartedAsync(stoppingToken);
             device = Device.Open(options, conditions, metrics, _watch, time, logger);
             await RunAsync(device, stoppingToken);
         }
@@ -46,6 +47,12 @@ internal sealed class DeviceWorker(
         {
             state.ExitCode = e.ExitCode;
             state.Error = e.Message;
+        }
+        catch (SqliteException e) when (StorageTrouble.IsDamage(e))
+        {
+            // No restart mends it: an administrator has to put a backup in its place.
+            state.ExitCode = ExitCode.DataFolder;
+            state.Error = ServiceException.DataFolder(options.Data, e).Message;
         }
         catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
         {
@@ -60,6 +67,15 @@ internal sealed class DeviceWorker(
             device?.Dispose();
             lifetime.StopApplication();
         }
+    }
+
+    // Whatever is wrong with the installation is found after the host has started: a host that is stopped while it starts fails with an
+    // error of its own, which would hide ours.
+    private async Task HostStartedAsync(CancellationToken stoppingToken)
+    {
+        TaskCompletionSource started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using CancellationTokenRegistration registration = lifetime.ApplicationStarted.Register(started.SetResult);
+        await started.Task.WaitAsync(stoppingToken);
     }
 
     private async Task RunAsync(Device device, CancellationToken stoppingToken)

@@ -46,6 +46,10 @@ internal static class ServiceHost
         {
             await app.StartAsync();
         }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            return state.ExitCode; // asked to stop before it had started
+        }
         catch (IOException e) when (options.Port is not null)
         {
             throw ServiceException.Settings([$"{ServiceOptionsReader.Section}:Port: 127.0.0.1:{options.Port} cannot be listened on ({e.Message})"]);

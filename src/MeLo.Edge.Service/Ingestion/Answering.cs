@@ -12,6 +12,7 @@ internal sealed class Answering(
     Inbox inbox,
     JobJournal journal,
     JobsInWork inWork,
+    Delivery delivery,
     StallWatch watch,
     ServiceMetrics metrics,
     TimeProvider time,
@@ -57,8 +58,7 @@ internal sealed class Answering(
         }
         catch (Exception e) when (StorageTrouble.Is(e))
         {
-            inbox.Defer(next.File); // the result could not be committed: it is made again
-            logger.Deferred(next.File.Task, StorageTrouble.Describe(e));
+            delivery.Postpone(next.File, e); // the result could not be committed: it is made again
         }
         catch (Exception e) when (++_failures < MaximumFailures)
         {

@@ -80,6 +80,13 @@ internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbo
         inbox.Release(file);
     }
 
+    /// <summary>Leaves a file for a later try because of the storage, whichever step met it: one condition, not a log line a file.</summary>
+    public void Postpone(InboxFile file, Exception trouble)
+    {
+        inbox.Defer(file);
+        Hinder(trouble);
+    }
+
     private void Deliver(EndedJob ended)
     {
         (InboxFile file, Job job) = ended;
@@ -88,14 +95,14 @@ internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbo
             if (job.State == JobState.Done) DeliverResult(file, job);
             else DeliverQuarantined(file, job);
             inbox.Release(file);
-            if (conditions.Clear(Conditions.Storage)) logger.NoLongerHindered(Conditions.Storage);
+            // One task's folders work: that says nothing about another's, whose files still wait.
+            if (!inbox.HasDeferred && conditions.Clear(Conditions.Storage)) logger.NoLongerHindered(Conditions.Storage);
         }
         catch (Exception e) when (StorageTrouble.Is(e))
         {
             // The journal keeps the outcome. The file is seen again by a scan, and ends here again without being parsed.
             _owing = true;
-            inbox.Defer(file);
-            Hinder(e);
+            Postpone(file, e);
         }
     }
 

@@ -57,6 +57,12 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
         get { lock (_lock) return _inWork.Count; }
     }
 
+    /// <summary>Whether a file that failed waits for another try, or has it at the moment.</summary>
+    public bool HasDeferred
+    {
+        get { lock (_lock) return _deferred.Count > 0; }
+    }
+
     /// <summary>Scans every inbox. One scan at a time.</summary>
     /// <param name="isInstalled">Whether a task can be worked on.</param>
     /// <param name="takeNothing">Whether the disk is too full for more work.</param>

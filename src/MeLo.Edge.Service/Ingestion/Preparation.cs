@@ -65,8 +65,7 @@ internal sealed class Preparation(
             }
             catch (Exception e) when (StorageTrouble.Is(e))
             {
-                inbox.Defer(next.File);
-                logger.Deferred(next.File.Task, StorageTrouble.Describe(e));
+                delivery.Postpone(next.File, e); // the journal or the folders: a disk's trouble, not this file's
             }
         }
     }

@@ -9,8 +9,10 @@ internal static class StorageTrouble
     private const int Busy = 5;
     private const int ReadOnly = 8;
     private const int InputOutput = 10;
+    private const int Corrupt = 11;
     private const int Full = 13;
     private const int CannotOpen = 14;
+    private const int NotADatabase = 26;
 
     public static bool Is(Exception exception) => exception switch
     {
@@ -18,6 +20,9 @@ internal static class StorageTrouble
         IOException or UnauthorizedAccessException => true,
         _ => false,
     };
+
+    /// <summary>Whether the journal's file itself is damaged, which no waiting mends.</summary>
+    public static bool IsDamage(SqliteException exception) => exception.SqliteErrorCode is Corrupt or NotADatabase;
 
     /// <summary>What happened, without the path that most such messages hold.</summary>
     public static string Describe(Exception exception) => exception switch

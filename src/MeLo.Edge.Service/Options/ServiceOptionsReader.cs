@@ -1,4 +1,5 @@
 using System.Globalization;
+using MeLo.Edge.Models;
 using Microsoft.Extensions.Configuration;
 
 namespace MeLo.Edge.Service.Options;
@@ -28,7 +29,7 @@ internal sealed class ServiceOptionsReader
             Demo = demo,
             WindowsService = Flag(nameof(ServiceOptions.WindowsService)),
             Port = Port(defaults.Port),
-            Precision = Text(nameof(ServiceOptions.Precision), defaults.Precision),
+            Precision = Precision(defaults.Precision),
             ScanInterval = Milliseconds("ScanIntervalMs", defaults.ScanInterval, 10, 3_600_000),
             StableInterval = Milliseconds("StableIntervalMs", defaults.StableInterval, 0, 3_600_000),
             MaxWait = Milliseconds("MaxWaitMs", defaults.MaxWait, 0, 3_600_000),
@@ -77,6 +78,14 @@ internal sealed class ServiceOptionsReader
 
     private TimeSpan Milliseconds(string key, TimeSpan fallback, long minimum, long maximum) =>
         TimeSpan.FromMilliseconds(Number(key, (long)fallback.TotalMilliseconds, minimum, maximum));
+
+    private string Precision(string fallback)
+    {
+        string value = Text(nameof(ServiceOptions.Precision), fallback);
+        string[] names = [ServiceOptions.AutomaticPrecision, .. Enum.GetValues<Precision>().Select(Precisions.Name)];
+        if (!names.Contains(value, StringComparer.Ordinal)) _faults.Add($"{Section}:Precision: found '{value}', expected {string.Join(" or ", names)}");
+        return value;
+    }
 
     private int? Port(int? fallback)
     {

@@ -236,6 +236,22 @@ public sealed class BundleFolderTests : IDisposable
     }
 
     [Fact]
+    public void TrustFolderThatCannotBeReadForAWhile_HindersNoLongerThanThat()
+    {
+        _installation.AddBundle("tb", Bundle(1));
+        Settle();
+        string link = Path.Combine(_installation.Data.Trust, "unplugged.pem");
+        File.CreateSymbolicLink(link, Path.Combine(_installation.Data.Root, "nowhere.pem"));
+        Settle();
+        Assert.True(_conditions.Has(Conditions.Trust));
+        File.Delete(link);
+        Settle();
+        Assert.False(_conditions.Has(Conditions.Trust));
+        Assert.Equal(1, Active());
+        Assert.Empty(Rejected());
+    }
+
+    [Fact]
     public void EveryChange_IsInTheAuditTable()
     {
         string path = _installation.AddBundle("tb", Bundle(1));

@@ -22,11 +22,11 @@ public class ServiceOptionsReaderTests
     public void EveryFault_IsReportedAtOnce()
     {
         ServiceException refused = Assert.Throws<ServiceException>(() =>
-            Read(("Port", "70000"), ("QueueLimit", "0"), ("ScanIntervalMs", "-1"), ("Once", "maybe"), ("Quarantine", "x"), ("Data", " ")));
+            Read(("Port", "70000"), ("QueueLimit", "0"), ("ScanIntervalMs", "-1"), ("Once", "maybe"), ("Quarantine", "x"), ("Data", " "), ("Precision", "fp31")));
         Assert.Equal(ExitCode.Usage, refused.ExitCode);
-        foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data"])
+        foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data", "Precision"])
             Assert.Contains($"MeLo:{setting}:", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(6, refused.Message.Split(Environment.NewLine).Length);
+        Assert.Equal(7, refused.Message.Split(Environment.NewLine).Length);
     }
 
     private static ServiceOptions Read(params (string Key, string Value)[] settings) => ServiceOptionsReader.Read(new ConfigurationBuilder()

@@ -26,10 +26,12 @@ public sealed class CrashTests
         {
             service.WaitUntil(() => watcher.Count >= 20, "there were results");
             Fill(filler);
-            service.WaitUntil(() => service.Errors.Contains("tried again", StringComparison.Ordinal) || service.Errors.Contains("Hindered", StringComparison.Ordinal), "the disk was full");
+            service.WaitUntil(() => service.Errors.Contains("Hindered (storage)", StringComparison.Ordinal), "the disk was full");
             Fill(filler);
             Thread.Sleep(1000);
             Assert.False(service.HasExited);
+            Assert.InRange(service.Errors.Split("Hindered (storage)").Length - 1, 1, 10); // a state, not a line for every file and try
+            Assert.DoesNotContain("tried again", service.Errors, StringComparison.Ordinal);
             service.Kill(); // and the next one starts on a full disk
         }
         using (ServiceProcess service = ServiceProcess.Start(installation.Data.Root)) service.WaitForExitOr(TimeSpan.FromSeconds(3));
@@ -124,6 +126,62 @@ public sealed class CrashTests
         File.Delete(Path.Combine(installation.Data.Quarantine, task, "unreadable.png"));
         File.Delete(Path.Combine(installation.Data.Quarantine, task, "unreadable.png.reason.json"));
         Settlement.AssertSettled(installation, dropped, watcher);
+    }
+
+    [Fact]
+    public void ReadOnlyDataFolder_IsNotTakenForOneInUse()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.UserName == "root", "needs root on Linux to mount a small file system");
+        using TemporaryFolder mountPoint = new();
+        using Mount mount = new(mountPoint.Root, "40m");
+        Assert.SkipUnless(mount.IsMounted, "this machine does not allow mounting a tmpfs");
+        using Installation installation = new(mountPoint.Root);
+        Assert.Equal(0, ServiceProcess.Once(installation.Data.Root).Code);
+        Run("mount", ["-o", "remount,ro", mountPoint.Root]);
+        (int code, _, string errors) = ServiceProcess.Once(installation.Data.Root);
+        Assert.Equal((int)ExitCode.DataFolder, code);
+        Assert.Contains("cannot be used", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DamagedJournal_EndsWithTheCodeForTheDataFolder()
+    {
+        using Installation installation = new();
+        string task = Installation.Tasks[0];
+        for (int i = 0; i < 20; i++) installation.Drop(task, $"{i}.png", Installation.Picture(i));
+        Assert.Equal(0, ServiceProcess.Once(installation.Data.Root).Code);
+        using (FileStream journal = File.OpenWrite(installation.Data.Journal))
+        {
+            journal.Position = 4096; // the header stays: SQLite takes it for a database still
+            journal.Write(Enumerable.Repeat((byte)0xA5, (int)(journal.Length - 4096)).ToArray());
+        }
+        installation.Drop(task, "next.png", Installation.Picture(20));
+        (int code, _, string errors) = ServiceProcess.Once(installation.Data.Root);
+        Assert.Equal((int)ExitCode.DataFolder, code);
+        Assert.Contains("error: the data folder", errors, StringComparison.Ordinal);
+        Assert.Equal(["next.png"], installation.Inbox(task));
+    }
+
+    [Fact]
+    public void OutboxOfOneTaskThatCannotBeWritten_HindersUntilThatTaskIsDelivered_AndIsLoggedOnce()
+    {
+        using Installation installation = new();
+        (string broken, string sound) = (Installation.Tasks[0], Installation.Tasks[1]);
+        string inTheWay = Path.Combine(installation.Data.Outbox, broken);
+        using ServiceProcess service = ServiceProcess.Start(installation.Data.Root);
+        service.WaitUntil(() => Directory.Exists(Path.Combine(installation.Data.Inbox, broken)), "the task was active");
+        Directory.Delete(inTheWay, recursive: true);
+        File.WriteAllText(inTheWay, "no folder");
+        for (int i = 0; i < 3; i++) installation.Drop(broken, $"{i}.png", Installation.Picture(i));
+        service.WaitUntil(() => service.Errors.Contains("Hindered (storage)", StringComparison.Ordinal), "it was hindered");
+        for (int i = 0; i < 8; i++) installation.Drop(sound, $"{i}.png", Installation.Picture(i));
+        service.WaitUntil(() => installation.Processed(sound).Length == 8, "the other task's images were delivered");
+        Assert.DoesNotContain("No longer hindered", service.Errors, StringComparison.Ordinal);
+
+        File.Delete(inTheWay);
+        service.WaitUntil(() => installation.Processed(broken).Length == 3, "the waiting images were delivered");
+        service.WaitUntil(() => service.Errors.Contains("No longer hindered (storage)", StringComparison.Ordinal), "it was no longer hindered");
+        Assert.Equal(2, service.Errors.Split("Hindered (storage)").Length);
     }
 
     [Fact]

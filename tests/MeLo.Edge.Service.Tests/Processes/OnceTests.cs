@@ -154,6 +154,12 @@ public sealed class OnceTests : IDisposable
         (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root);
         Assert.Equal((int)ExitCode.InUse, code);
         Assert.Contains("error: the data folder", errors, StringComparison.Ordinal);
+
+        // As a service, with HTTP: the host still starts when the folder is found to be in use.
+        using ServiceProcess second = ServiceProcess.Start(_installation.Data.Root, environment: [("MELO__Port", "0")]);
+        Assert.Equal((int)ExitCode.InUse, second.WaitForExit());
+        Assert.Contains("error: the data folder", second.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", second.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
