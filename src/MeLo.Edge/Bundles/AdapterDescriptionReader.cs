@@ -82,7 +82,7 @@ internal static partial class AdapterDescriptionReader
         HashSet<string> seen = new(StringComparer.Ordinal);
         foreach ((string label, string path) in head.Texts("labels"))
         {
-            if (!IsLine(label)) head.FaultAt(path, $"expected a text of 1 to {LongestLine} characters without control characters");
+            if (!IsLine(label)) head.FaultAt(path, $"expected a text of 1 to {LongestLine} characters without control or direction characters");
             else if (!seen.Add(label)) head.FaultAt(path, $"'{PrintableText.Of(label)}' appears twice");
             labels.Add(label);
         }
@@ -126,7 +126,7 @@ internal static partial class AdapterDescriptionReader
     private static string Line(StrictObject container, string name)
     {
         string text = container.Text(name);
-        if (!IsLine(text)) container.Fault(name, $"expected a text of 1 to {LongestLine} characters without control characters");
+        if (!IsLine(text)) container.Fault(name, $"expected a text of 1 to {LongestLine} characters without control or direction characters");
         return text;
     }
 
@@ -137,7 +137,11 @@ internal static partial class AdapterDescriptionReader
         return text;
     }
 
-    private static bool IsLine(string text) => text.Length is > 0 and <= LongestLine && !string.IsNullOrWhiteSpace(text) && !text.Any(char.IsControl);
+    private static bool IsLine(string text) =>
+        text.Length is > 0 and <= LongestLine && !string.IsNullOrWhiteSpace(text) && !text.Any(c => char.IsControl(c) || TurnsDirection(c));
+
+    // A label reads as it is written: embeddings, overrides and isolates (Unicode TR 9) can make it read as another one.
+    private static bool TurnsDirection(char c) => c is (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069') or '\u2028' or '\u2029';
 
     private static bool IsDigest(string text) =>
         text.Length == AdapterDescription.DigestPrefix.Length + DigestLength

@@ -31,6 +31,8 @@ internal static class PemFile
     /// <exception cref="BundleException">A block does not parse, or there is none.</exception>
     public static IReadOnlyList<Block> Blocks(ReadOnlySpan<byte> bytes, string source)
     {
+        // Editors on Windows may put a UTF-8 byte order mark first; after it, PEM starts its line.
+        if (bytes.StartsWith("\uFEFF"u8)) bytes = bytes[3..];
         // Latin-1 keeps every byte, so comments in any encoding do not matter.
         ReadOnlySpan<char> text = Encoding.Latin1.GetString(bytes);
         List<Block> blocks = [];

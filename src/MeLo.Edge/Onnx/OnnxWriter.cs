@@ -85,7 +85,7 @@ internal static class OnnxWriter
     private static void Tensor(ProtobufWriter m, GraphValue initializer)
     {
         foreach (Dimension dimension in initializer.Shape) m.Int64(TensorField.Dims, dimension.Size);
-        m.Int64(TensorField.DataType, DataType(initializer.Type));
+        m.Int64(TensorField.DataType, initializer.Type.OnnxDataType());
         m.String(TensorField.Name, initializer.Name);
         switch (initializer.Initializer)
         {
@@ -106,7 +106,7 @@ internal static class OnnxWriter
         m.String(ValueInfoField.Name, value.Name);
         m.Message(ValueInfoField.Type, type => type.Message(TypeField.Tensor, tensor =>
         {
-            tensor.Int64(TensorTypeField.ElementType, DataType(value.Type));
+            tensor.Int64(TensorTypeField.ElementType, value.Type.OnnxDataType());
             tensor.Message(TensorTypeField.Shape, shape =>
             {
                 foreach (Dimension dimension in value.Shape)
@@ -126,25 +126,6 @@ internal static class OnnxWriter
     }
 
     private static string Invariant(long value) => value.ToString(System.Globalization.CultureInfo.InvariantCulture);
-
-    // TensorProto.DataType
-    private static int DataType(ElementType type) => type switch
-    {
-        ElementType.F32 => 1,
-        ElementType.U8 => 2,
-        ElementType.I8 => 3,
-        ElementType.U16 => 4,
-        ElementType.I16 => 5,
-        ElementType.I32 => 6,
-        ElementType.I64 => 7,
-        ElementType.Bool => 9,
-        ElementType.F16 => 10,
-        ElementType.F64 => 11,
-        ElementType.U32 => 12,
-        ElementType.U64 => 13,
-        ElementType.BF16 => 16,
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Not an element type of ONNX."),
-    };
 
     // TensorProto.DataLocation.EXTERNAL
     private const int ExternalDataLocation = 1;

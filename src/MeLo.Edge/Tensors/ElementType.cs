@@ -47,6 +47,25 @@ public static class ElementTypes
     public static bool IsFloat(this ElementType type) =>
         type is ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F64;
 
+    /// <summary>The number that ONNX has for the type: onnx.proto's TensorProto.DataType, which ONNX Runtime's ONNXTensorElementDataType follows.</summary>
+    internal static int OnnxDataType(this ElementType type) => type switch
+    {
+        ElementType.F32 => 1,
+        ElementType.U8 => 2,
+        ElementType.I8 => 3,
+        ElementType.U16 => 4,
+        ElementType.I16 => 5,
+        ElementType.I32 => 6,
+        ElementType.I64 => 7,
+        ElementType.Bool => 9,
+        ElementType.F16 => 10,
+        ElementType.F64 => 11,
+        ElementType.U32 => 12,
+        ElementType.U64 => 13,
+        ElementType.BF16 => 16,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Not an element type of ONNX."),
+    };
+
     /// <summary>Recognises the name a safetensors header uses; names are case-sensitive.</summary>
     internal static bool TryParse(string name, out ElementType type)
     {

@@ -192,7 +192,9 @@ public sealed class HostileImageTests
     {
         long before = PeakBytes();
         action();
-        Assert.InRange(PeakBytes() - before, 0, SmallGrowth);
+        // The kernel's count of the peak can fall by a few pages: only growth says anything.
+        long growth = PeakBytes() - before;
+        Assert.True(growth <= SmallGrowth, $"the peak grew by {growth:N0} bytes, expected at most {SmallGrowth:N0}");
     }
 
     private static long PeakBytes()

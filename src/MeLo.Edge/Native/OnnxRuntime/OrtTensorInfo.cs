@@ -43,25 +43,6 @@ internal sealed unsafe record OrtTensorInfo(ElementType Type, long[] Dimensions,
         }
     }
 
-    // ONNXTensorElementDataType, which follows onnx.proto's TensorProto.DataType.
-    public static int Code(ElementType type) => type switch
-    {
-        ElementType.F32 => 1,
-        ElementType.U8 => 2,
-        ElementType.I8 => 3,
-        ElementType.U16 => 4,
-        ElementType.I16 => 5,
-        ElementType.I32 => 6,
-        ElementType.I64 => 7,
-        ElementType.Bool => 9,
-        ElementType.F16 => 10,
-        ElementType.F64 => 11,
-        ElementType.U32 => 12,
-        ElementType.U64 => 13,
-        ElementType.BF16 => 16,
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
-    };
-
     private static OrtTensorInfo Read(nint tensorInfo)
     {
         OrtApi api = OrtLibrary.Api;
@@ -81,7 +62,7 @@ internal sealed unsafe record OrtTensorInfo(ElementType Type, long[] Dimensions,
     private static ElementType FromCode(int code)
     {
         foreach (ElementType type in Enum.GetValues<ElementType>())
-            if (Code(type) == code) return type;
+            if (type.OnnxDataType() == code) return type;
         throw OrtException.Unsupported($"found a tensor of ONNX element type {code}, expected a number or a Boolean");
     }
 }

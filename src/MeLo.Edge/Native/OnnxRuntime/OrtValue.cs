@@ -89,7 +89,7 @@ internal sealed unsafe class OrtValue : OrtHandle
         fixed (long* dimensions = shape)
         {
             OrtException.ThrowIfFailed(OrtLibrary.Api.CreateTensorWithDataAsOrtValue(
-                memory.Pointer, data, (nuint)byteLength, dimensions, (nuint)shape.Length, OrtTensorInfo.Code(type), &pointer));
+                memory.Pointer, data, (nuint)byteLength, dimensions, (nuint)shape.Length, type.OnnxDataType(), &pointer));
         }
         return pointer;
     }
