@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
@@ -30,7 +31,9 @@ internal sealed class BenchmarkModel : IDisposable
         BaseImport.Import(checkpoint, BaseFolder, new BaseImportOptions { Heads = vit.Heads });
         File.Delete(checkpoint);
         Adapter = RandomAdapter();
-        MergedModel = WriteMergedModel();
+        string merged = WriteMergedWeights();
+        MergedModel = WriteModel(merged, "model.onnx", embedWeights: true);
+        MergedModelBesideWeights = WriteModel(merged, "model-beside-weights.onnx", embedWeights: false);
     }
 
     public VitArchitecture Vit { get; }
@@ -40,8 +43,11 @@ internal sealed class BenchmarkModel : IDisposable
     /// <summary>The adapter of every task: switching costs the same whatever the numbers are.</summary>
     public LoraAdapter Adapter { get; }
 
-    /// <summary>An ONNX file with the adapter merged into its constants.</summary>
+    /// <summary>An ONNX file with the adapter merged into its constants, which it carries itself: what PyTorch's exporter writes for a model of this size.</summary>
     public string MergedModel { get; }
+
+    /// <summary>The same with its constants in a file beside it, which the runtime maps into memory.</summary>
+    public string MergedModelBesideWeights { get; }
 
     /// <summary>The bytes that a cold switch writes.</summary>
     public long TaskBytes => ResidentModel.MergedBytes(Adapter);
@@ -80,11 +86,11 @@ internal sealed class BenchmarkModel : IDisposable
         return tasks;
     }
 
-    /// <summary>The merged model as plain ONNX Runtime loads it.</summary>
-    public OrtSession LoadMergedModel(int threads)
+    /// <summary>A model file as plain ONNX Runtime loads it.</summary>
+    public static OrtSession LoadModel(string path, int threads)
     {
         using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads);
-        return OrtSession.Create(MergedModel, options);
+        return OrtSession.Create(path, options);
     }
 
     /// <summary>The head as [dim, classes], which the graph takes as an input with either kind of weights.</summary>
@@ -117,21 +123,16 @@ internal sealed class BenchmarkModel : IDisposable
         return new LoraAdapter(1, pairs, new TaskHead(Classes, Vit.Dim, RandomValues.Normal(random, Classes * Vit.Dim, 0.1f), [0, 0]));
     }
 
-    private string WriteMergedModel()
+    private string WriteMergedWeights()
     {
         string folder = Path.Combine(_folder, "merged");
         Directory.CreateDirectory(folder);
         using BasePackage package = BasePackage.Open(BaseFolder);
         Dictionary<string, LoraPair> changed = Adapter.Pairs.ToDictionary(p => $"{p.Target}.weight");
-        string weights = Path.Combine(folder, "weights.safetensors");
-        using (FileStream stream = File.Create(weights))
-        {
-            SafetensorsWriter.Write(stream, [.. package.Weights.Tensors.Values.Select(tensor => new TensorSource(
-                tensor.Name, tensor.Type, tensor.Shape, to => to.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Merged(tensor).AsSpan()))))]);
-        }
-        string path = Path.Combine(folder, "model.onnx");
-        using SafetensorsFile file = SafetensorsFile.Open(weights);
-        OnnxWriter.Write(VitGraph.Build(Vit, file, []), path);
+        string path = Path.Combine(folder, "weights.safetensors");
+        using FileStream stream = File.Create(path);
+        SafetensorsWriter.Write(stream, [.. package.Weights.Tensors.Values.Select(tensor => new TensorSource(
+            tensor.Name, tensor.Type, tensor.Shape, to => to.Write(MemoryMarshal.AsBytes(Merged(tensor).AsSpan()))))]);
         return path;
 
         float[] Merged(TensorView tensor)
@@ -142,5 +143,13 @@ internal sealed class BenchmarkModel : IDisposable
             LoraMerge.Merge(values, merged, pair, Adapter.Scale);
             return merged;
         }
+    }
+
+    private string WriteModel(string weights, string name, bool embedWeights)
+    {
+        string path = Path.Combine(Path.GetDirectoryName(weights)!, name);
+        using SafetensorsFile file = SafetensorsFile.Open(weights);
+        OnnxWriter.Write(VitGraph.Build(Vit, file, [], embedWeights), path);
+        return path;
     }
 }

@@ -24,7 +24,7 @@ internal static class InferenceBenchmark
         using BenchmarkModel model = new(settings.Model);
         using EdgeEngine engine = model.Load(settings.Threads, cachedTasks: 1);
         InstalledTask task = model.Install(engine, 1)[0];
-        using OrtSession constant = model.LoadMergedModel(settings.Threads);
+        using OrtSession constant = BenchmarkModel.LoadModel(model.MergedModel, settings.Threads);
         float[] pixels = model.Pixels(1);
         PreparedImage image = PreparedImage.FromPixels(pixels, task.Description.Input.Preprocess);
         using OrtValue input = OrtValue.FromArray(pixels, model.PixelShape);

@@ -22,9 +22,11 @@ internal sealed class VitGraph
     private readonly SafetensorsFile _weights;
     private readonly HashSet<LinearId> _adaptable;
     private readonly GraphBuilder _graph;
+    private readonly bool _embedWeights;
 
-    private VitGraph(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable)
+    private VitGraph(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights)
     {
+        _embedWeights = embedWeights;
         _vit = vit;
         _weights = weights;
         _adaptable = [.. adaptable];
@@ -35,8 +37,9 @@ internal sealed class VitGraph
     /// <param name="vit">The architecture.</param>
     /// <param name="weights">The canonical weights, F32, in a file that will lie beside the model's.</param>
     /// <param name="adaptable">The linears whose weights are inputs; the others', and with an empty set all, are constants.</param>
-    public static GraphBuilder Build(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable) =>
-        new VitGraph(vit, weights, adaptable).Build();
+    /// <param name="embedWeights">Whether the model file carries the constants itself, at most 2 GB of them, as exporters write small models.</param>
+    public static GraphBuilder Build(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false) =>
+        new VitGraph(vit, weights, adaptable, embedWeights).Build();
 
     private GraphBuilder Build()
     {
@@ -147,6 +150,9 @@ internal sealed class VitGraph
     private GraphValue Weight(string name)
     {
         TensorView tensor = _weights[name];
-        return _graph.Initializer(name, tensor.Type, tensor.Shape, new InitializerData.External(_weights.Source, tensor.Offset, tensor.ByteLength));
+        InitializerData data = _embedWeights
+            ? new InitializerData.Inline(tensor.Bytes.ToArray())
+            : new InitializerData.External(_weights.Source, tensor.Offset, tensor.ByteLength);
+        return _graph.Initializer(name, tensor.Type, tensor.Shape, data);
     }
 }

@@ -149,6 +149,7 @@ public sealed class AdapterDescriptionTests
     [InlineData("\"normal\", \"tuberculosis\"", "\"normal\", \"\"", "$.head.labels[1]: expected a text")]
     [InlineData("\"normal\", \"tuberculosis\"", "\"normal\", \" \"", "$.head.labels[1]: expected a text")]
     [InlineData("\"normal\", \"tuberculosis\"", "\"normal\", \"a\\u001b[2J\"", "$.head.labels[1]: expected a text")]
+    [InlineData("\"normal\", \"tuberculosis\"", "\"normal\", \"\\u202elamron\"", "$.head.labels[1]: expected a text")]
     [InlineData("\"normal\", \"tuberculosis\"", "", "$.head.labels: expected at least one")]
     [InlineData("softmax", "relu", "$.head.activation: found 'relu', expected 'softmax' or 'sigmoid'")]
     [InlineData("\"zero\"", "\"none\"", "$.head.biasSource: found 'none', expected 'zero' or 'file' or 'adapter'")]

@@ -98,6 +98,13 @@ public sealed class KeyFileTests : IDisposable
     }
 
     [Fact]
+    public void PublicKey_SavedWithAByteOrderMark_IsRead()
+    {
+        File.WriteAllBytes(_folder["marked.pem"], [0xEF, 0xBB, 0xBF, .. System.Text.Encoding.ASCII.GetBytes(_key.ExportPublicPem())]);
+        Assert.Equal(1, TrustStore.FromFile(_folder["marked.pem"]).KeyCount);
+    }
+
+    [Fact]
     public void TrustFolder_TakesKeysAndAuthoritiesAndPassesOverDotFiles()
     {
         using TestAuthority root = new("CN=Root");
