@@ -16,6 +16,17 @@ internal sealed class Samples
     /// <summary>Half the distance between the quartiles, over the median: how far to trust it.</summary>
     public double Spread => (Quantile(0.75) - Quantile(0.25)) / 2 / Median;
 
+    /// <summary>
+    /// The median of the ratios round by round to another side of the same rounds: what slows the machine down for a while slows both
+    /// sides of a round, and drops out.
+    /// </summary>
+    public double Over(Samples other)
+    {
+        Samples ratios = new();
+        foreach ((double mine, double theirs) in _values.Zip(other._values)) ratios.Add(mine / theirs);
+        return ratios.Median;
+    }
+
     public void Add(double milliseconds) => _values.Add(milliseconds);
 
     /// <summary>Times one call.</summary>

@@ -15,7 +15,7 @@ internal static class SwitchBenchmark
 
     public static Command Command()
     {
-        BenchmarkOptions options = new(rounds: 15);
+        BenchmarkOptions options = new(rounds: 25);
         Command command = new("switch", "Cold and warm task switches against a multi-threaded copy of the same bytes and against reloading a session.");
         options.AddTo(command);
         command.SetAction((result, cancellation) => RunAsync(options.Read(result), cancellation));
@@ -25,7 +25,7 @@ internal static class SwitchBenchmark
     private static async Task<int> RunAsync(BenchmarkOptions.Settings settings, CancellationToken cancellation)
     {
         using BenchmarkModel model = new(settings.Model);
-        Samples cold = new(), merge = new(), warm = new(), copy = new(), reload = new(), reloadMapped = new(), bind = new(), warmRun = new(), sameRun = new(), coldRun = new();
+        Samples cold = new(), merge = new(), warm = new(), copy = new(), reload = new(), reloadMapped = new(), bind = new(), lookup = new(), allocate = new(), warmRun = new(), sameRun = new(), coldRun = new();
         // Two tasks fit. The last stays, being used in every round; of the three others the next was always evicted.
         using (EdgeEngine engine = model.Load(settings.Threads, cachedTasks: 2))
         using (MemoryCopy memory = new(model.TaskBytes, settings.Threads))
@@ -47,6 +47,8 @@ internal static class SwitchBenchmark
                 Require(back, SwitchKind.Warm);
                 cold.Add(first.Timing.Switch.TotalMicroseconds / 1000);
                 merge.Add(first.Timing.Switch.MergeMicroseconds / 1000);
+                lookup.Add(first.Timing.Switch.LookupMicroseconds);
+                allocate.Add(first.Timing.Switch.AllocateMicroseconds);
                 bind.Add(first.Timing.Switch.BindMicroseconds);
                 warm.Add(back.Timing.Switch.TotalMicroseconds / 1000);
                 coldRun.Add(first.Timing.InferenceMilliseconds);
@@ -73,13 +75,15 @@ internal static class SwitchBenchmark
             .Add("copy_bound_ms", copy.Median, "the limit: a copy of the same bytes by as many threads")
             .Add("session_reload_ms", reload.Median, "without this project: a session created from a merged model file, as PyTorch exports it")
             .Add("session_reload_mapped_ms", reloadMapped.Median, "the same with the weights in a file beside the model, which the runtime maps")
-            .Add("cold_over_copy_bound", cold.Median / copy.Median, "aim: at most 1.5")
-            .Add("reload_over_cold", reload.Median / cold.Median, "aim: above 100")
-            .Add("reload_mapped_over_cold", reloadMapped.Median / cold.Median, "")
-            .Add("reload_over_warm", reload.Median / warm.Median, "")
+            .Add("cold_over_copy_bound", cold.Over(copy), "aim: at most 1.5")
+            .Add("reload_over_cold", reload.Over(cold), "aim: above 100")
+            .Add("reload_mapped_over_cold", reloadMapped.Over(cold), "")
+            .Add("reload_over_warm", reload.Over(warm), "")
+            .Add("cold_lookup_us", lookup.Median, "of a cold switch: finding the task and making room for it")
+            .Add("cold_allocate_us", allocate.Median, "of a cold switch: taking a buffer")
             .Add("cold_bind_us", bind.Median, "of a cold switch: describing the matrices to the runtime")
-            .Add("run_after_cold_over_run_without_switch", coldRun.Median / sameRun.Median, "what a switch costs the run behind it")
-            .Add("run_after_warm_over_run_without_switch", warmRun.Median / sameRun.Median, "likewise")
+            .Add("run_after_cold_over_run_without_switch", coldRun.Over(sameRun), "what a switch costs the run behind it")
+            .Add("run_after_warm_over_run_without_switch", warmRun.Over(sameRun), "likewise")
             .Add("cold_spread", cold.Spread, "half the distance between the quartiles over the median")
             .Add("warm_us_by_installed", warmByInstalled, "warm switches with so many tasks installed; aim: flat")
             .Print();

@@ -62,9 +62,14 @@ internal sealed partial class ServiceProcess : IDisposable
     }
 
     /// <summary>SIGTERM: what a service manager sends to stop a service.</summary>
-    public void Terminate()
+    public void Terminate() => Signal("TERM");
+
+    /// <summary>SIGHUP: what a terminal sends when it closes.</summary>
+    public void HangUp() => Signal("HUP");
+
+    private void Signal(string name)
     {
-        using Process kill = Process.Start("kill", ["-TERM", Id.ToString(CultureInfo.InvariantCulture)]);
+        using Process kill = Process.Start("kill", [$"-{name}", Id.ToString(CultureInfo.InvariantCulture)]);
         kill.WaitForExit();
     }
 

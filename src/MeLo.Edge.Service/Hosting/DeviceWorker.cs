@@ -1,3 +1,4 @@
+using MeLo.Edge.Engine;
 using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Options;
 using MeLo.Edge.Service.Telemetry;
@@ -142,13 +143,15 @@ internal sealed class DeviceWorker(
             bool bundlesSettled = _bundlesSettled;
             long start = time.GetTimestamp();
             InboxScan scan;
+            int missing;
             using (_watch.Begin())
             {
+                missing = MakeMissingFolders(device);
                 if (device.Inbox.InWork == 0) device.Delivery.DeliverOwed();
                 scan = device.Inbox.Scan(task => device.Tasks.Find(task) is not null, takeNothing: CheckDisk(device));
             }
             state.Scan = scan;
-            Report(Conditions.Inbox, scan.FoldersUnreadable > 0, $"{scan.FoldersUnreadable} inbox folders cannot be listed");
+            Report(Conditions.Inbox, scan.FoldersUnreadable + missing > 0, $"{scan.FoldersUnreadable} inbox folders cannot be listed, {missing} cannot be made");
             if (options.Once && bundlesSettled && goal.IsReached(scan))
             {
                 state.ExitCode = goal.ExitCode(scan);
@@ -164,6 +167,24 @@ internal sealed class DeviceWorker(
                 : options.Once ? TimeSpan.FromMilliseconds(50) : options.ScanInterval;
             if (due > pause) await WaitAsync(_inboxHint, due < options.ScanInterval ? due : options.ScanInterval, stopping);
         }
+    }
+
+    // Somebody may clean up too well: a task that is installed has an inbox to drop into, or a condition that says why not.
+    private static int MakeMissingFolders(Device device)
+    {
+        int failed = 0;
+        foreach (InstalledTask task in device.Tasks.All)
+        {
+            try
+            {
+                device.Folder.CreateTask(task.Task);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                failed++;
+            }
+        }
+        return failed;
     }
 
     private async Task WatchBundlesAsync(Device device, FolderWatcher[] watchers, CancellationToken stopping)

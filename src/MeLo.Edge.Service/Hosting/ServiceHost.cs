@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.InteropServices;
 using MeLo.Edge.Service.Demo;
 using MeLo.Edge.Service.Http;
 using MeLo.Edge.Service.Options;
@@ -41,6 +42,12 @@ internal static class ServiceHost
         Listen(builder, options);
         await using WebApplication app = builder.Build();
         Endpoints.Map(app);
+        // A closed terminal or a manager's "reload" must not end the process in the middle of something.
+        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            app.Lifetime.StopApplication();
+        });
         DeviceState state = app.Services.GetRequiredService<DeviceState>();
         try
         {

@@ -56,18 +56,19 @@ internal sealed class Predict(DeviceState state, ServiceOptions options, TimePro
     {
         if (request.ContentLength > options.MaxFileBytes)
             return Problem(StatusCodes.Status413PayloadTooLarge, $"found {request.ContentLength} bytes, expected at most {options.MaxFileBytes}");
-        using MemoryStream body = new();
+        using MemoryStream body = new((int)(request.ContentLength ?? 0));
         await request.Body.CopyToAsync(body, cancelled);
+        ReadOnlyMemory<byte> file = body.GetBuffer().AsMemory(0, (int)body.Length);
         long start = time.GetTimestamp();
         PreparedImage image;
         TimeSpan queued;
         using (await device.Gate.EnterAsync(alone: false, cancelled))
         {
             queued = time.GetElapsedTime(start);
-            image = await Task.Run(() => device.Engine.Prepare(task, body.ToArray()), cancelled);
+            image = await Task.Run(() => device.Engine.Prepare(task, file), cancelled);
         }
         Prediction prediction = await device.Engine.PredictAsync(task, image, cancelled);
-        string sha256 = Convert.ToHexStringLower(SHA256.HashData(body.GetBuffer().AsSpan(0, (int)body.Length)));
+        string sha256 = Convert.ToHexStringLower(SHA256.HashData(file.Span));
         byte[] result = ResultDocument.Write(prediction, name: null, sha256, queued, time.GetUtcNow());
         device.Journal.Audit(AuditEvent.Answered, task.Task, task.Release, task.BundleDigest, sha256);
         return Results.Bytes(result, "application/json");

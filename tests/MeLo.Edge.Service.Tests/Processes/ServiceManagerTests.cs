@@ -27,6 +27,22 @@ public class ServiceManagerTests
         Assert.Equal(0, service.WaitForExit());
     }
 
+    [Fact]
+    public void RemovedInbox_IsMadeAgain_AndHangUpEndsInOrder()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs signals");
+        using Installation installation = new();
+        string task = Installation.Tasks[0], inbox = Path.Combine(installation.Data.Inbox, task);
+        using ServiceProcess service = ServiceProcess.Start(installation.Data.Root);
+        service.WaitUntil(() => Directory.Exists(inbox) && service.Errors.Contains("is active", StringComparison.Ordinal), "the task was active");
+        Directory.Delete(installation.Data.Inbox, recursive: true);
+        service.WaitUntil(() => Directory.Exists(inbox), "the inbox was there again");
+        installation.Drop(task, "after.png", Installation.Picture(1));
+        service.WaitUntil(() => installation.Processed(task).Length == 1, "the image was processed");
+        service.HangUp();
+        Assert.Equal(0, service.WaitForExit());
+    }
+
     private static string Receive(Socket socket)
     {
         byte[] buffer = new byte[256];
