@@ -93,15 +93,6 @@ internal sealed class BenchmarkModel : IDisposable
         return OrtSession.Create(path, options);
     }
 
-    /// <summary>The head as [dim, classes], which the graph takes as an input with either kind of weights.</summary>
-    public float[] HeadWeight()
-    {
-        float[] transposed = new float[Adapter.Head.Weight.Length];
-        for (int c = 0; c < Classes; c++)
-            for (int d = 0; d < Vit.Dim; d++) transposed[(d * Classes) + c] = Adapter.Head.Weight[(c * Vit.Dim) + d];
-        return transposed;
-    }
-
     public void Dispose()
     {
         _key.Dispose();

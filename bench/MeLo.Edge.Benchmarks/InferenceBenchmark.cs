@@ -31,7 +31,7 @@ internal static class InferenceBenchmark
         float[] pixels = model.Pixels(1);
         PreparedImage image = PreparedImage.FromPixels(pixels, task.Description.Input.Preprocess);
         using OrtValue input = OrtValue.FromArray(pixels, model.PixelShape);
-        using OrtValue headWeight = OrtValue.FromArray(model.HeadWeight(), [model.Vit.Dim, 2]);
+        using OrtValue headWeight = OrtValue.FromArray(ResidentModel.Transposed(model.Adapter.Head), [model.Vit.Dim, 2]);
         using OrtValue headBias = OrtValue.FromArray(model.Adapter.Head.Bias, [2]);
 
         Samples merged = new(), constants = new();

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.CommandLine;
 using System.IO.Compression;
+using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Benchmarks;
@@ -78,19 +79,7 @@ internal static class PreprocessBenchmark
         BinaryPrimitives.WriteInt32BigEndian(chunk, data.Length);
         name.CopyTo(chunk.AsSpan(4));
         data.CopyTo(chunk.AsSpan(8));
-        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), Crc32(chunk.AsSpan(4, 4 + data.Length)));
+        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), Crc32.Of(chunk.AsSpan(4, 4 + data.Length)));
         return chunk;
-    }
-
-    // ISO/IEC 15948, annex D, a bit at a time.
-    private static uint Crc32(ReadOnlySpan<byte> data)
-    {
-        uint crc = uint.MaxValue;
-        foreach (byte b in data)
-        {
-            crc ^= b;
-            for (int i = 0; i < 8; i++) crc = (crc & 1) != 0 ? 0xEDB88320 ^ (crc >> 1) : crc >> 1;
-        }
-        return ~crc;
     }
 }

@@ -7,8 +7,6 @@ internal sealed class Samples
 {
     private readonly List<double> _values = [];
 
-    public int Count => _values.Count;
-
     public double Median => Quantile(0.5);
 
     public double P99 => Quantile(0.99);

@@ -1,5 +1,6 @@
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Bundles;
 
@@ -10,7 +11,7 @@ public sealed record AdapterDescription
     public const string CurrentSchema = "melo.adapter/1";
 
     /// <summary>What <see cref="Base"/> starts with.</summary>
-    public const string DigestPrefix = "sha256:";
+    public const string DigestPrefix = BaseDigest.Prefix;
 
     /// <summary>The schema; always <see cref="CurrentSchema"/>.</summary>
     public string Schema { get; } = CurrentSchema;

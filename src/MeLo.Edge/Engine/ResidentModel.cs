@@ -20,11 +20,9 @@ internal sealed unsafe class ResidentModel : IDisposable
     private readonly HostBuffer _pristine;
     private readonly Dictionary<LinearId, Matrix> _matrices = [];
     private readonly Dictionary<string, int> _inputIndex = [];
-    private readonly int _threads;
-
     public ResidentModel(BasePackage package, Precision precision, int threads)
     {
-        _threads = threads == 0 ? Environment.ProcessorCount : threads;
+        Threads = threads == 0 ? Environment.ProcessorCount : threads;
         if (!package.Precisions.Contains(precision))
             throw EngineException.Base($"found the precisions {string.Join(", ", package.Precisions)}, expected {precision} among them");
         long length = 0;
@@ -42,7 +40,7 @@ internal sealed unsafe class ResidentModel : IDisposable
             package.Weights[matrix.InputName].CopyTo(new Span<float>(start, checked((int)matrix.Count)));
             matrix.Pristine = OrtValue.Over(start, matrix.Count * sizeof(float), ElementType.F32, [matrix.In, matrix.Out]);
         }
-        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(_threads);
+        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads);
         _session = OrtSession.Create(package.GraphPath(precision), options);
         for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
         if (Mismatch() is not { } mismatch) return;
@@ -51,7 +49,7 @@ internal sealed unsafe class ResidentModel : IDisposable
     }
 
     /// <summary>The threads that a merge on the critical path uses.</summary>
-    public int Threads => _threads;
+    public int Threads { get; }
 
     /// <summary>Whether the base exposes a linear to adapters.</summary>
     public bool Exposes(LinearId linear) => _matrices.ContainsKey(linear);
@@ -61,28 +59,21 @@ internal sealed unsafe class ResidentModel : IDisposable
 
     /// <summary>Merges an adapter from the pristine matrices into <paramref name="buffer"/>, and describes the result to the runtime.</summary>
     /// <param name="adapter">An adapter whose linears the base exposes, with matching shapes.</param>
-    /// <param name="buffer">At least <see cref="MergedBytes"/> long; it belongs to the result from now on.</param>
+    /// <param name="buffer">At least <see cref="MergedBytes"/> long; it belongs to the result from now on, and goes back where there is none.</param>
     /// <param name="pool">Where the buffer goes in the end.</param>
     /// <param name="threads">How many threads share the merge.</param>
     /// <param name="cost">How long the two parts took.</param>
     public TaskWeights Merge(LoraAdapter adapter, HostBuffer buffer, WeightBuffers pool, int threads, out MergeCost cost)
     {
-        long start = Stopwatch.GetTimestamp();
-        LoraMergeItem[] items = new LoraMergeItem[adapter.Pairs.Count];
-        long offset = 0;
-        for (int i = 0; i < items.Length; i++)
+        try
         {
-            LoraPair pair = adapter.Pairs[i];
-            float* pristine = (float*)(_pristine.Pointer + _matrices[pair.Target].Offset);
-            items[i] = new LoraMergeItem(pristine, (float*)(buffer.Pointer + offset), pair, adapter.Scale);
-            offset += Padded(_matrices[pair.Target].Count * sizeof(float));
+            return MergeInto(buffer, adapter, pool, threads, out cost);
         }
-        LoraMerge.Run(items, threads);
-        double merge = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
-        start = Stopwatch.GetTimestamp();
-        TaskWeights weights = Bind(adapter.Head, items, buffer, pool);
-        cost = new MergeCost(merge, Stopwatch.GetElapsedTime(start).TotalMicroseconds);
-        return weights;
+        catch
+        {
+            pool.Return(buffer);
+            throw;
+        }
     }
 
     /// <summary>Runs the graph. May be called from several threads.</summary>
@@ -118,6 +109,26 @@ internal sealed unsafe class ResidentModel : IDisposable
         _pristine.Dispose();
     }
 
+    private TaskWeights MergeInto(HostBuffer buffer, LoraAdapter adapter, WeightBuffers pool, int threads, out MergeCost cost)
+    {
+        long start = Stopwatch.GetTimestamp();
+        LoraMergeItem[] items = new LoraMergeItem[adapter.Pairs.Count];
+        long offset = 0;
+        for (int i = 0; i < items.Length; i++)
+        {
+            LoraPair pair = adapter.Pairs[i];
+            float* pristine = (float*)(_pristine.Pointer + _matrices[pair.Target].Offset);
+            items[i] = new LoraMergeItem(pristine, (float*)(buffer.Pointer + offset), pair, adapter.Scale);
+            offset += Padded(_matrices[pair.Target].Count * sizeof(float));
+        }
+        LoraMerge.Run(items, threads);
+        double merge = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+        start = Stopwatch.GetTimestamp();
+        TaskWeights weights = Bind(adapter.Head, items, buffer, pool);
+        cost = new MergeCost(merge, Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+        return weights;
+    }
+
     private TaskWeights Bind(TaskHead head, LoraMergeItem[] items, HostBuffer buffer, WeightBuffers pool)
     {
         OrtValue?[] inputs = new OrtValue?[_session.Inputs.Count];
@@ -151,7 +162,7 @@ internal sealed unsafe class ResidentModel : IDisposable
     }
 
     // [classes, dim] -> [dim, classes], as the graph multiplies from the left.
-    private static float[] Transposed(TaskHead head)
+    internal static float[] Transposed(TaskHead head)
     {
         float[] result = new float[head.Weight.Length];
         for (int c = 0; c < head.Classes; c++)

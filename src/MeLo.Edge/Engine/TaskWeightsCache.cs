@@ -168,19 +168,17 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
     // The result carries a lease for the caller, taken before anyone can evict it.
     private TaskWeights Merge(Entry entry, int threads, out double allocateMicroseconds, out ResidentModel.MergeCost cost)
     {
-        HostBuffer? buffer = null;
         TaskWeights? weights = null;
         try
         {
             long start = Stopwatch.GetTimestamp();
-            buffer = _buffers.Rent(entry.Bytes);
+            HostBuffer buffer = _buffers.Rent(entry.Bytes);
             allocateMicroseconds = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
             weights = model.Merge(entry.Task.Adapter, buffer, _buffers, threads, out cost);
             weights.TryLease();
         }
         finally
         {
-            if (weights is null && buffer is not null) _buffers.Return(buffer);
             lock (_lock)
             {
                 _merging.Remove(entry);
