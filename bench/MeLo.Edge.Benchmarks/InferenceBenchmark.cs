@@ -41,6 +41,7 @@ internal static class InferenceBenchmark
             Progress.Show($"round {Math.Max(0, round + 1)} of {settings.Rounds}");
             // Who goes first changes from round to round: the second finds the caches as the first left them.
             float[] plain = [];
+            await Task.Delay(s_calm, cancellation);
             if (round % 2 == 0) plain = RunConstant(round < 0 ? new Samples() : constants);
             await Task.Delay(s_calm, cancellation);
             Prediction prediction = await engine.PredictAsync(task, image, cancellation);
