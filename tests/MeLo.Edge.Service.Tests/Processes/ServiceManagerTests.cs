@@ -19,8 +19,8 @@ public class ServiceManagerTests
         string state;
         while ((state = Receive(manager)) != "READY=1") before.Add(state);
         Assert.DoesNotContain("STOPPING=1", before);
-        // Ready means that the tasks are there.
-        Assert.Equal(3, service.Errors.Split("is active").Length - 1);
+        // Ready means that the tasks are there. They were logged before, but the log comes through a pipe of its own.
+        service.WaitUntil(() => service.Errors.Split("is active").Length - 1 == 3, "the tasks were active");
         for (int i = 0; i < 3; i++) Assert.Equal("WATCHDOG=1", Receive(manager));
         service.Terminate();
         while ((state = Receive(manager)) != "STOPPING=1") Assert.Equal("WATCHDOG=1", state);
