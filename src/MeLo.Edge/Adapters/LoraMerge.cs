@@ -10,9 +10,6 @@ namespace MeLo.Edge.Adapters;
 /// </remarks>
 internal static unsafe class LoraMerge
 {
-    // Waking a thread costs some ten microseconds; below this much work for each, fewer threads are faster.
-    private const long BytesPerThread = 512 << 10;
-
     /// <summary>Merges every item and returns when all are done.</summary>
     /// <param name="items">The matrices. Their memory must stay valid until the call returns.</param>
     /// <param name="threads">How many threads may work, the caller's included; at least 1.</param>
@@ -45,9 +42,8 @@ internal static unsafe class LoraMerge
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         if (items.IsEmpty) return;
         foreach (ref readonly LoraMergeItem item in items) Check(item);
-        MergeJob job = new(items, path);
-        int helpers = (int)Math.Min(Math.Min(threads, Environment.ProcessorCount) - 1, job.ByteLength / BytesPerThread);
-        job.Run(helpers);
+        LoraMergeJob job = LoraMergeJob.Create(items, path);
+        job.Run(MergeThreads.Helpers(threads, job.ByteLength));
     }
 
     private static void Check(in LoraMergeItem item)

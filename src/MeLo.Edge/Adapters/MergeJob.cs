@@ -1,50 +1,38 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace MeLo.Edge.Adapters;
 
 /// <summary>
-/// One call of <see cref="LoraMerge"/>, cut into blocks of rows that any number of threads take one after the other.
+/// One call of <see cref="LoraMerge"/> or <see cref="QuantizedMerge"/>, cut into blocks that any number of threads take one after the other.
 /// Every block belongs to exactly one thread and every element to one block, so the result does not depend on who took what.
 /// </summary>
-internal sealed unsafe class MergeJob
+internal abstract unsafe class MergeJob
 {
-    /// <summary>Rows of one block: large enough that packing B again for each block is lost beside the rows, small enough to share fairly.</summary>
-    private const int BlockRows = 192;
-
-    // A result that is larger than the caches goes past them; a smaller one is worth keeping there for the run that follows.
-    private const long StreamingThreshold = 4 << 20;
+    /// <summary>The bytes from which a result goes past the caches, being larger; a smaller one is worth keeping there for the run that follows.</summary>
+    protected const long StreamingThreshold = 4 << 20;
 
     private const int ScratchAlignment = 64;
 
-    private readonly LoraMergeItem[] _items;
     private readonly int[] _firstBlock;
     private readonly int _blocks;
     private readonly long _scratchLength;
-    private readonly bool _stream;
-    private readonly MergePath _path;
     private readonly object _finished = new();
     private int _taken;
     private int _done;
 
-    public MergeJob(ReadOnlySpan<LoraMergeItem> items, MergePath path)
+    /// <summary>Numbers the blocks of all items.</summary>
+    /// <param name="blocks">How many blocks each item has.</param>
+    /// <param name="scratchLength">How many floats of scratch a thread needs for the most demanding block.</param>
+    protected MergeJob(ReadOnlySpan<int> blocks, long scratchLength)
     {
-        _items = items.ToArray();
-        _path = path;
-        _firstBlock = new int[items.Length];
-        for (int i = 0; i < _items.Length; i++)
+        _scratchLength = scratchLength;
+        _firstBlock = new int[blocks.Length];
+        for (int i = 0; i < blocks.Length; i++)
         {
-            LoraPair pair = _items[i].Pair;
             _firstBlock[i] = _blocks;
-            _blocks += (pair.InFeatures + BlockRows - 1) / BlockRows;
-            ByteLength += (long)pair.InFeatures * pair.OutFeatures * sizeof(float);
-            _scratchLength = Math.Max(_scratchLength, MergeKernel.ScratchLength(pair, Lanes(path)));
+            _blocks += blocks[i];
         }
-        _stream = ByteLength >= StreamingThreshold;
     }
-
-    /// <summary>The bytes of all destinations together.</summary>
-    public long ByteLength { get; }
 
     /// <summary>Merges every block, with the help of up to <paramref name="helpers"/> threads.</summary>
     /// <exception cref="OutOfMemoryException">There is no scratch memory; then nothing was written, and nobody will write.</exception>
@@ -119,25 +107,14 @@ internal sealed unsafe class MergeJob
 
     private void Merge(int block, float* scratch)
     {
-        int index = Array.BinarySearch(_firstBlock, block);
-        if (index < 0) index = ~index - 1;
-        ref readonly LoraMergeItem item = ref _items[index];
-        int first = (block - _firstBlock[index]) * BlockRows;
-        int rows = Math.Min(BlockRows, item.Pair.InFeatures - first);
-        switch (_path)
-        {
-            case MergePath.Vector512: MergeKernel.Rows<MergeLanes512, Vector512<float>>(item, first, rows, scratch, _stream); break;
-            case MergePath.Vector256: MergeKernel.Rows<MergeLanes256, Vector256<float>>(item, first, rows, scratch, _stream); break;
-            case MergePath.Vector128: MergeKernel.Rows<MergeLanes128, Vector128<float>>(item, first, rows, scratch, _stream); break;
-            default: MergeScalar.Rows(item, first, rows); break;
-        }
+        int item = Array.BinarySearch(_firstBlock, block);
+        if (item < 0) item = ~item - 1;
+        Merge(item, block - _firstBlock[item], scratch);
     }
 
-    private static int Lanes(MergePath path) => path switch
-    {
-        MergePath.Vector512 => Vector512<float>.Count,
-        MergePath.Vector256 => Vector256<float>.Count,
-        MergePath.Vector128 => Vector128<float>.Count,
-        _ => 1,
-    };
+    /// <summary>Merges one block of one item.</summary>
+    /// <param name="item">The item's index.</param>
+    /// <param name="block">The block's number within the item.</param>
+    /// <param name="scratch">The thread's own memory, 64-byte aligned.</param>
+    protected abstract void Merge(int item, int block, float* scratch);
 }

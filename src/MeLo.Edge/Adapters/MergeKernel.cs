@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace MeLo.Edge.Adapters;
@@ -14,7 +15,7 @@ internal static unsafe class MergeKernel
     public const int TileRows = 4;
 
     /// <summary>Vectors of one tile's row: eight sums, four factors and two vectors of B fit into AVX2's sixteen registers.</summary>
-    private const int TileVectors = 2;
+    public const int TileVectors = 2;
 
     /// <summary>How many floats of scratch a block needs: B in panels, and the scaled factors of one tile.</summary>
     public static long ScratchLength(LoraPair pair, int lanes)
@@ -39,7 +40,7 @@ internal static unsafe class MergeKernel
         int rank = pair.Rank, width = pair.OutFeatures;
         float* panels = scratch;
         float* factors = panels + ((long)(width + panel - 1) / panel * panel * rank);
-        PackPanels(pair, panel, panels);
+        PackPanels(pair, 0, width, panel, panels);
         int vectorBytes = TLanes.Count * sizeof(float);
         bool aligned = (nint)item.Destination % vectorBytes == 0 && (long)width * sizeof(float) % vectorBytes == 0;
         int end = first + rows;
@@ -49,16 +50,35 @@ internal static unsafe class MergeKernel
             PackFactors(pair, item.Scale, i, count, factors);
             float* w = item.Pristine + ((long)i * width);
             float* destination = item.Destination + ((long)i * width);
-            if (count < TileRows) Edge(w, destination, width, 0, count, rank, panel, panels, factors);
-            else if (stream && aligned) Tile<TLanes, TVector, Streaming>(w, destination, width, rank, panels, factors);
-            else Tile<TLanes, TVector, Cached>(w, destination, width, rank, panels, factors);
+            if (count < TileRows) Edge(w, width, destination, width, 0, width, count, rank, panel, panels, factors);
+            else if (stream && aligned) Tile<TLanes, TVector, Streaming>(w, width, destination, width, width, rank, panels, factors);
+            else Tile<TLanes, TVector, Cached>(w, width, destination, width, width, rank, panels, factors);
         }
         // Streaming stores are weakly ordered: they must be visible before anyone is told that the block is done.
         if (Sse.IsSupported) Sse.StoreFence();
     }
 
+    /// <summary>Merges <paramref name="count"/> rows, at most <see cref="TileRows"/>, of some columns into memory that stays in the caches.</summary>
+    /// <param name="w">The first row's first column.</param>
+    /// <param name="pitch">Floats from one row of W to the next.</param>
+    /// <param name="destination">Where the first value goes.</param>
+    /// <param name="destinationPitch">Floats from one row of the destination to the next.</param>
+    /// <param name="width">The number of columns.</param>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="rank">The rank; 0 copies W.</param>
+    /// <param name="panels">B's rows for these columns, from <see cref="PackPanels"/>.</param>
+    /// <param name="factors">The rows' factors, from <see cref="PackFactors"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Columns<TLanes, TVector>(float* w, int pitch, float* destination, int destinationPitch, int width, int count, int rank, float* panels, float* factors)
+        where TLanes : struct, IMergeLanes<TVector>
+        where TVector : struct
+    {
+        if (count < TileRows) Edge(w, pitch, destination, destinationPitch, 0, width, count, rank, TileVectors * TLanes.Count, panels, factors);
+        else Tile<TLanes, TVector, Cached>(w, pitch, destination, destinationPitch, width, rank, panels, factors);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<TLanes, TVector, TStore>(float* w, float* destination, int width, int rank, float* panels, float* factors)
+    private static void Tile<TLanes, TVector, TStore>(float* w, long pitch, float* destination, long destinationPitch, int width, int rank, float* panels, float* factors)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
         where TStore : struct, IStore
@@ -90,11 +110,11 @@ internal static unsafe class MergeKernel
                 f += TileRows;
             }
             Finish<TLanes, TVector, TStore>(w + o, destination + o, s00, s01);
-            Finish<TLanes, TVector, TStore>(w + o + width, destination + o + width, s10, s11);
-            Finish<TLanes, TVector, TStore>(w + o + (2L * width), destination + o + (2L * width), s20, s21);
-            Finish<TLanes, TVector, TStore>(w + o + (3L * width), destination + o + (3L * width), s30, s31);
+            Finish<TLanes, TVector, TStore>(w + o + pitch, destination + o + destinationPitch, s10, s11);
+            Finish<TLanes, TVector, TStore>(w + o + (2 * pitch), destination + o + (2 * destinationPitch), s20, s21);
+            Finish<TLanes, TVector, TStore>(w + o + (3 * pitch), destination + o + (3 * destinationPitch), s30, s31);
         }
-        if (full < width) Edge(w, destination, width, full, TileRows, rank, panel, panels, factors);
+        if (full < width) Edge(w, pitch, destination, destinationPitch, full, width, TileRows, rank, panel, panels, factors);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -119,7 +139,7 @@ internal static unsafe class MergeKernel
 
     // The columns that do not fill a tile, and the last rows that do not: the same sums in the same order, one by one.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Edge(float* w, float* destination, int width, int from, int rows, int rank, int panel, float* panels, float* factors)
+    private static void Edge(float* w, long pitch, float* destination, long destinationPitch, int from, int width, int rows, int rank, int panel, float* panels, float* factors)
     {
         for (int row = 0; row < rows; row++)
         {
@@ -128,17 +148,16 @@ internal static unsafe class MergeKernel
                 float* b = panels + ((long)(o - (o % panel)) * rank) + (o % panel);
                 float sum = 0;
                 for (int k = 0; k < rank; k++) sum = MergeScalar.MultiplyAdd(factors[(k * TileRows) + row], b[(long)k * panel], sum);
-                long at = ((long)row * width) + o;
-                destination[at] = w[at] + sum;
+                destination[(row * destinationPitch) + o] = w[(row * pitch) + o] + sum;
             }
         }
     }
 
-    // B [out, rank] -> [out / panel][rank][panel], the last panel filled up with zeros.
+    /// <summary>Lays out B's rows [first, first + width) as [width / panel][rank][panel], the last panel filled up with zeros.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackPanels(LoraPair pair, int panel, float* panels)
+    public static void PackPanels(LoraPair pair, int first, int width, int panel, float* panels)
     {
-        int rank = pair.Rank, width = pair.OutFeatures;
+        int rank = pair.Rank;
         fixed (float* b = pair.B)
         {
             for (int o = 0; o < width; o += panel)
@@ -147,7 +166,7 @@ internal static unsafe class MergeKernel
                 int columns = Math.Min(panel, width - o);
                 for (int k = 0; k < rank; k++)
                 {
-                    float* source = b + ((long)o * rank) + k;
+                    float* source = b + ((long)(first + o) * rank) + k;
                     for (int c = 0; c < columns; c++) target[c] = source[(long)c * rank];
                     for (int c = columns; c < panel; c++) target[c] = 0;
                     target += panel;
@@ -156,9 +175,9 @@ internal static unsafe class MergeKernel
         }
     }
 
-    // s·A of `count` rows of W, [rank][TileRows], missing rows zero.
+    /// <summary>Writes s·A of <paramref name="count"/> rows of W as [rank][TileRows], missing rows zero.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackFactors(LoraPair pair, float scale, int first, int count, float* factors)
+    public static void PackFactors(LoraPair pair, float scale, int first, int count, float* factors)
     {
         fixed (float* a = pair.A)
         {
@@ -166,7 +185,8 @@ internal static unsafe class MergeKernel
             {
                 float* source = a + ((long)k * pair.InFeatures) + first;
                 float* target = factors + ((long)k * TileRows);
-                for (int row = 0; row < TileRows; row++) target[row] = row < count ? scale * source[row] : 0;
+                if (count == TileRows) (Vector128.Load(source) * scale).Store(target);
+                else for (int row = 0; row < TileRows; row++) target[row] = row < count ? scale * source[row] : 0;
             }
         }
     }

@@ -27,6 +27,15 @@ internal static class MergePaths
         .. Vector512.IsHardwareAccelerated ? [MergePath.Vector512] : (ReadOnlySpan<MergePath>)[],
     ];
 
-    /// <summary>The path that <see cref="LoraMerge"/> takes on this machine.</summary>
+    /// <summary>The path that merges take on this machine.</summary>
     public static MergePath Best { get; } = Supported[^1];
+
+    /// <summary>The floats of one vector.</summary>
+    public static int Lanes(MergePath path) => path switch
+    {
+        MergePath.Vector512 => Vector512<float>.Count,
+        MergePath.Vector256 => Vector256<float>.Count,
+        MergePath.Vector128 => Vector128<float>.Count,
+        _ => 1,
+    };
 }

@@ -6,10 +6,19 @@ namespace MeLo.Edge.Adapters;
 /// </summary>
 internal static class MergeThreads
 {
+    // Waking a thread costs some ten microseconds; below this much work for each, fewer threads are faster.
+    private const long BytesPerThread = 512 << 10;
+
     private static readonly Lock s_start = new();
     private static readonly Queue<MergeJob> s_calls = new();
     private static readonly SemaphoreSlim s_waiting = new(0);
     private static int s_started;
+
+    /// <summary>How many threads beside the caller are worth waking.</summary>
+    /// <param name="threads">How many may work, the caller's included.</param>
+    /// <param name="byteLength">The bytes of fp32 weights to go through.</param>
+    public static int Helpers(int threads, long byteLength) =>
+        (int)Math.Min(Math.Min(threads, Environment.ProcessorCount) - 1, byteLength / BytesPerThread);
 
     /// <summary>Asks up to <paramref name="helpers"/> threads to take part in the job.</summary>
     public static void Call(MergeJob job, int helpers)

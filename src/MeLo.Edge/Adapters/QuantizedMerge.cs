@@ -1,0 +1,61 @@
+namespace MeLo.Edge.Adapters;
+
+/// <summary>
+/// Merges low-rank pairs into weights and quantises the result, symmetric to eight bits with one scale an output: from the pristine
+/// weights each time, so that no rounding is ever added to another. Weights without a pair go through the same code.
+/// </summary>
+/// <remarks>
+/// <para>The merged values are <see cref="LoraMerge"/>'s, bit for bit. For each column with the largest magnitude m: scale = m / 127 and
+/// q = W'·(127 / m), each a single fp32 operation, rounded half to even; q is at most 127 in magnitude because rounding is
+/// monotonic. The result is the same bits whatever the path or the number of threads, on every machine with fused multiply-add.</para>
+/// <para>A column whose scale would be zero or subnormal (m below 1.5e-36) has scale 1 and zeros; a column that holds a value that
+/// is not finite has scale NaN and zeros, so that a run shows it as it would show the value itself.</para>
+/// </remarks>
+internal static unsafe class QuantizedMerge
+{
+    /// <summary>The largest magnitude of a quantised weight. -128 is left out: the range is symmetric.</summary>
+    public const int Largest = 127;
+
+    /// <summary>Merges and quantises every item and returns when all are done.</summary>
+    /// <param name="items">The matrices. Their memory must stay valid until the call returns.</param>
+    /// <param name="threads">How many threads may work, the caller's included; at least 1.</param>
+    /// <exception cref="ArgumentException">A pointer is null, a width is less than 1, or what is written overlaps something else.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is less than 1.</exception>
+    public static void Run(ReadOnlySpan<QuantizedMergeItem> items, int threads) => Run(items, threads, MergePaths.Best);
+
+    /// <summary>The same by a path of the caller's choice.</summary>
+    public static void Run(ReadOnlySpan<QuantizedMergeItem> items, int threads, MergePath path)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        if (items.IsEmpty) return;
+        foreach (ref readonly QuantizedMergeItem item in items) Check(item);
+        QuantizedMergeJob job = QuantizedMergeJob.Create(items, path);
+        job.Run(MergeThreads.Helpers(threads, job.ByteLength));
+    }
+
+    /// <summary>A column's scale.</summary>
+    /// <param name="magnitude">The largest magnitude in the column.</param>
+    /// <param name="inverse">What each value is multiplied with; 0 where the column becomes zeros.</param>
+    public static float Scale(float magnitude, out float inverse)
+    {
+        float scale = magnitude / Largest;
+        bool useful = float.IsNormal(scale);
+        inverse = useful ? Largest / magnitude : 0;
+        return useful ? scale : float.IsFinite(magnitude) ? 1 : float.NaN;
+    }
+
+    private static void Check(in QuantizedMergeItem item)
+    {
+        string name = item.Pair is { } pair ? $"{pair.Target}" : "plain weights";
+        if (item.Pristine == null || item.Destination == null || item.Scales == null) throw new ArgumentException($"{name}: a pointer is null.", nameof(item));
+        if (item.InFeatures < 1 || item.OutFeatures < 1)
+            throw new ArgumentException($"{name}: found [{item.InFeatures},{item.OutFeatures}], expected at least 1 of each.", nameof(item));
+        long count = (long)item.InFeatures * item.OutFeatures;
+        long weights = count * sizeof(float), scales = (long)item.OutFeatures * sizeof(float);
+        if (Overlap(item.Pristine, weights, item.Destination, count) || Overlap(item.Pristine, weights, item.Scales, scales))
+            throw new ArgumentException($"{name}: the destination overlaps the pristine weights.", nameof(item));
+        if (Overlap(item.Destination, count, item.Scales, scales)) throw new ArgumentException($"{name}: the destination overlaps its scales.", nameof(item));
+    }
+
+    private static bool Overlap(void* a, long aLength, void* b, long bLength) => (byte*)a < (byte*)b + bLength && (byte*)b < (byte*)a + aLength;
+}

@@ -1,0 +1,53 @@
+using System.Runtime.Intrinsics;
+
+namespace MeLo.Edge.Adapters;
+
+/// <summary>One call of <see cref="QuantizedMerge"/>, in panels of whole columns.</summary>
+internal sealed unsafe class QuantizedMergeJob : MergeJob
+{
+    private readonly QuantizedMergeItem[] _items;
+    private readonly bool _stream;
+    private readonly MergePath _path;
+
+    private QuantizedMergeJob(QuantizedMergeItem[] items, ReadOnlySpan<int> blocks, long scratchLength, MergePath path)
+        : base(blocks, scratchLength)
+    {
+        _items = items;
+        _path = path;
+        foreach (ref readonly QuantizedMergeItem item in items.AsSpan()) ByteLength += (long)item.InFeatures * item.OutFeatures * sizeof(float);
+        _stream = ByteLength / sizeof(float) >= StreamingThreshold;
+    }
+
+    /// <summary>The bytes of all pristine weights together.</summary>
+    public long ByteLength { get; }
+
+    /// <summary>Cuts the items into panels.</summary>
+    public static QuantizedMergeJob Create(ReadOnlySpan<QuantizedMergeItem> items, MergePath path)
+    {
+        int[] blocks = new int[items.Length];
+        long scratchLength = 0;
+        for (int i = 0; i < items.Length; i++)
+        {
+            int columns = QuantizedMergeKernel.Columns(items[i].InFeatures, MergePaths.Lanes(path));
+            blocks[i] = (items[i].OutFeatures + columns - 1) / columns;
+            scratchLength = Math.Max(scratchLength, QuantizedMergeKernel.ScratchLength(items[i], columns));
+        }
+        return new QuantizedMergeJob(items.ToArray(), blocks, scratchLength, path);
+    }
+
+    /// <inheritdoc/>
+    protected override void Merge(int item, int block, float* scratch)
+    {
+        ref readonly QuantizedMergeItem matrix = ref _items[item];
+        int columns = QuantizedMergeKernel.Columns(matrix.InFeatures, MergePaths.Lanes(_path));
+        int first = block * columns;
+        int width = Math.Min(columns, matrix.OutFeatures - first);
+        switch (_path)
+        {
+            case MergePath.Vector512: QuantizedMergeKernel.Panel<MergeLanes512, Vector512<float>>(matrix, first, width, columns, scratch, _stream); break;
+            case MergePath.Vector256: QuantizedMergeKernel.Panel<MergeLanes256, Vector256<float>>(matrix, first, width, columns, scratch, _stream); break;
+            case MergePath.Vector128: QuantizedMergeKernel.Panel<MergeLanes128, Vector128<float>>(matrix, first, width, columns, scratch, _stream); break;
+            default: QuantizedMergeScalar.Columns(matrix, first, width); break;
+        }
+    }
+}
