@@ -7,5 +7,6 @@ RootCommand root = new("""
     """);
 root.Subcommands.Add(SwitchBenchmark.Command());
 root.Subcommands.Add(InferenceBenchmark.Command());
+root.Subcommands.Add(QuantizedMergeBenchmark.Command());
 root.Subcommands.Add(PreprocessBenchmark.Command());
 return await root.Parse(args).InvokeAsync();
