@@ -10,7 +10,7 @@ namespace MeLo.Edge.Adapters;
 /// </summary>
 internal static unsafe class QuantizedMergeKernel
 {
-    // Of 64, 128, 192 and 256 columns the fastest on Zen 5: long enough pieces of a row to read and to write.
+    // Of 64, 128 and 192 columns the fastest on Zen 5 with ViT-B: long enough pieces of a row to read and to write.
     private const int MostColumns = 128;
 
     // Half of a second-level cache of 1 MiB; what is read of W passes through the other half.
