@@ -50,7 +50,7 @@ internal sealed class BenchmarkModel : IDisposable
     public string MergedModelBesideWeights { get; }
 
     /// <summary>The bytes that a cold switch writes.</summary>
-    public long TaskBytes => ResidentModel.MergedBytes(Adapter);
+    public long TaskBytes => MergedFormat.Of(Precision.Fp32).ByteLength(Adapter);
 
     /// <summary>[1, 3, size, size].</summary>
     public long[] PixelShape => [1, 3, Vit.ImageSize, Vit.ImageSize];

@@ -20,7 +20,7 @@ public sealed class LayeringTests
         ["Onnx"] = ["Tensors"],
         ["Adapters"] = ["Tensors"],
         ["Imaging"] = ["Native", "Native.Vips"],
-        ["Models"] = ["Tensors", "Native", "Native.OnnxRuntime", "Onnx", "Adapters"],
+        ["Models"] = ["Tensors", "Native", "Native.OnnxRuntime", "Onnx", "Adapters", "Imaging"],
         ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Models"],
         ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Onnx", "Adapters", "Imaging", "Models", "Bundles"],
     };

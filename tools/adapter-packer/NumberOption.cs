@@ -28,5 +28,8 @@ internal static class NumberOption
         return default;
     }
 
+    /// <inheritdoc cref="Positive"/>
+    public static double? OptionalPositive(ArgumentResult result) => Positive(result);
+
     private static string Name(ArgumentResult result) => result.Parent is OptionResult option ? option.Option.Name : result.Argument.Name;
 }

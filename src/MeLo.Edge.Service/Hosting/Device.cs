@@ -116,7 +116,7 @@ internal sealed class Device : IDisposable
         {
             return EdgeEngine.Load(folder.Base, new EdgeEngineOptions
             {
-                Precision = options.Precision == ServiceOptions.AutomaticPrecision ? Precision.Fp32 : Precisions.Parse(options.Precision),
+                Precision = options.Precision == ServiceOptions.AutomaticPrecision ? null : Precisions.Parse(options.Precision),
                 CacheBytes = options.CacheBytes,
                 DecodeLimits = DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes },
                 TimeProvider = time,

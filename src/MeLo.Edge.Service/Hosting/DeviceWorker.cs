@@ -1,4 +1,5 @@
 using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
 using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Options;
 using MeLo.Edge.Service.Telemetry;
@@ -85,7 +86,7 @@ internal sealed class DeviceWorker(
         int putBack = device.Delivery.Recover();
         int delivered = device.Delivery.DeliverOwed();
         if (putBack + delivered > 0) logger.Recovered(putBack, delivered);
-        logger.Started(device.Folder.Root, device.Engine.Base.Digest, device.Engine.Base.Architecture.Name, device.Engine.Precision.ToString(), device.Engine.Provider.ToString());
+        logger.Started(device.Folder.Root, device.Engine.Base.Digest, device.Engine.Base.Architecture.Name, device.Engine.Precision.Name(), device.Engine.Provider.ToString(), device.Engine.PrecisionReason);
         await ReconcileFirstAsync(device, stoppingToken);
         state.Device = device;
 

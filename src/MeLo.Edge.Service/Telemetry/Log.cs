@@ -8,8 +8,8 @@ namespace MeLo.Edge.Service.Telemetry;
 /// </summary>
 internal static partial class Log
 {
-    [LoggerMessage(1, LogLevel.Information, "Started in {Folder}: base {Base}, {Architecture}, {Precision} on {Provider}")]
-    public static partial void Started(this ILogger logger, string folder, string @base, string architecture, string precision, string provider);
+    [LoggerMessage(1, LogLevel.Information, "Started in {Folder}: base {Base}, {Architecture}, {Precision} on {Provider}: {PrecisionReason}")]
+    public static partial void Started(this ILogger logger, string folder, string @base, string architecture, string precision, string provider, string precisionReason);
 
     [LoggerMessage(2, LogLevel.Information, "Listening on http://127.0.0.1:{Port}")]
     public static partial void Listening(this ILogger logger, int port);

@@ -26,7 +26,9 @@ public sealed class EdgeEngine : IDisposable
     {
         _options = options;
         Base = package;
-        _model = new ResidentModel(package, options.Precision, options.Threads);
+        (Precision, PrecisionReason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
+        CpuArithmetic.Here.Require(Precision);
+        _model = new ResidentModel(package, Precision, options.Threads);
         _cache = new TaskWeightsCache(_model, options.CacheBytes);
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
     }
@@ -38,7 +40,10 @@ public sealed class EdgeEngine : IDisposable
     public ExecutionProvider Provider => _options.Provider;
 
     /// <summary>The precision of the resident graph.</summary>
-    public Precision Precision => _options.Precision;
+    public Precision Precision { get; }
+
+    /// <summary>Why it is that precision: one line for a log.</summary>
+    public string PrecisionReason { get; }
 
     /// <summary>The installed tasks, in no particular order.</summary>
     public IReadOnlyCollection<InstalledTask> Tasks => _tasks.Values;
@@ -194,7 +199,7 @@ public sealed class EdgeEngine : IDisposable
         try
         {
             using WeightBuffers pool = new(budget: 0);
-            TaskWeights weights = _model.Merge(adapter, pool.Rent(ResidentModel.MergedBytes(adapter)), pool, _model.Threads, out _);
+            TaskWeights weights = _model.Merge(adapter, pool.Rent(_model.MergedBytes(adapter)), pool, _model.Threads, out _);
             try
             {
                 return _model.Run(weights, pixels, shape, cancellation);

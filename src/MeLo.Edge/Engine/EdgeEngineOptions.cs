@@ -9,8 +9,11 @@ public sealed record EdgeEngineOptions
     /// <summary>Where the graph runs; the CPU.</summary>
     public ExecutionProvider Provider { get; init; } = ExecutionProvider.Cpu;
 
-    /// <summary>The precision of the resident graph; the base package must hold it.</summary>
-    public Precision Precision { get; init; } = Precision.Fp32;
+    /// <summary>
+    /// The precision of the resident graph; the base package must hold it. Null chooses: int8 where the base has it and the processor
+    /// multiplies bytes exactly and fast, else fp32. <see cref="EdgeEngine.PrecisionReason"/> says why.
+    /// </summary>
+    public Precision? Precision { get; init; } = Models.Precision.Fp32;
 
     /// <summary>The number of threads that run the graph and merge a task, from 1 to 1024; 0, the default, takes one a processor core.</summary>
     public int Threads { get; init; }

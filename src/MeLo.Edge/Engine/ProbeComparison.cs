@@ -11,17 +11,19 @@ internal static class ProbeComparison
     /// <exception cref="EngineException">It is beyond the bundle's tolerance for the precision, or not a number.</exception>
     public static double Check(AdapterDescription description, Precision precision, ReadOnlySpan<float> found, ReadOnlySpan<float> expected)
     {
+        double tolerance = Tolerance(description.Tolerance, precision) ?? throw EngineException.Bundle(EngineFault.Incompatible, description.Task, description.Release,
+            $"found no tolerance for {precision.Name()}, expected one: its maker did not measure it in that precision, so it must not run in it");
         double difference = Difference(found, expected);
-        double tolerance = Tolerance(description.Tolerance, precision);
         // Written so that NaN fails.
         if (difference <= tolerance) return difference;
         throw EngineException.Bundle(EngineFault.ProbeFailed, description.Task, description.Release, string.Create(CultureInfo.InvariantCulture,
-            $"the probe's logits differ from the expected ones by {difference:G3}, expected at most {tolerance:G3}"));
+            $"the probe's logits differ from the expected ones by {difference:G3}, expected at most {tolerance:G3} in {precision.Name()}"));
     }
 
-    private static double Tolerance(ProbeTolerance tolerance, Precision precision) => precision switch
+    private static double? Tolerance(ProbeTolerance tolerance, Precision precision) => precision switch
     {
         Precision.Fp32 => tolerance.Fp32,
+        Precision.Int8 => tolerance.Int8,
         _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, null),
     };
 

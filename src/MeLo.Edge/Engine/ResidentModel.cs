@@ -13,33 +13,33 @@ namespace MeLo.Edge.Engine;
 /// </summary>
 internal sealed unsafe class ResidentModel : IDisposable
 {
-    // Every matrix starts on a cache line, which non-temporal stores need.
-    private const int Alignment = 64;
-
     private readonly OrtSession _session;
+    private readonly MergedFormat _format;
     private readonly HostBuffer _pristine;
+    private readonly HostBuffer? _converted;
     private readonly Dictionary<LinearId, Matrix> _matrices = [];
+    private readonly List<(string Input, OrtValue Value)> _base = [];
     private readonly Dictionary<string, int> _inputIndex = [];
+
     public ResidentModel(BasePackage package, Precision precision, int threads)
     {
         Threads = threads == 0 ? Environment.ProcessorCount : threads;
         if (!package.Precisions.Contains(precision))
-            throw EngineException.Base($"found the precisions {string.Join(", ", package.Precisions)}, expected {precision} among them");
+            throw EngineException.Base($"found the precisions {string.Join(", ", package.Precisions.Select(p => p.Name()))}, expected {precision.Name()} among them");
+        _format = MergedFormat.Of(precision);
         long length = 0;
         foreach (LinearId id in package.AdaptableLinears)
         {
-            TensorView weight = package.Weights[$"{id}.weight"];
-            _matrices.Add(id, new Matrix(id, weight.Shape[0], weight.Shape[1], length));
-            length += Padded(weight.ByteLength);
+            (int input, int output) = package.Architecture.LinearShape(id.Linear);
+            _matrices.Add(id, new Matrix(input, output, length));
+            length += MergedFormat.Of(Precision.Fp32).ByteLength(input, output);
         }
         _pristine = new HostBuffer(length);
         // The weights come from a file that others may push out of the page cache; a switch must not wait for a disk.
-        foreach (Matrix matrix in _matrices.Values)
-        {
-            float* start = (float*)(_pristine.Pointer + matrix.Offset);
-            package.Weights[matrix.InputName].CopyTo(new Span<float>(start, checked((int)matrix.Count)));
-            matrix.Pristine = OrtValue.Over(start, matrix.Count * sizeof(float), ElementType.F32, [matrix.In, matrix.Out]);
-        }
+        foreach ((LinearId id, Matrix matrix) in _matrices)
+            package.Weights[CanonicalWeights.LinearWeight(id)].CopyTo(new Span<float>(Pristine(id), checked(matrix.In * matrix.Out)));
+        _converted = precision == Precision.Fp32 ? null : new HostBuffer(_matrices.Values.Sum(m => _format.ByteLength(m.In, m.Out)));
+        BindBase();
         using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads);
         _session = OrtSession.Create(package.GraphPath(precision), options);
         for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
@@ -55,7 +55,7 @@ internal sealed unsafe class ResidentModel : IDisposable
     public bool Exposes(LinearId linear) => _matrices.ContainsKey(linear);
 
     /// <summary>The memory that an adapter's merged matrices take, in bytes.</summary>
-    public static long MergedBytes(LoraAdapter adapter) => adapter.Pairs.Sum(p => Padded(p.InFeatures * (long)p.OutFeatures * sizeof(float)));
+    public long MergedBytes(LoraAdapter adapter) => _format.ByteLength(adapter);
 
     /// <summary>Merges an adapter from the pristine matrices into <paramref name="buffer"/>, and describes the result to the runtime.</summary>
     /// <param name="adapter">An adapter whose linears the base exposes, with matching shapes.</param>
@@ -105,40 +105,38 @@ internal sealed unsafe class ResidentModel : IDisposable
     public void Dispose()
     {
         _session.Dispose();
-        foreach (Matrix matrix in _matrices.Values) matrix.Pristine?.Dispose();
+        foreach ((_, OrtValue value) in _base) value.Dispose();
+        _converted?.Dispose();
         _pristine.Dispose();
     }
 
     private TaskWeights MergeInto(HostBuffer buffer, LoraAdapter adapter, WeightBuffers pool, int threads, out MergeCost cost)
     {
         long start = Stopwatch.GetTimestamp();
-        LoraMergeItem[] items = new LoraMergeItem[adapter.Pairs.Count];
+        MergeTarget[] targets = new MergeTarget[adapter.Pairs.Count];
         long offset = 0;
-        for (int i = 0; i < items.Length; i++)
+        for (int i = 0; i < targets.Length; i++)
         {
             LoraPair pair = adapter.Pairs[i];
-            float* pristine = (float*)(_pristine.Pointer + _matrices[pair.Target].Offset);
-            items[i] = new LoraMergeItem(pristine, (float*)(buffer.Pointer + offset), pair, adapter.Scale);
-            offset += Padded(_matrices[pair.Target].Count * sizeof(float));
+            Matrix matrix = _matrices[pair.Target];
+            targets[i] = new MergeTarget(pair.Target, matrix.In, matrix.Out, Pristine(pair.Target), buffer.Pointer + offset, pair, adapter.Scale);
+            offset += _format.ByteLength(matrix.In, matrix.Out);
         }
-        LoraMerge.Run(items, threads);
+        _format.Merge(targets, threads);
         double merge = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
         start = Stopwatch.GetTimestamp();
-        TaskWeights weights = Bind(adapter.Head, items, buffer, pool);
+        TaskWeights weights = Bind(adapter.Head, targets, buffer, pool);
         cost = new MergeCost(merge, Stopwatch.GetElapsedTime(start).TotalMicroseconds);
         return weights;
     }
 
-    private TaskWeights Bind(TaskHead head, LoraMergeItem[] items, HostBuffer buffer, WeightBuffers pool)
+    private TaskWeights Bind(TaskHead head, MergeTarget[] targets, HostBuffer buffer, WeightBuffers pool)
     {
         OrtValue?[] inputs = new OrtValue?[_session.Inputs.Count];
-        foreach (Matrix matrix in _matrices.Values) inputs[_inputIndex[matrix.InputName]] = matrix.Pristine;
+        foreach ((string input, OrtValue value) in _base) inputs[_inputIndex[input]] = value;
         List<OrtValue> owned = [];
-        foreach (LoraMergeItem item in items)
-        {
-            Matrix matrix = _matrices[item.Pair.Target];
-            Own(matrix.InputName, OrtValue.Over(item.Destination, matrix.Count * sizeof(float), ElementType.F32, [matrix.In, matrix.Out]));
-        }
+        foreach (MergeTarget target in targets)
+            foreach ((string input, OrtValue value) in _format.Bind(target)) Own(input, value);
         Own(VitGraph.HeadWeight, OrtValue.FromArray(Transposed(head), [head.Dim, head.Classes]));
         Own(VitGraph.HeadBias, OrtValue.FromArray(head.Bias, [head.Classes]));
         return new TaskWeights(inputs, [.. owned], buffer, pool);
@@ -150,10 +148,28 @@ internal sealed unsafe class ResidentModel : IDisposable
         }
     }
 
+    // What an adapter leaves alone is bound as the base has it: the pristine weights themselves, or what the graph's precision makes of them.
+    private void BindBase()
+    {
+        MergeTarget[] targets = new MergeTarget[_matrices.Count];
+        long offset = 0;
+        int count = 0;
+        foreach ((LinearId id, Matrix matrix) in _matrices)
+        {
+            byte* at = _converted is null ? (byte*)Pristine(id) : _converted.Pointer + offset;
+            targets[count++] = new MergeTarget(id, matrix.In, matrix.Out, Pristine(id), at);
+            offset += _format.ByteLength(matrix.In, matrix.Out);
+        }
+        if (_converted is not null) _format.Merge(targets, Threads);
+        foreach (MergeTarget target in targets) _base.AddRange(_format.Bind(target));
+    }
+
+    private float* Pristine(LinearId id) => (float*)(_pristine.Pointer + _matrices[id].Offset);
+
     // base.json says what adapters may change, the graph what can be bound; each is well-formed without the other.
     private string? Mismatch()
     {
-        string[] expected = [VitGraph.PixelValues, .. _matrices.Values.Select(m => m.InputName), VitGraph.HeadWeight, VitGraph.HeadBias];
+        string[] expected = [VitGraph.PixelValues, .. _matrices.Keys.SelectMany(_format.Inputs), VitGraph.HeadWeight, VitGraph.HeadBias];
         if (expected.FirstOrDefault(name => !_inputIndex.ContainsKey(name)) is { } missing)
             return $"found a graph without the input '{missing}', expected one for every linear that base.json calls adaptable";
         return _inputIndex.Keys.FirstOrDefault(name => !expected.Contains(name)) is { } extra
@@ -170,18 +186,9 @@ internal sealed unsafe class ResidentModel : IDisposable
         return result;
     }
 
-    private static long Padded(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
-
     /// <summary>The parts of a merge, in microseconds.</summary>
     public readonly record struct MergeCost(double MergeMicroseconds, double BindMicroseconds);
 
-    /// <summary>One adaptable matrix: its place in the pristine buffer and its value there.</summary>
-    private sealed record Matrix(LinearId Id, long In, long Out, long Offset)
-    {
-        public string InputName { get; } = $"{Id}.weight";
-
-        public long Count => In * Out;
-
-        public OrtValue? Pristine { get; set; }
-    }
+    /// <summary>One adaptable matrix: its shape, and its place in the pristine buffer in bytes.</summary>
+    private readonly record struct Matrix(int In, int Out, long Offset);
 }

@@ -118,7 +118,7 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
                 }
                 return node.Value;
             }
-            long bytes = ResidentModel.MergedBytes(task.Adapter);
+            long bytes = model.MergedBytes(task.Adapter);
             // Room is made first, so that the buffer of the task that was used longest ago can serve this merge.
             while (_byUse.Last is { } oldest && _cachedBytes + bytes > budget)
             {

@@ -74,17 +74,33 @@ public static class BaseImport
         string weightsPath = Path.Combine(folder, BasePackage.WeightsFile);
         string digest = WriteWeights(weightsPath, source, vit, progress, cancellation);
         IReadOnlyList<VitLinear> adaptable = options.Adapt.Linears();
+        LinearId[] linears = [.. BasePackage.EveryLayer(vit, adaptable)];
         List<BaseManifest.GraphFacts> graphs = [];
         using SafetensorsFile weights = SafetensorsFile.Open(weightsPath);
         foreach (Precision precision in options.Precisions)
         {
             cancellation.ThrowIfCancellationRequested();
-            GraphBuilder graph = VitGraph.Build(vit, weights, BasePackage.EveryLayer(vit, adaptable));
-            graph.Metadata["melo.base"] = digest;
             string file = BasePackage.GraphFile(precision);
             string path = Path.Combine(folder, file);
-            WriteDurably(path, OnnxWriter.ToBytes(graph));
-            graphs.Add(new BaseManifest.GraphFacts(precision.Name(), file, BasePackage.Sha256(path)));
+            string? quantizedHash = null;
+            if (BasePackage.QuantizedFile(precision) is { } quantizedFile)
+            {
+                string quantizedPath = Path.Combine(folder, quantizedFile);
+                QuantizedWeightsFile.Write(quantizedPath, vit, weights, linears);
+                quantizedHash = BasePackage.Sha256(quantizedPath);
+                IEnumerable<float[]> pictures = options.CalibrationFolder is { } calibration
+                    ? CalibrationPictures.Of(calibration, vit.ImageSize) : CalibrationPictures.Drawn(vit.ImageSize);
+                using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
+                WriteGraph(VitGraph.BuildInt8(vit, weights, linears, new QuantizedBase(quantized, OutlierSearch.Find(vit, weights, folder, pictures, cancellation))));
+            }
+            else WriteGraph(VitGraph.Build(vit, weights, linears));
+            graphs.Add(new BaseManifest.GraphFacts(precision.Name(), file, BasePackage.Sha256(path), quantizedHash));
+
+            void WriteGraph(GraphBuilder graph)
+            {
+                graph.Metadata["melo.base"] = digest;
+                WriteDurably(path, OnnxWriter.ToBytes(graph));
+            }
         }
         cancellation.ThrowIfCancellationRequested();
         BaseManifest manifest = new()

@@ -15,6 +15,11 @@ public sealed record BaseImportOptions
     /// <summary>The graphs to write; at least one.</summary>
     public IReadOnlyList<Precision> Precisions { get; init; } = [Precision.Fp32];
 
+    /// <summary>
+    /// A folder of pictures like those that will be seen, which the int8 graph's outlier channels are looked for with; null takes drawn ones.
+    /// </summary>
+    public string? CalibrationFolder { get; init; }
+
     /// <summary>The clock that <c>base.json</c> takes its creation time from.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -90,7 +90,9 @@ internal sealed record BaseManifest
     /// <param name="Precision">The graph's arithmetic.</param>
     /// <param name="File">The ONNX file.</param>
     /// <param name="Sha256">Its SHA-256, 64 hexadecimal digits.</param>
-    public sealed record GraphFacts(string Precision, string File, string Sha256);
+    /// <param name="WeightsSha256">The SHA-256 of the precision's own weights; absent where the graph needs none but the canonical.</param>
+    public sealed record GraphFacts(
+        string Precision, string File, string Sha256, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? WeightsSha256 = null);
 
     /// <summary>Where the weights came from, for people and audits; nothing is computed from it.</summary>
     /// <param name="File">The checkpoint's file name.</param>

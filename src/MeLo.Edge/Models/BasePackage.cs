@@ -97,6 +97,9 @@ public sealed class BasePackage : IDisposable
 
     internal static string GraphFile(Precision precision) => $"model.{precision.Name()}.onnx";
 
+    /// <summary>The file of a precision's own weights, or null where its graph needs none but the canonical ones.</summary>
+    internal static string? QuantizedFile(Precision precision) => precision == Precision.Int8 ? $"weights.{precision.Name()}.safetensors" : null;
+
     /// <summary>The linears of every block, by layer and then by linear.</summary>
     internal static IEnumerable<LinearId> EveryLayer(VitArchitecture architecture, IReadOnlyList<VitLinear> linears) =>
         Enumerable.Range(0, architecture.Depth).SelectMany(layer => linears.Select(linear => new LinearId(layer, linear)));
@@ -130,14 +133,23 @@ public sealed class BasePackage : IDisposable
             Precision precision = Models.Precisions.Parse(facts.Precision);
             if (facts.File != GraphFile(precision))
                 throw ModelException.Package(folder, $"found graph file '{facts.File}', expected '{GraphFile(precision)}'");
-            string path = Path.Combine(folder, facts.File);
-            if (!File.Exists(path)) throw ModelException.Package(folder, $"found no {facts.File}");
-            string found = Sha256(path);
-            if (found != facts.Sha256)
-                throw ModelException.Package(folder, $"found {facts.File} with SHA-256 {found}, expected {facts.Sha256} as {ManifestFile} says");
+            string path = CheckHash(folder, facts.File, facts.Sha256);
+            if (QuantizedFile(precision) is { } quantized) CheckHash(folder, quantized, facts.WeightsSha256);
+            else if (facts.WeightsSha256 is not null)
+                throw ModelException.Package(folder, $"found weightsSha256 for {facts.Precision}, expected none: its graph has the canonical weights");
             if (!graphs.TryAdd(precision, path)) throw ModelException.Package(folder, $"found two graphs for {facts.Precision}");
         }
         return graphs.Count > 0 ? graphs : throw ModelException.Package(folder, "found no graph, expected at least one");
+    }
+
+    private static string CheckHash(string folder, string file, string? expected)
+    {
+        string path = Path.Combine(folder, file);
+        if (!File.Exists(path)) throw ModelException.Package(folder, $"found no {file}");
+        string found = Sha256(path);
+        return found == expected
+            ? path
+            : throw ModelException.Package(folder, $"found {file} with SHA-256 {found}, expected {expected ?? "one"} as {ManifestFile} says");
     }
 
     // The graphs refer to byte ranges of the weights file; they are right for one layout only: byte order of names, from DataOffset on.

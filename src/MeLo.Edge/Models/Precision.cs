@@ -5,6 +5,13 @@ public enum Precision
 {
     /// <summary>IEEE 754 binary32 throughout.</summary>
     Fp32,
+    /// <summary>
+    /// Linears as products of 8-bit integers: weights symmetric a column, activations with a range taken from each tensor as it comes.
+    /// LayerNorm, attention, residuals and the head stay binary32.
+    /// </summary>
+#pragma warning disable CA1720 // The field's word for it.
+    Int8,
+#pragma warning restore CA1720
 }
 
 /// <summary>The names of <see cref="Precision"/> values in files and options.</summary>
@@ -14,6 +21,7 @@ public static class Precisions
     public static string Name(this Precision precision) => precision switch
     {
         Precision.Fp32 => "fp32",
+        Precision.Int8 => "int8",
         _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "Not a precision."),
     };
 

@@ -9,7 +9,7 @@ namespace MeLo.Edge.Models;
 /// safetensors file beside the model; what a task changes is an input: the adaptable linears' weights and the head.
 /// </summary>
 /// <remarks>Shapes in the comments: b images, t tokens, d the width, h heads of width w = d/h, m the MLP width, c classes.</remarks>
-internal sealed class VitGraph
+internal sealed partial class VitGraph
 {
     public const string PixelValues = "pixel_values";
     public const string HeadWeight = "head.weight";
@@ -23,14 +23,20 @@ internal sealed class VitGraph
     private readonly HashSet<LinearId> _adaptable;
     private readonly GraphBuilder _graph;
     private readonly bool _embedWeights;
+    private readonly QuantizedBase? _quantized;
+    private readonly bool _observed;
 
-    private VitGraph(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights)
+    private VitGraph(
+        VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false, QuantizedBase? quantized = null, bool observed = false)
     {
         _embedWeights = embedWeights;
+        _quantized = quantized;
+        _observed = observed;
         _vit = vit;
         _weights = weights;
         _adaptable = [.. adaptable];
         _graph = new GraphBuilder(vit.Name);
+        if (quantized is not null) _graph.UseOperatorSet(GraphBuilder.MicrosoftDomain, 1);
     }
 
     /// <summary>Builds the graph.</summary>
@@ -40,6 +46,22 @@ internal sealed class VitGraph
     /// <param name="embedWeights">Whether the model file carries the constants itself, at most 2 GB of them, as exporters write small models.</param>
     public static GraphBuilder Build(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false) =>
         new VitGraph(vit, weights, adaptable, embedWeights).Build();
+
+    /// <summary>
+    /// Builds the int8 graph. An adaptable linear has two inputs: its weights as signed bytes and, named <c>….scale</c>, one scale a column.
+    /// </summary>
+    /// <param name="vit">The architecture.</param>
+    /// <param name="weights">The canonical weights, F32, in a file that will lie beside the model's: all but the constant linears' are taken from there.</param>
+    /// <param name="adaptable">The linears whose weights are inputs.</param>
+    /// <param name="quantized">The constant linears, and what int8 must leave out.</param>
+    public static GraphBuilder BuildInt8(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, QuantizedBase quantized) =>
+        new VitGraph(vit, weights, adaptable, quantized: quantized).Build();
+
+    /// <summary>
+    /// Builds the fp32 graph with constant weights and, besides the logits, one output a block, <see cref="HiddenMaximum"/>: what
+    /// <see cref="OutlierSearch"/> looks at.
+    /// </summary>
+    public static GraphBuilder BuildObserved(VitArchitecture vit, SafetensorsFile weights) => new VitGraph(vit, weights, [], observed: true).Build();
 
     private GraphBuilder Build()
     {
@@ -74,12 +96,12 @@ internal sealed class VitGraph
 
     private GraphValue Block(GraphValue x, int layer)
     {
-        GraphValue normed = LayerNorm(x, layer, 1);                                      // [b, t, d]
-        GraphValue asking = normed;
+        Operand normed = Quantize(LayerNorm(x, layer, 1));                               // [b, t, d]
+        Operand asking = normed;
         if (layer == _vit.Depth - 1 && _vit.Pooling == VitPooling.ClassToken)
         {
             // Nobody reads the other tokens of the last block: only the class token asks, of the keys and values of all.
-            asking = _graph.Slice(normed, 1, 0, 1);                                      // [b, 1, d]
+            asking = normed with { Value = _graph.Slice(normed.Value, 1, 0, 1) };        // [b, 1, d]
             x = _graph.Slice(x, 1, 0, 1);                                                // [b, 1, d]
         }
         x = _graph.Add(x, Attention(asking, normed, layer));                             // [b, t, d]
@@ -87,7 +109,7 @@ internal sealed class VitGraph
     }
 
     /// <summary>Softmax(q k^T / sqrt(w)) v for every head, then the output projection.</summary>
-    private GraphValue Attention(GraphValue asking, GraphValue asked, int layer)
+    private GraphValue Attention(Operand asking, Operand asked, int layer)
     {
         GraphValue scale = _graph.Constant("scale", [1 / MathF.Sqrt(_vit.HeadDim)]);
         GraphValue q = _graph.Transpose(SplitHeads(Linear(asking, layer, VitLinear.Query)), [0, 2, 1, 3]); // [b, h, t, w]
@@ -96,8 +118,8 @@ internal sealed class VitGraph
         GraphValue scores = _graph.Mul(_graph.MatMul(q, k), scale);                      // [b, h, t, w] x [b, h, w, t]
         GraphValue mixed = _graph.MatMul(_graph.Softmax(scores), v);                     // [b, h, t, t] x [b, h, t, w]
         mixed = _graph.Transpose(mixed, [0, 2, 1, 3]);                                   // [b, t, h, w]
-        mixed = _graph.Reshape(mixed, asking.Shape);                                     // [b, t, d]
-        return Linear(mixed, layer, VitLinear.Output);                                   // [b, t, d]
+        mixed = _graph.Reshape(mixed, asking.Value.Shape);                               // [b, t, d]
+        return Linear(Quantize(mixed), layer, VitLinear.Output);                                 // [b, t, d]
     }
 
     private GraphValue SplitHeads(GraphValue x) =>
@@ -105,8 +127,11 @@ internal sealed class VitGraph
 
     private GraphValue Mlp(GraphValue x, int layer)
     {
-        GraphValue hidden = _graph.Gelu(Linear(x, layer, VitLinear.Fc1));                // [b, t, m]
-        return Linear(hidden, layer, VitLinear.Fc2);                                     // [b, t, d]
+        GraphValue hidden = _graph.Gelu(Linear(Quantize(x), layer, VitLinear.Fc1));      // [b, t, m]
+        if (_observed) _graph.Output(_graph.ReduceMax(hidden, 1, HiddenMaximum));        // [b, m]
+        return _quantized?.Outliers.GetValueOrDefault(layer) is { } outliers
+            ? LinearWithOutliers(hidden, layer, outliers)                                // [b, t, d]
+            : Linear(Quantize(hidden), layer, VitLinear.Fc2);                            // [b, t, d]
     }
 
     private GraphValue Pool(GraphValue x)
@@ -136,23 +161,28 @@ internal sealed class VitGraph
             _vit.LayerNormEpsilon,
             $"norm{norm}");
 
-    private GraphValue Linear(GraphValue x, int layer, VitLinear linear)
+    private GraphValue Linear(Operand x, int layer, VitLinear linear)
     {
         LinearId id = new(layer, linear);
+        if (x.IsQuantized) return QuantizedLinear(x, id);
         (int input, int output) = _vit.LinearShape(linear);
         string weightName = CanonicalWeights.LinearWeight(id);
         GraphValue weight = _adaptable.Contains(id) ? _graph.Input(weightName, ElementType.F32, input, output) : Weight(weightName);
-        if (!CanonicalWeights.HasBias(_vit, linear)) return _graph.MatMul(x, weight, linear.Name());
-        GraphValue product = _graph.MatMul(x, weight, $"{linear.Name()}.product");       // [b, t, in] x [in, out]
-        return _graph.Add(product, Weight(CanonicalWeights.LinearBias(id)), linear.Name());
+        if (Bias(id) is not { } bias) return _graph.MatMul(x.Value, weight, linear.Name());
+        GraphValue product = _graph.MatMul(x.Value, weight, $"{linear.Name()}.product"); // [b, t, in] x [in, out]
+        return _graph.Add(product, bias, linear.Name());
     }
 
-    private GraphValue Weight(string name)
+    private GraphValue? Bias(LinearId id) => CanonicalWeights.HasBias(_vit, id.Linear) ? Weight(CanonicalWeights.LinearBias(id)) : null;
+
+    private GraphValue Weight(string name) => Weight(_weights, name);
+
+    private GraphValue Weight(SafetensorsFile file, string name)
     {
-        TensorView tensor = _weights[name];
+        TensorView tensor = file[name];
         InitializerData data = _embedWeights
             ? new InitializerData.Inline(tensor.Bytes.ToArray())
-            : new InitializerData.External(_weights.Source, tensor.Offset, tensor.ByteLength);
+            : new InitializerData.External(file.Source, tensor.Offset, tensor.ByteLength);
         return _graph.Initializer(name, tensor.Type, tensor.Shape, data);
     }
 }

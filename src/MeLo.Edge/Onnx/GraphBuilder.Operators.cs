@@ -15,6 +15,8 @@ internal sealed partial class GraphBuilder
 
     public GraphValue Div(GraphValue a, GraphValue b, string? name = null) => Elementwise("Div", a, b, name);
 
+    public GraphValue Min(GraphValue a, GraphValue b, string? name = null) => Elementwise("Min", a, b, name);
+
     // ---- products ----
 
     /// <summary>[..., m, k] x [..., k, n] -> [..., m, n]; the leading dimensions broadcast.</summary>
@@ -69,6 +71,36 @@ internal sealed partial class GraphBuilder
     public GraphValue Gelu(GraphValue x, string? name = null) =>
         Node("Gelu", [x], x.Type, x.Shape, [("approximate", "none")], name);
 
+    /// <summary>max(x, 0).</summary>
+    public GraphValue Relu(GraphValue x, string? name = null) => Node("Relu", [x], x.Type, x.Shape, name: name);
+
+    // ---- quantisation ----
+
+    /// <summary>
+    /// Quantises to bytes over the tensor's own range: x ≈ (bytes - zeroPoint) · scale, with 0 exact.
+    /// </summary>
+    public (GraphValue Bytes, GraphValue Scale, GraphValue ZeroPoint) DynamicQuantizeLinear(GraphValue x, string? name = null)
+    {
+        GraphNode node = Node("DynamicQuantizeLinear", [x], [(ElementType.U8, x.Shape), (ElementType.F32, []), (ElementType.U8, [])], name: name);
+        return (node.Outputs[0], node.Outputs[1], node.Outputs[2]);
+    }
+
+    /// <summary>
+    /// com.microsoft's MatMulIntegerToFloat: [..., m, k] bytes x [k, n] signed bytes, multiplied as integers, scaled once, plus a bias. The
+    /// weights are symmetric: they have no zero point, and one scale a column.
+    /// </summary>
+    public GraphValue MatMulIntegerToFloat(
+        GraphValue a, GraphValue aScale, GraphValue aZeroPoint, GraphValue b, GraphValue bScale, GraphValue? bias, string? name = null)
+    {
+        Require(a.Type == ElementType.U8 && b.Type == ElementType.I8 && b.Rank == 2 && a[-1] == b[0] && bScale.Rank == 1 && bScale[0] == b[1],
+            "MatMulIntegerToFloat", a, b, bScale);
+        return Node("MatMulIntegerToFloat", bias is null ? [a, b, aScale, bScale, aZeroPoint] : [a, b, aScale, bScale, aZeroPoint, null, bias],
+            ElementType.F32, With(a.Shape, -1, b[1]), name: name, domain: MicrosoftDomain);
+    }
+
+    public GraphValue Cast(GraphValue x, ElementType type, string? name = null) =>
+        Node("Cast", [x], type, x.Shape, [("to", (long)type.OnnxDataType())], name);
+
     // ---- shape ----
 
     /// <summary>
@@ -121,11 +153,17 @@ internal sealed partial class GraphBuilder
     }
 
     /// <summary>The mean over one axis, which disappears.</summary>
-    public GraphValue ReduceMean(GraphValue x, int axis, string? name = null)
+    public GraphValue ReduceMean(GraphValue x, int axis, string? name = null) => Reduce("ReduceMean", x, axis, name);
+
+    /// <summary>The maximum over one axis, which disappears.</summary>
+    public GraphValue ReduceMax(GraphValue x, int axis, string? name = null) => Reduce("ReduceMax", x, axis, name);
+
+    /// <summary>The elements of one axis that <paramref name="indices"/> names, in that order.</summary>
+    public GraphValue Gather(GraphValue x, int axis, IReadOnlyList<long> indices, string? name = null)
     {
-        int place = axis < 0 ? x.Rank + axis : axis;
-        string full = name ?? FreshName("ReduceMean")[_scope.Length..];
-        return Node("ReduceMean", [x, Constant($"{full}.axis", [(long)place])], x.Type, [.. x.Shape.Where((_, i) => i != place)], [("keepdims", 0L)], full);
+        if (indices.Any(i => i < 0 || i >= x[axis].Size)) throw new ArgumentException($"Gather of {x} has no such element on axis {axis}.", nameof(indices));
+        string full = name ?? FreshName("Gather")[_scope.Length..];
+        return Node("Gather", [x, Constant($"{full}.indices", [.. indices])], x.Type, With(x.Shape, axis, indices.Count), [("axis", (long)(axis < 0 ? x.Rank + axis : axis))], full);
     }
 
     private static readonly Comparer<Dimension> s_byName = Comparer<Dimension>.Create((a, b) => string.CompareOrdinal(a.Name, b.Name));
@@ -134,6 +172,13 @@ internal sealed partial class GraphBuilder
     {
         Require(a.Type == b.Type, operatorType, a, b);
         return Node(operatorType, [a, b], a.Type, Broadcast(operatorType, a.Shape, b.Shape), name: name);
+    }
+
+    private GraphValue Reduce(string operatorType, GraphValue x, int axis, string? name)
+    {
+        int place = axis < 0 ? x.Rank + axis : axis;
+        string full = name ?? FreshName(operatorType)[_scope.Length..];
+        return Node(operatorType, [x, Constant($"{full}.axis", [(long)place])], x.Type, [.. x.Shape.Where((_, i) => i != place)], [("keepdims", 0L)], full);
     }
 
     // A symbolic dimension goes with itself and with 1: whether it equals a number is not known here.

@@ -11,6 +11,9 @@ namespace MeLo.Edge.Onnx;
 /// </summary>
 internal sealed partial class GraphBuilder
 {
+    /// <summary>ONNX Runtime's own operators, for <see cref="UseOperatorSet"/>.</summary>
+    public const string MicrosoftDomain = "com.microsoft";
+
     private readonly Dictionary<string, GraphValue> _values = new(StringComparer.Ordinal);
     private readonly HashSet<string> _nodeNames = new(StringComparer.Ordinal);
     private readonly List<GraphValue> _inputs = [];

@@ -14,12 +14,17 @@ public sealed class EngineFixture : IDisposable
     private readonly EdgeEngine _maker;
 
     public EngineFixture()
+        : this(AdaptableSet.QueryValue, Precision.Fp32)
+    {
+    }
+
+    internal EngineFixture(AdaptableSet adapt, params Precision[] precisions)
     {
         Architecture = new VitArchitecture { ImageSize = 32, PatchSize = 8, Dim = 64, Depth = 3, Heads = 4, MlpDim = 256 };
         string checkpoint = _folder["checkpoint.safetensors"];
         RandomCheckpoint.Write(checkpoint, Architecture);
         BaseFolder = _folder["base"];
-        BaseImport.Import(checkpoint, BaseFolder, new BaseImportOptions { Heads = Architecture.Heads });
+        BaseImport.Import(checkpoint, BaseFolder, new BaseImportOptions { Heads = Architecture.Heads, Adapt = adapt, Precisions = precisions });
         Trust = TrustStore.FromKey(_key);
         _maker = EdgeEngine.Load(BaseFolder, new EdgeEngineOptions { Threads = 1 });
     }

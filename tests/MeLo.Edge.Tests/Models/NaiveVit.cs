@@ -6,7 +6,7 @@ namespace MeLo.Edge.Tests.Models;
 /// A Vision Transformer as the paper writes it (arXiv 2010.11929, equations 1 to 4), in loops and double precision: every token of
 /// every block, nothing fused, nothing left out.
 /// </summary>
-internal sealed class NaiveVit(RandomVit vit)
+internal class NaiveVit(RandomVit vit)
 {
     private readonly VitArchitecture _shape = vit.Architecture;
 
@@ -24,8 +24,8 @@ internal sealed class NaiveVit(RandomVit vit)
         {
             double[][] attended = Attention(x.Select(t => Norm(t, $"{i}.n1")).ToArray(), i);
             x = Sum(x, attended);
-            double[][] hidden = x.Select(t => Linear(Norm(t, $"{i}.n2"), $"{i}.fc1").Select(Gelu).ToArray()).ToArray();
-            x = Sum(x, hidden.Select(t => Linear(t, $"{i}.fc2")).ToArray());
+            double[][] hidden = Linear(x.Select(t => Norm(t, $"{i}.n2")).ToArray(), $"{i}.fc1").Select(t => t.Select(Gelu).ToArray()).ToArray();
+            x = Sum(x, Linear(hidden, $"{i}.fc2"));
         }
         if (_shape.FinalNorm == VitFinalNorm.BeforePooling) x = x.Select(t => Norm(t, "norm")).ToArray();
         double[] pooled = _shape.Pooling == VitPooling.ClassToken
@@ -66,7 +66,7 @@ internal sealed class NaiveVit(RandomVit vit)
     private double[][] Attention(double[][] x, int layer)
     {
         int width = _shape.Dim / _shape.Heads;
-        double[][] q = x.Select(t => Linear(t, $"{layer}.q")).ToArray(), k = x.Select(t => Linear(t, $"{layer}.k")).ToArray(), v = x.Select(t => Linear(t, $"{layer}.v")).ToArray();
+        double[][] q = Linear(x, $"{layer}.q"), k = Linear(x, $"{layer}.k"), v = Linear(x, $"{layer}.v");
         double[][] mixed = x.Select(_ => new double[_shape.Dim]).ToArray();
         for (int h = 0; h < _shape.Heads; h++)
             for (int t = 0; t < x.Length; t++)
@@ -78,21 +78,27 @@ internal sealed class NaiveVit(RandomVit vit)
                 for (int c = h * width; c < (h + 1) * width; c++)
                     for (int s = 0; s < x.Length; s++) mixed[t][c] += shares[s] / total * v[s][c];
             }
-        return mixed.Select(t => Linear(t, $"{layer}.o")).ToArray();
+        return Linear(mixed, $"{layer}.o");
     }
 
-    private double[] Linear(double[] x, string name)
+    /// <summary>x W^T + b for every token.</summary>
+    protected virtual double[][] Linear(double[][] x, string name) => Product(x, [.. W($"{name}.weight").Select(v => (double)v)], name);
+
+    /// <summary>x W^T + b for every token, with the weights given.</summary>
+    protected double[][] Product(double[][] x, double[] weight, string name)
     {
-        float[] weight = W($"{name}.weight");
         float[]? bias = vit.Weights.TryGetValue($"{name}.bias", out (long[], float[] Values) b) ? b.Values : null;
-        double[] y = new double[weight.Length / x.Length];
-        for (int o = 0; o < y.Length; o++)
+        return [.. x.Select(t =>
         {
-            double sum = bias?[o] ?? 0;
-            for (int i = 0; i < x.Length; i++) sum += weight[(o * x.Length) + i] * x[i];
-            y[o] = sum;
-        }
-        return y;
+            double[] y = new double[weight.Length / t.Length];
+            for (int o = 0; o < y.Length; o++)
+            {
+                double sum = bias?[o] ?? 0;
+                for (int i = 0; i < t.Length; i++) sum += weight[(o * t.Length) + i] * t[i];
+                y[o] = sum;
+            }
+            return y;
+        })];
     }
 
     private double[] Norm(double[] x, string name)
@@ -124,5 +130,5 @@ internal sealed class NaiveVit(RandomVit vit)
         return 2 / Math.Sqrt(Math.PI) * sum;
     }
 
-    private float[] W(string name) => vit.Weights[name].Values;
+    protected float[] W(string name) => vit.Weights[name].Values;
 }

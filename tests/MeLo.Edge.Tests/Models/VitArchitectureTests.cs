@@ -87,7 +87,6 @@ public sealed class VitArchitectureTests
     }
 
     [Theory]
-    [InlineData("int8")]
     [InlineData("fp16")]
     [InlineData("FP32")]
     [InlineData("")]

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
 
 namespace AdapterPacker.Commands;
 
@@ -22,10 +23,12 @@ internal sealed class CheckCommand : PackerCommand
         Description = "A file with pixel_values [n,3,h,w] and logits [n,classes], or logits.<task>.", Required = true, HelpName = "REF.safetensors",
     };
 
-    private readonly Option<double> _tolerance = new("--tolerance")
+    private readonly Option<double?> _tolerance = new("--tolerance")
     {
-        Description = "The largest difference, over max(1, largest |reference logit|).", DefaultValueFactory = _ => DefaultTolerance, HelpName = "T", CustomParser = NumberOption.Positive,
+        Description = "The largest difference, over max(1, largest |reference logit|). Default: 1e-4 in fp32, the bundle's own tolerance in int8.", HelpName = "T", CustomParser = NumberOption.OptionalPositive,
     };
+
+    private readonly Option<string> _precision = new("--precision") { Description = "The graph to run it on; int8 is shown beside fp32.", DefaultValueFactory = _ => Precision.Fp32.Name(), HelpName = "fp32|int8" };
 
     private readonly Option<string> _provider = new("--provider") { Description = "Where to run it.", DefaultValueFactory = _ => s_providers[0], HelpName = string.Join('|', s_providers) };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
@@ -33,15 +36,17 @@ internal sealed class CheckCommand : PackerCommand
     public CheckCommand()
         : base("check", "Compares a bundle's logits with a reference: the way to prove a conversion from PyTorch.")
     {
-        foreach (Option option in (Option[])[_base, _reference, _tolerance, _provider, _json]) Add(option);
+        foreach (Option option in (Option[])[_base, _reference, _tolerance, _precision, _provider, _json]) Add(option);
         Add(_file);
         _provider.AcceptOnlyFromAmong(s_providers);
+        _precision.AcceptOnlyFromAmong([.. Enum.GetValues<Precision>().Select(p => p.Name())]);
     }
 
     public override IReadOnlyList<string> Examples =>
     [
         "adapter-packer check blood-cell.melo --base base --reference expected.safetensors",
         "adapter-packer check blood-cell.melo --base base --reference expected.safetensors --tolerance 1e-3 --json",
+        "adapter-packer check blood-cell.melo --base base --reference expected.safetensors --precision int8",
         "",
         "Make the reference where the model was trained:",
         "safetensors.torch.save_file({'pixel_values': x, 'logits': model(x)}, 'expected.safetensors')",
@@ -50,51 +55,74 @@ internal sealed class CheckCommand : PackerCommand
 
     protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
     {
-        string path = parsed.GetRequiredValue(_file), referencePath = parsed.GetRequiredValue(_reference);
-        double tolerance = parsed.GetValue(_tolerance);
+        string path = parsed.GetRequiredValue(_file), referencePath = parsed.GetRequiredValue(_reference), baseFolder = parsed.GetRequiredValue(_base);
+        Precision precision = Precisions.Parse(parsed.GetRequiredValue(_precision));
+        ExecutionProvider provider = Enum.Parse<ExecutionProvider>(parsed.GetRequiredValue(_provider), ignoreCase: true);
         BundleContents contents = Bundle.OpenUnverified(path);
         AdapterDescription description = contents.Description;
+        double tolerance = parsed.GetValue(_tolerance) ?? (precision == Precision.Fp32 ? DefaultTolerance : description.Tolerance.Int8
+            ?? throw RefusedException.File(path, "found no tolerance for int8 in the bundle, expected one, or --tolerance"));
         ReferenceLogits reference = ReferenceLogits.Read(referencePath, description.Task);
         if (reference.Classes != description.Head.Labels.Count)
             throw RefusedException.File(referencePath, $"found logits of {reference.Classes} classes, expected {description.Head.Labels.Count} as {Path.GetFileName(path)} has labels");
-        using EdgeEngine engine = EdgeEngine.Load(parsed.GetRequiredValue(_base), new EdgeEngineOptions { Provider = Enum.Parse<ExecutionProvider>(parsed.GetRequiredValue(_provider), ignoreCase: true) });
-        if (description.Base != engine.Base.Digest)
-            throw RefusedException.File(path, $"found a bundle for base {description.Base}, expected {engine.Base.Digest}, the one that was given");
-        float[] logits = engine.Evaluate(contents.Adapter, reference.Pixels, reference.PixelShape, cancellation);
-        LogitComparison comparison = LogitComparison.Of(logits, reference.Logits, reference.Classes);
+        // The precision that was asked for decides; fp32 beside it shows what is the precision's and what the conversion's.
+        List<PrecisionResult> results = [Evaluate(precision)];
+        if (precision != Precision.Fp32) results.Insert(0, Evaluate(Precision.Fp32));
+        LogitComparison comparison = results[^1].Comparison;
         bool passed = comparison.Ratio <= tolerance;
-        if (parsed.GetValue(_json)) JsonReport.Print(output, Report(description, contents, engine, reference, comparison, tolerance, passed));
-        else Print(output, description, comparison, tolerance);
+        if (parsed.GetValue(_json)) JsonReport.Print(output, Report(contents, provider, reference, results, tolerance, passed));
+        else Print(output, description, results, tolerance);
         return passed
             ? PackerProgram.Done
             : throw RefusedException.File(path, string.Create(CultureInfo.InvariantCulture, $"found logits that differ from the reference by {comparison.Ratio:G3} of max(1, largest), expected at most {tolerance:G3}"));
+
+        PrecisionResult Evaluate(Precision which)
+        {
+            using EdgeEngine engine = EdgeEngine.Load(baseFolder, new EdgeEngineOptions { Provider = provider, Precision = which });
+            if (description.Base != engine.Base.Digest)
+                throw RefusedException.File(path, $"found a bundle for base {description.Base}, expected {engine.Base.Digest}, the one that was given");
+            return PrecisionResult.Of(which, engine.Evaluate(contents.Adapter, reference.Pixels, reference.PixelShape, cancellation), reference);
+        }
     }
 
-    private static void Print(TextWriter output, AdapterDescription description, LogitComparison comparison, double tolerance)
+    private static void Print(TextWriter output, AdapterDescription description, List<PrecisionResult> results, double tolerance)
     {
-        output.WriteLine($"task {description.Task}, release {description.Release}: {Words.Count(comparison.Inputs, "input")}, {description.Head.Labels.Count} classes");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"largest difference  {comparison.LargestDifference:G4}"));
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"largest reference   {comparison.LargestReference:G4}"));
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio               {comparison.Ratio:G4} (tolerance {tolerance:G4})"));
-        output.WriteLine($"top-1 agreement     {comparison.Agreeing} of {comparison.Inputs}");
+        LogitComparison last = results[^1].Comparison;
+        output.WriteLine($"task {description.Task}, release {description.Release}: {Words.Count(last.Inputs, "input")}, {description.Head.Labels.Count} classes");
+        if (results.Count > 1) output.WriteLine($"{"",-20}{string.Join("", results.Select(r => $"{r.Precision.Name(),-12}"))}");
+        Row("largest difference", r => Text(r.Comparison.LargestDifference));
+        Row("mean difference", r => Text(r.Comparison.MeanDifference));
+        Row("largest reference", r => Text(r.Comparison.LargestReference));
+        Row("ratio", r => Text(r.Comparison.Ratio), $"(tolerance {Text(tolerance)})");
+        Row("smallest cosine", r => r.Comparison.SmallestCosine.ToString("F6", CultureInfo.InvariantCulture));
+        Row("top-1 agreement", r => $"{r.Comparison.Agreeing} of {r.Comparison.Inputs}");
+        if (last.Inputs > 0 && results[^1].Accuracy is not null) Row("accuracy", r => Text(r.Accuracy!.Value));
+        if (results[^1].Auc is not null) Row("AUC", r => Text(r.Auc!.Value));
+
+        void Row(string name, Func<PrecisionResult, string> value, string note = "") =>
+            output.WriteLine($"{name,-20}{string.Join("", results.Select(r => $"{value(r),-12}"))}{note}".TrimEnd());
+
+        static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
     }
 
     private static JsonObject Report(
-        AdapterDescription description, BundleContents contents, EdgeEngine engine, ReferenceLogits reference, LogitComparison comparison, double tolerance, bool passed) => new()
+        BundleContents contents, ExecutionProvider provider, ReferenceLogits reference, List<PrecisionResult> results, double tolerance, bool passed)
     {
-        ["task"] = description.Task,
-        ["release"] = description.Release,
-        ["bundle"] = contents.Digest,
-        ["base"] = engine.Base.Digest,
-        ["provider"] = engine.Provider.ToString().ToLowerInvariant(),
-        ["inputs"] = comparison.Inputs,
-        ["classes"] = reference.Classes,
-        // JSON has no infinity: logits that are not finite have no difference to report.
-        ["largestDifference"] = double.IsFinite(comparison.LargestDifference) ? comparison.LargestDifference : null,
-        ["largestReference"] = comparison.LargestReference,
-        ["ratio"] = double.IsFinite(comparison.Ratio) ? comparison.Ratio : null,
-        ["tolerance"] = tolerance,
-        ["top1Agreeing"] = comparison.Agreeing,
-        ["passed"] = passed,
-    };
+        JsonObject report = new()
+        {
+            ["task"] = contents.Description.Task,
+            ["release"] = contents.Description.Release,
+            ["bundle"] = contents.Digest,
+            ["base"] = contents.Description.Base,
+            ["provider"] = provider.ToString().ToLowerInvariant(),
+            ["precision"] = results[^1].Precision.Name(),
+            ["inputs"] = reference.Inputs,
+            ["classes"] = reference.Classes,
+        };
+        foreach ((string name, JsonNode? value) in results[^1].ToJson()) report[name] = value?.DeepClone();
+        report["tolerance"] = tolerance;
+        report["passed"] = passed;
+        if (results.Count > 1) report[results[0].Precision.Name()] = results[0].ToJson();
+        return report;
+    }
 }

@@ -10,8 +10,8 @@ namespace AdapterPacker.Commands;
 /// <summary><c>pack</c>: a bundle of a trained adapter, with a self-test made by running it, and run once more on the finished file.</summary>
 internal sealed class PackCommand : PackerCommand
 {
-    // What a device's fp32 logits may differ by from those of the packing machine, and what int8 may lose (docs/bundle-format.md).
-    private const double Fp32Tolerance = 1e-3, Int8Tolerance = 0.15;
+    // What a device's fp32 logits may differ by from those of the packing machine (docs/bundle-format.md).
+    private const double Fp32Tolerance = 1e-3;
 
     private readonly Option<string> _base = new("--base") { Description = "The base package that the adapter was trained on.", Required = true, HelpName = "DIR" };
     private readonly Option<string> _adapter = new("--adapter") { Description = "LoRA-ViT's safetensors file, or a PEFT folder.", Required = true, HelpName = "FILE_OR_DIR" };
@@ -37,11 +37,16 @@ internal sealed class PackCommand : PackerCommand
 
     private readonly Option<string?> _card = new("--card") { Description = "The model card, a JSON file.", HelpName = "CARD.json" };
 
+    private readonly Option<string?> _reference = new("--reference")
+    {
+        Description = "Inputs like those that will be seen, pixel_values [n,3,h,w]: what int8 changes is measured on them. Default: the probe's alone.", HelpName = "REF.safetensors",
+    };
+
     public PackCommand()
         : base("pack", "Turns a trained adapter into a bundle.")
     {
         _activation.AcceptOnlyFromAmong("softmax", "sigmoid");
-        foreach (Option option in (Option[])[_base, _adapter, _task, _labels, _out, _key, _unsigned, _release, _rank, _alpha, _headBias, _activation, _preprocess, _card]) Add(option);
+        foreach (Option option in (Option[])[_base, _adapter, _task, _labels, _out, _key, _unsigned, _release, _rank, _alpha, _headBias, _activation, _preprocess, _card, _reference]) Add(option);
         Validators.Add(result =>
         {
             if (result.GetValue(_key) is null == !result.GetValue(_unsigned)) result.AddError("Expected either --key or --unsigned.");
@@ -82,6 +87,8 @@ internal sealed class PackCommand : PackerCommand
             parsed.GetRequiredValue(_adapter), parsed.GetValue(_rank), parsed.GetValue(_alpha), headBias, engine.Base.Architecture.Depth);
         AdapterDescription description = Describe(parsed, engine, imported, card);
         Probe probe = MakeProbe(engine, imported.Adapter, description.Input.Preprocess, cancellation);
+        Int8Measurement? int8 = Int8Measurement.Of(engine, imported.Adapter, probe, parsed.GetValue(_reference), description.Task, cancellation);
+        if (int8 is not null) description = description with { Tolerance = description.Tolerance with { Int8 = int8.Tolerance } };
         byte[] bundle = BundleWriter.Write(description, imported.Adapter, probe, preview: null, key);
         double difference = PackedBundle.Prove(bundle, Path.GetFileName(path), engine, key, cancellation);
         OutputFile.Write(path, bundle);
@@ -91,6 +98,8 @@ internal sealed class PackCommand : PackerCommand
         output.WriteLine($"rank {adapter.Rank}, scale {adapter.Scale.ToString(CultureInfo.InvariantCulture)}, {string.Join(" ", adapter.Targets.Select(t => t.Name()))}, {adapter.LoraParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, head bias: {Words.BiasSource(imported.BiasSource)}");
         output.WriteLine(key is null ? "not signed: no device takes it before 'sign'" : $"signed with key {key.KeyHint}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opened again and probed: difference {difference:G3}"));
+        output.WriteLine(int8?.ToString() ?? "int8: not measured, the base has no int8 graph; devices run this bundle in fp32 only");
+        if (int8?.Damage is { } damage) Console.Error.WriteLine($"warning: int8 damages this task: {damage}. Devices run this bundle in fp32 only.");
         return PackerProgram.Done;
     }
 
@@ -111,7 +120,7 @@ internal sealed class PackCommand : PackerCommand
             Lora = new LoraDescription(adapter.Rank, imported.Alpha, adapter.Scale, adapter.Targets, imported.Source),
             Head = new HeadDescription(labels, Enum.Parse<HeadActivation>(parsed.GetRequiredValue(_activation), ignoreCase: true), imported.BiasSource),
             Input = new InputDescription(PreprocessOption.Resolve(parsed.GetRequiredValue(_preprocess), engine.Base.Architecture.ImageSize)),
-            Tolerance = new ProbeTolerance(Fp32Tolerance, Int8Tolerance),
+            Tolerance = new ProbeTolerance(Fp32Tolerance),
             Card = card,
             Created = ThisSecond(),
         };

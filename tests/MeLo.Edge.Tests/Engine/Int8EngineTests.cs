@@ -1,0 +1,147 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
+
+namespace MeLo.Edge.Tests.Engine;
+
+/// <summary>The same bundles on the int8 graph: close to fp32, the same bits whatever ran before, and only where their maker measured it.</summary>
+public sealed class Int8EngineTests : IDisposable
+{
+    private readonly EngineFixture _fixture = new(AdaptableSet.QueryValue, Precision.Fp32, Precision.Int8);
+    private static readonly EdgeEngineOptions s_int8 = new() { Threads = 2, Precision = Precision.Int8 };
+
+    public Int8EngineTests() => Assert.SkipUnless(CpuArithmetic.Here.IsExact, "the processor clips byte products");
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Predict_IsCloseToFp32_AndSaysItsPrecision()
+    {
+        using EdgeEngine fp32 = _fixture.Load(), int8 = _fixture.Load(s_int8);
+        Bundle bundle = Measured("lung", 1);
+        InstalledTask exact = fp32.Install(bundle), rounded = int8.Install(bundle);
+        double largest = 1, difference = 0;
+        for (int i = 0; i < 8; i++)
+        {
+            Prediction expected = await fp32.PredictAsync(exact, fp32.Prepare(exact, EngineFixture.Picture(i)), Cancellation);
+            Prediction found = await int8.PredictAsync(rounded, int8.Prepare(rounded, EngineFixture.Picture(i)), Cancellation);
+            Assert.Equal((Precision.Fp32, Precision.Int8), (expected.Precision, found.Precision));
+            for (int c = 0; c < expected.Scores.Count; c++)
+            {
+                largest = Math.Max(largest, Math.Abs(expected.Scores[c].Logit));
+                difference = Math.Max(difference, Math.Abs(expected.Scores[c].Logit - found.Scores[c].Logit));
+            }
+        }
+        // Random weights are harsher than trained ones; and not the same: it is another arithmetic.
+        Assert.InRange(difference / largest, 1e-6, 0.25);
+    }
+
+    [Fact]
+    public async Task TaskAfterOthers_GivesTheBitsOfAFreshEngine()
+    {
+        Bundle a = Measured("a", 1), b = Measured("b", 2);
+        using EdgeEngine used = _fixture.Load(s_int8 with { CacheBytes = 0 });
+        InstalledTask first = used.Install(a), second = used.Install(b);
+        PreparedImage image = used.Prepare(first, EngineFixture.Picture(3));
+        for (int i = 0; i < 3; i++)
+        {
+            await used.PredictAsync(first, image, Cancellation);
+            await used.PredictAsync(second, image, Cancellation);
+        }
+        Prediction again = await used.PredictAsync(first, image, Cancellation);
+        using EdgeEngine fresh = _fixture.Load(s_int8 with { Threads = 1 });
+        InstalledTask task = fresh.Install(a);
+        Prediction alone = await fresh.PredictAsync(task, fresh.Prepare(task, EngineFixture.Picture(3)), Cancellation);
+        Assert.Equal(alone.Scores.Select(s => s.Logit), again.Scores.Select(s => s.Logit));
+    }
+
+    [Fact]
+    public void CachedTask_TakesAQuarterOfTheMemory()
+    {
+        using EdgeEngine engine = _fixture.Load(s_int8);
+        engine.Install(Measured("a", 1));
+        long scales = _fixture.Architecture.Depth * 2L * _fixture.Architecture.Dim * sizeof(float);
+        Assert.Equal((_fixture.TaskBytes / 4) + scales, engine.Statistics.CacheBytes);
+    }
+
+    [Fact]
+    public void AdapterOfSomeLinears_LeavesTheOthersAsTheBaseHasThem()
+    {
+        using EngineFixture all = new(AdaptableSet.All, Precision.Fp32, Precision.Int8);
+        using EdgeEngine fp32 = all.Load(), int8 = all.Load(s_int8);
+        LoraAdapter adapter = all.Adapter(5, targets: [VitLinear.Key, VitLinear.Fc2]);
+        float[] pixels = RandomValues.Normal(new Random(1), 3 * 32 * 32, 1);
+        float[] expected = fp32.Evaluate(adapter, pixels, [1, 3, 32, 32], Cancellation), found = int8.Evaluate(adapter, pixels, [1, 3, 32, 32], Cancellation);
+        Assert.InRange(Models.Closeness.Difference(expected, found), 1e-6, 0.25);
+    }
+
+    [Fact]
+    public void BundleNotMeasuredInInt8_IsRefused_NotRunOnTrust()
+    {
+        using EdgeEngine engine = _fixture.Load(s_int8);
+        EngineException refused = Assert.Throws<EngineException>(() => engine.Install(_fixture.Bundle("lung", 1)));
+        Assert.Equal(EngineFault.Incompatible, refused.Fault);
+        Assert.Contains("found no tolerance for int8", refused.Message, StringComparison.Ordinal);
+        Assert.Null(engine.Find("lung"));
+    }
+
+    [Fact]
+    public void ProbeBeyondTheInt8Tolerance_IsRefused()
+    {
+        using EdgeEngine engine = _fixture.Load(s_int8);
+        Bundle strict = _fixture.Bundle("lung", 1, change: d => d with { Tolerance = new ProbeTolerance(1e-3, 1e-7) });
+        Assert.Equal(EngineFault.ProbeFailed, Assert.Throws<EngineException>(() => engine.Install(strict)).Fault);
+    }
+
+    [Fact]
+    public void NoPrecisionAskedFor_TakesWhatTheProcessorIsGoodAt_AndSaysWhy()
+    {
+        using EdgeEngine engine = _fixture.Load(new EdgeEngineOptions { Threads = 1, Precision = null });
+        Assert.Equal(CpuArithmetic.Here.Instructions is null ? Precision.Fp32 : Precision.Int8, engine.Precision);
+        Assert.Contains("processor", engine.PrecisionReason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, true, true, Precision.Int8, "dot")]
+    [InlineData(true, true, false, Precision.Fp32, "clipped")]
+    [InlineData(true, false, true, Precision.Fp32, "no int8 graph")]
+    [InlineData(false, true, false, Precision.Int8, "no other graph")]
+    public void Choice_FollowsTheGraphsAndTheProcessor(bool hasFp32, bool hasInt8, bool exact, Precision expected, string reason)
+    {
+        List<Precision> available = [];
+        if (hasFp32) available.Add(Precision.Fp32);
+        if (hasInt8) available.Add(Precision.Int8);
+        CpuArithmetic processor = new(exact ? "dot products" : null, exact);
+        (Precision precision, string why) = processor.Choose(available);
+        Assert.Equal(expected, precision);
+        Assert.Contains(reason, why, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ProcessorThatClips_RefusesInt8()
+    {
+        EngineException refused = Assert.Throws<EngineException>(() => new CpuArithmetic(null, IsExact: false).Require(Precision.Int8));
+        Assert.Contains("byte products are clipped", refused.Message, StringComparison.Ordinal);
+        new CpuArithmetic(null, IsExact: false).Require(Precision.Fp32);
+    }
+
+    // Why such processors are refused: the very instruction that they would use, against exact arithmetic.
+    [Fact]
+    public void ByteProductsWithoutVnni_AreClippedTo16Bits()
+    {
+        Assert.SkipUnless(Avx2.IsSupported, "needs AVX2");
+        short clipped = Avx2.MultiplyAddAdjacent(Vector256.Create((byte)255), Vector256.Create((sbyte)127))[0];
+        Assert.Equal(short.MaxValue, clipped);
+        Assert.Equal(64_770, (255 * 127) + (255 * 127));
+        Assert.SkipUnless(AvxVnni.IsSupported, "needs AVX-VNNI for the other half");
+        int exact = AvxVnni.MultiplyWideningAndAdd(Vector256<int>.Zero, Vector256.Create((byte)255), Vector256.Create((sbyte)127))[0];
+        Assert.Equal(4 * 255 * 127, exact);
+    }
+
+    public void Dispose() => _fixture.Dispose();
+
+    private Bundle Measured(string task, int seed) => _fixture.Bundle(task, seed, change: d => d with { Tolerance = new ProbeTolerance(1e-3, 0.25) });
+}
