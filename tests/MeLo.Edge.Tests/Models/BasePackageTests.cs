@@ -64,7 +64,7 @@ public sealed class BasePackageTests
         { "graphs", "[]", "no graph" },
         { "graphs.0.file", "\"../base/model.fp32.onnx\"", "graph file" },
         { "graphs.0.sha256", "\"00\"", "expected 00" },
-        { "graphs.0.precision", "\"int8\"", "found 'int8', expected fp32" },
+        { "graphs.0.precision", "\"fp16\"", "found 'fp16', expected fp32" },
         { "created", "\"yesterday\"", "created" },
     };
 
