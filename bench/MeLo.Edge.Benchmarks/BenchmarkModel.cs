@@ -16,25 +16,42 @@ internal sealed class BenchmarkModel : IDisposable
 {
     private const int Rank = 4, Classes = 2;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("melo-edge-bench-").FullName;
+    private readonly string _folder;
+    private readonly bool _ownsFolder;
+    private readonly Precision _precision;
     private readonly SigningKey _key = SigningKey.Generate(SigningCurve.P256);
     private readonly TrustStore _trust;
 
-    public BenchmarkModel(VitArchitecture vit)
+    public BenchmarkModel(VitArchitecture vit, Precision precision = Precision.Fp32)
+        : this(vit, precision, Directory.CreateTempSubdirectory("melo-edge-bench-").FullName, ownsFolder: true)
     {
-        Vit = vit;
-        _trust = TrustStore.FromKey(_key);
         Progress.Show($"generating {vit.Name} ({vit.ParameterCount:N0} parameters)");
         string checkpoint = Path.Combine(_folder, "checkpoint.safetensors");
         RandomCheckpoint.Write(checkpoint, vit);
-        BaseFolder = Path.Combine(_folder, "base");
-        BaseImport.Import(checkpoint, BaseFolder, new BaseImportOptions { Heads = vit.Heads });
+        BaseImport.Import(checkpoint, BaseFolder, new BaseImportOptions { Heads = vit.Heads, Precisions = [precision] });
         File.Delete(checkpoint);
-        Adapter = RandomAdapter();
         string merged = WriteMergedWeights();
-        MergedModel = WriteModel(merged, "model.onnx", embedWeights: true);
-        MergedModelBesideWeights = WriteModel(merged, "model-beside-weights.onnx", embedWeights: false);
+        WriteModel(merged, MergedModel, embedWeights: true);
+        WriteModel(merged, MergedModelBesideWeights, embedWeights: false);
     }
+
+    private BenchmarkModel(VitArchitecture vit, Precision precision, string folder, bool ownsFolder)
+    {
+        Vit = vit;
+        _precision = precision;
+        _folder = folder;
+        _ownsFolder = ownsFolder;
+        _trust = TrustStore.FromKey(_key);
+        BaseFolder = Path.Combine(folder, "base");
+        MergedModel = Path.Combine(folder, "merged", "model.onnx");
+        MergedModelBesideWeights = Path.Combine(folder, "merged", "model-beside-weights.onnx");
+        Adapter = RandomAdapter();
+    }
+
+    /// <summary>What another process has generated and still owns.</summary>
+    public static BenchmarkModel Open(VitArchitecture vit, Precision precision, string folder) => new(vit, precision, folder, ownsFolder: false);
+
+    public string Folder => _folder;
 
     public VitArchitecture Vit { get; }
 
@@ -58,7 +75,15 @@ internal sealed class BenchmarkModel : IDisposable
     public float[] Pixels(int seed) => RandomValues.Normal(new Random(seed), PixelShape.Aggregate((a, b) => a * b), 1);
 
     public EdgeEngine Load(int threads, int cachedTasks) =>
-        EdgeEngine.Load(BaseFolder, new EdgeEngineOptions { Threads = threads, CacheBytes = cachedTasks * TaskBytes });
+        LoadWithCache(threads, cachedTasks * TaskBytes);
+
+    /// <param name="threads">Threads of the graph and of a merge.</param>
+    /// <param name="cacheBytes">The budget for merged tasks; null for the engine's own.</param>
+    public EdgeEngine LoadWithCache(int threads, long? cacheBytes)
+    {
+        EdgeEngineOptions options = new() { Threads = threads, Precision = _precision };
+        return EdgeEngine.Load(BaseFolder, cacheBytes is { } bytes ? options with { CacheBytes = bytes } : options);
+    }
 
     /// <summary>Installs signed bundles as a device does: opened, verified, probed.</summary>
     public InstalledTask[] Install(EdgeEngine engine, int count)
@@ -96,7 +121,7 @@ internal sealed class BenchmarkModel : IDisposable
     public void Dispose()
     {
         _key.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        if (_ownsFolder) Directory.Delete(_folder, recursive: true);
     }
 
     private LoraAdapter RandomAdapter()
@@ -136,11 +161,18 @@ internal sealed class BenchmarkModel : IDisposable
         }
     }
 
-    private string WriteModel(string weights, string name, bool embedWeights)
+    private void WriteModel(string weights, string path, bool embedWeights)
     {
-        string path = Path.Combine(Path.GetDirectoryName(weights)!, name);
         using SafetensorsFile file = SafetensorsFile.Open(weights);
         OnnxWriter.Write(VitGraph.Build(Vit, file, [], embedWeights), path);
+    }
+
+    /// <summary>Writes the graph whose query and value linears take A and B as inputs.</summary>
+    public string WriteUnmergedModel()
+    {
+        string path = Path.Combine(_folder, "unmerged.onnx");
+        using BasePackage package = BasePackage.Open(BaseFolder);
+        OnnxWriter.Write(UnmergedGraph.From(VitGraph.Build(Vit, package.Weights, [], embedWeights: true), Adapter), path);
         return path;
     }
 }

@@ -19,6 +19,12 @@ internal sealed class BenchmarkOptions
         DefaultValueFactory = _ => Environment.ProcessorCount,
     };
 
+    private readonly Option<string> _precision = new("--precision")
+    {
+        Description = "The precision of the resident graph; the other sides stay fp32.",
+        DefaultValueFactory = _ => Precision.Fp32.Name(),
+    };
+
     public BenchmarkOptions(int rounds) => _rounds.DefaultValueFactory = _ => rounds;
 
     public void AddTo(Command command)
@@ -26,9 +32,18 @@ internal sealed class BenchmarkOptions
         foreach (Option option in new Option[] { _json, _model, _rounds, _threads }) command.Options.Add(option);
     }
 
+    /// <summary>Adds the choice of precision, for a benchmark that passes it on.</summary>
+    public void AddPrecisionTo(Command command) => command.Options.Add(_precision);
+
     public Settings Read(ParseResult result) => new(
-        result.GetValue(_json), VitArchitecture.Named(result.GetValue(_model)!), result.GetValue(_rounds), result.GetValue(_threads));
+        result.GetValue(_json), VitArchitecture.Named(result.GetValue(_model)!), result.GetValue(_rounds), result.GetValue(_threads))
+    {
+        Precision = Precisions.Parse(result.GetValue(_precision) ?? Precision.Fp32.Name()),
+    };
 
     /// <summary>What the user chose.</summary>
-    public sealed record Settings(bool Json, VitArchitecture Model, int Rounds, int Threads);
+    public sealed record Settings(bool Json, VitArchitecture Model, int Rounds, int Threads)
+    {
+        public Precision Precision { get; init; } = Precision.Fp32;
+    }
 }

@@ -8,5 +8,8 @@ RootCommand root = new("""
 root.Subcommands.Add(SwitchBenchmark.Command());
 root.Subcommands.Add(InferenceBenchmark.Command());
 root.Subcommands.Add(QuantizedMergeBenchmark.Command());
+root.Subcommands.Add(StreamBenchmark.Command());
+root.Subcommands.Add(MemoryBenchmark.Command());
+root.Subcommands.Add(MemoryProbe.Command());
 root.Subcommands.Add(PreprocessBenchmark.Command());
 return await root.Parse(args).InvokeAsync();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MeLo.Edge.Models;
 using Spectre.Console;
 
 namespace MeLo.Edge.Benchmarks;
@@ -45,7 +46,7 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
         {
             ["benchmark"] = name,
             ["model"] = settings.Model.Name,
-            ["precision"] = "fp32",
+            ["precision"] = settings.Precision.Name(),
             ["provider"] = "cpu",
             ["threads"] = settings.Threads,
             ["rounds"] = settings.Rounds,
@@ -59,7 +60,7 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
 
     private void PrintTable()
     {
-        Table table = new Table().Title($"{name}: {settings.Model.Name}, fp32, cpu, {settings.Threads} threads").AddColumns("what", "value", "meaning");
+        Table table = new Table().Title($"{name}: {settings.Model.Name}, {settings.Precision.Name()}, cpu, {settings.Threads} threads").AddColumns("what", "value", "meaning");
         table.Columns[1].RightAligned();
         foreach ((string number, double value, string meaning) in _numbers)
             table.AddRow(Markup.Escape(number), Rounded(value).ToString(CultureInfo.InvariantCulture), Markup.Escape(meaning));

@@ -1,0 +1,61 @@
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
+using MeLo.Edge.Native.OnnxRuntime;
+
+namespace MeLo.Edge.Benchmarks;
+
+/// <summary>A model in plain ONNX Runtime, without this project: a session and what it is run with beside the pixels.</summary>
+internal sealed class PlainSession : IDisposable
+{
+    private readonly OrtSession _session;
+    private readonly List<string> _names = [VitGraph.PixelValues];
+    private readonly List<OrtValue> _values = [];
+
+    /// <param name="path">A model file.</param>
+    /// <param name="adapter">The task; its head is bound, and its pairs where the graph has inputs for them.</param>
+    /// <param name="threads">Threads of the graph.</param>
+    public PlainSession(string path, LoraAdapter adapter, int threads)
+    {
+        _session = BenchmarkModel.LoadModel(path, threads);
+        TaskHead head = adapter.Head;
+        Bind(VitGraph.HeadWeight, ResidentModel.Transposed(head), head.Dim, head.Classes);
+        Bind(VitGraph.HeadBias, head.Bias, head.Classes);
+        HashSet<string> inputs = [.. _session.Inputs.Select(i => i.Name)];
+        foreach (LoraPair pair in adapter.Pairs)
+        {
+            if (!inputs.Contains(UnmergedGraph.A(pair.Target))) continue;
+            Bind(UnmergedGraph.A(pair.Target), Transposed(pair.A, pair.Rank, 1), pair.InFeatures, pair.Rank);
+            Bind(UnmergedGraph.B(pair.Target), Transposed(pair.B, pair.OutFeatures, adapter.Scale), pair.Rank, pair.OutFeatures);
+        }
+    }
+
+    public float[] Run(float[] pixels, ReadOnlySpan<long> shape)
+    {
+        using OrtValue image = OrtValue.FromArray(pixels, shape);
+        OrtValue[] values = [image, .. _values];
+        using OrtValue logits = _session.Run([.. _names], values, [VitGraph.Logits])[0];
+        return logits.AsSpan<float>().ToArray();
+    }
+
+    public void Dispose()
+    {
+        _session.Dispose();
+        foreach (OrtValue value in _values) value.Dispose();
+    }
+
+    private void Bind(string name, float[] values, params ReadOnlySpan<long> shape)
+    {
+        _names.Add(name);
+        _values.Add(OrtValue.FromArray(values, shape));
+    }
+
+    private static float[] Transposed(float[] matrix, int rows, float scale)
+    {
+        int columns = matrix.Length / rows;
+        float[] result = new float[matrix.Length];
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c++) result[(c * rows) + r] = scale * matrix[(r * columns) + c];
+        return result;
+    }
+}

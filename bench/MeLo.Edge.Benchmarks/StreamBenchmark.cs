@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Diagnostics;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
+
+namespace MeLo.Edge.Benchmarks;
+
+/// <summary>Images of four tasks in a stream: this project, one task alone, and what a user would do without it.</summary>
+internal static class StreamBenchmark
+{
+    private const int Tasks = 4, Images = 8;
+
+    // A session's threads spin for a while after a run; until they sleep they would take the cores from the next side.
+    private static readonly TimeSpan s_calm = TimeSpan.FromMilliseconds(30);
+
+    private static readonly int[] s_grouped = [.. Enumerable.Range(0, Images).Select(i => i * Tasks / Images)];
+    private static readonly int[] s_alternating = [.. Enumerable.Range(0, Images).Select(i => i % Tasks)];
+
+    public static Command Command()
+    {
+        BenchmarkOptions options = new(rounds: 15);
+        Command command = new("stream", "Four tasks mixed, in images per second, against one task alone, sessions, reloading and unmerged adapters.");
+        options.AddTo(command);
+        options.AddPrecisionTo(command);
+        command.SetAction((result, cancellation) => RunAsync(options.Read(result), cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(BenchmarkOptions.Settings settings, CancellationToken cancellation)
+    {
+        using BenchmarkModel model = new(settings.Model, settings.Precision);
+        MemoryUse ours = await MemoryProbe.MeasureAsync(model, settings, MemorySide.Ours, Tasks, cancellation);
+        MemoryUse theirs = await MemoryProbe.MeasureAsync(model, settings, MemorySide.Sessions, Tasks, cancellation);
+        using EdgeEngine warmEngine = model.Load(settings.Threads, Tasks), coldEngine = model.Load(settings.Threads, 1);
+        InstalledTask[] warm = model.Install(warmEngine, Tasks), cold = model.Install(coldEngine, Tasks);
+        using PlainSession unmerged = new(model.WriteUnmergedModel(), model.Adapter, settings.Threads);
+        PlainSession[] sessions = [.. Enumerable.Range(0, Tasks).Select(_ => new PlainSession(model.MergedModel, model.Adapter, settings.Threads))];
+        float[] pixels = model.Pixels(1);
+        PreparedImage image = PreparedImage.FromPixels(pixels, warm[0].Description.Input.Preprocess);
+        Check(await warmEngine.PredictAsync(warm[0], image, cancellation), sessions[0].Run(pixels, model.PixelShape), unmerged.Run(pixels, model.PixelShape), settings);
+
+        bool first = true; // the round that fills the caches
+        Side alone = new(() => Ours(warmEngine, warm, new int[Images])), grouped = new(() => Ours(warmEngine, warm, s_grouped)),
+            alternating = new(() => Ours(warmEngine, warm, s_alternating)), alternatingCold = new(() => Ours(coldEngine, cold, s_alternating)),
+            session = new(() => Plain(s_alternating, task => sessions[task])), inputs = new(() => Plain(s_alternating, _ => unmerged)),
+            reload = new(() => Reload(s_alternating)), reloadGrouped = new(() => Reload(s_grouped));
+        Side[] sides = [alone, grouped, alternating, alternatingCold, session, inputs, reload, reloadGrouped];
+        for (int round = -1; round < settings.Rounds; round++)
+        {
+            first = round < 0;
+            Progress.Show($"round {Math.Max(0, round + 1)} of {settings.Rounds}");
+            // Who goes first changes from round to round: each side finds the caches as the one before it left them.
+            for (int i = 0; i < sides.Length; i++)
+            {
+                Side side = sides[(i + round + 1) % sides.Length];
+                await Task.Delay(s_calm, cancellation);
+                long start = Stopwatch.GetTimestamp();
+                await side.Run();
+                if (round >= 0) side.Samples.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds / Images);
+            }
+        }
+        foreach (PlainSession one in sessions) one.Dispose();
+        Progress.Clear();
+
+        new Report("stream", settings)
+            .Add("alone_per_s", alone.PerSecond, "one task alone, images per second")
+            .Add("grouped_per_s", grouped.PerSecond, "four tasks, grouped as the service does: a warm switch every second image")
+            .Add("alternating_warm_per_s", alternating.PerSecond, "four tasks, another each image, all in the cache")
+            .Add("alternating_cold_per_s", alternatingCold.PerSecond, "four tasks, another each image, merged each time")
+            .Add("sessions_per_s", session.PerSecond, "one ONNX Runtime session a task, another each image")
+            .Add("inputs_per_s", inputs.PerSecond, "one session with A and B as inputs, another task each image")
+            .Add("reload_per_s", reload.PerSecond, "a session created for each image")
+            .Add("reload_grouped_per_s", reloadGrouped.PerSecond, "a session created for each group")
+            .Add("grouped_over_alone", alone.Samples.Over(grouped.Samples), "throughputs; aim: at least 0.97")
+            .Add("alternating_warm_over_alone", alone.Samples.Over(alternating.Samples), "throughputs; aim: at least 0.97")
+            .Add("alternating_cold_over_alone", alone.Samples.Over(alternatingCold.Samples), "throughputs, at the worst")
+            .Add("alternating_warm_over_sessions", session.Samples.Over(alternating.Samples), "throughputs")
+            .Add("alternating_warm_over_inputs", inputs.Samples.Over(alternating.Samples), "throughputs")
+            .Add("alternating_cold_over_reload", reload.Samples.Over(alternatingCold.Samples), "throughputs")
+            .Add("grouped_over_reload_grouped", reloadGrouped.Samples.Over(grouped.Samples), "throughputs")
+            .Add("memory_mb", ours.ResidentMegabytes, "resident, ours with four tasks, in a process of its own")
+            .Add("sessions_memory_mb", theirs.ResidentMegabytes, "resident, the sessions held, likewise")
+            .Add("sessions_held", theirs.Tasks, "of four; fewer where memory would not do")
+            .Add("alone_spread", alone.Samples.Spread, "half the distance between the quartiles over the median")
+            .Print();
+        return 0;
+
+        async Task Ours(EdgeEngine engine, InstalledTask[] tasks, int[] order)
+        {
+            for (int i = 0; i < order.Length; i++)
+            {
+                Prediction prediction = await engine.PredictAsync(tasks[order[i]], image, cancellation);
+                SwitchKind expected = engine == coldEngine ? SwitchKind.Cold : SwitchKind.Warm;
+                if (i > 0 && order[i] != order[i - 1] && !first && prediction.Timing.Switch.Kind != expected)
+                    throw new InvalidOperationException($"Found a {prediction.Timing.Switch.Kind} switch where a {expected} one was to be measured.");
+            }
+        }
+
+        Task Plain(int[] order, Func<int, PlainSession> of)
+        {
+            foreach (int task in order) of(task).Run(pixels, model.PixelShape);
+            return Task.CompletedTask;
+        }
+
+        Task Reload(int[] order)
+        {
+            PlainSession? current = null;
+            for (int i = 0; i < order.Length; i++)
+            {
+                if (i == 0 || order[i] != order[i - 1])
+                {
+                    current?.Dispose();
+                    current = new PlainSession(model.MergedModel, model.Adapter, settings.Threads);
+                }
+                current!.Run(pixels, model.PixelShape);
+            }
+            current?.Dispose();
+            return Task.CompletedTask;
+        }
+    }
+
+    private static void Check(Prediction prediction, float[] merged, float[] unmerged, BenchmarkOptions.Settings settings)
+    {
+        for (int i = 0; i < merged.Length; i++)
+        {
+            double tolerance = 1e-3 * Math.Max(1, Math.Abs(merged[i]));
+            double ours = settings.Precision == Precision.Fp32 ? prediction.Scores[i].Logit : merged[i];
+            if (Math.Abs(ours - merged[i]) > tolerance || Math.Abs(unmerged[i] - merged[i]) > tolerance)
+                throw new InvalidOperationException($"The sides disagree: {ours}, {merged[i]} and {unmerged[i]}.");
+        }
+    }
+
+    /// <summary>One side: what a round of it does, and the milliseconds an image took.</summary>
+    private sealed record Side(Func<Task> Run)
+    {
+        public Samples Samples { get; } = new();
+
+        public double PerSecond => 1000 / Samples.Median;
+    }
+}
