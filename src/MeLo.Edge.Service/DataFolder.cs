@@ -5,6 +5,9 @@ namespace MeLo.Edge.Service;
 /// <summary>The folders of one installation, all below one data folder and on one file system.</summary>
 internal sealed partial class DataFolder(string root)
 {
+    /// <summary>The folder in a task's inbox whose images are urgent.</summary>
+    public const string StatName = "stat";
+
     public string Root { get; } = Path.GetFullPath(root);
 
     /// <summary>The base package.</summary>
@@ -45,7 +48,10 @@ internal sealed partial class DataFolder(string root)
     /// <summary>The folders of a task that is installed, so that people see where to drop its images.</summary>
     public void CreateTask(string task)
     {
-        Directory.CreateDirectory(Path.Combine(Inbox, task));
+        string inbox = Path.Combine(Inbox, task), stat = Path.Combine(inbox, StatName);
+        Directory.CreateDirectory(inbox);
+        // What else has that name, even a link to nowhere, is the user's: then the task has no folder for urgent images.
+        if (!File.Exists(stat) && new FileInfo(stat).LinkTarget is null) Directory.CreateDirectory(stat);
         Directory.CreateDirectory(Path.Combine(Outbox, task));
     }
 

@@ -24,21 +24,22 @@ internal sealed class Device : IDisposable
         _lock = instanceLock;
         Folder = folder;
         Options = options;
+        DeviceCosts costs = new();
         Journal = journal;
         Engine = engine;
-        Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, time);
+        Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, costs, time);
         Inbox = new Inbox(folder.Inbox, new StableFileProbe(options.StableInterval, time), Schedule, time);
         Delivery = new Delivery(folder, journal, Inbox, conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
-        Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, time, logger), Delivery);
+        Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery);
         Bundles = new BundleFolder(
             folder, engine,
             new TrustFolder(folder.Trust, new StableFileProbe(options.StableInterval, time), conditions, logger),
             new RejectedBundles(folder.Rejected, journal, metrics, time, logger),
             Tasks, journal, new StableFileProbe(options.StableInterval, time), conditions, time, logger);
         Disk = new DiskWatermark(folder.Root, options.MinFreeBytes);
-        metrics.ObserveQueue(() => Schedule.Counts);
+        metrics.ObserveQueue(() => Schedule.Lengths);
     }
 
     public DataFolder Folder { get; }

@@ -35,7 +35,7 @@ internal static class StatusDocument
                 cacheBytes = device.Engine.Statistics.CacheBytes,
             },
             inference = device is null ? null : Milliseconds(device.Engine.Statistics.InferenceMilliseconds),
-            queue = device is null ? null : new { queued = device.Schedule.Count, inWork = device.Inbox.InWork, byTask = device.Schedule.Counts },
+            queue = device is null ? null : Queue(device),
             inbox = new
             {
                 files = scan.Files,
@@ -54,6 +54,18 @@ internal static class StatusDocument
                 refusedBundles = metrics.Refused,
             },
             disk = device is null ? null : Disk(device),
+        };
+    }
+
+    private static object Queue(Device device)
+    {
+        IReadOnlyDictionary<(string Task, Priority Priority), int> lengths = device.Schedule.Lengths;
+        return new
+        {
+            queued = lengths.Values.Sum(),
+            stat = lengths.Where(q => q.Key.Priority == Priority.Stat).Sum(q => q.Value),
+            inWork = device.Inbox.InWork,
+            byTask = lengths.GroupBy(q => q.Key.Task).ToDictionary(g => g.Key, g => g.Sum(q => q.Value)),
         };
     }
 

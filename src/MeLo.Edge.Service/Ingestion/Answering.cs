@@ -15,6 +15,7 @@ internal sealed class Answering(
     Delivery delivery,
     StallWatch watch,
     ServiceMetrics metrics,
+    DeviceCosts costs,
     TimeProvider time,
     ILogger logger)
 {
@@ -46,6 +47,7 @@ internal sealed class Answering(
         {
             Prediction prediction;
             using (watch.Begin()) prediction = await engine.PredictAsync(next.Task, next.Image, CancellationToken.None);
+            costs.Record(next.Task.Task, prediction.Timing);
             byte[] result = ResultDocument.Write(prediction, next.Job.Name, next.Job.Key.Input, next.Queued, time.GetUtcNow());
             Job done = journal.Complete(next.Job, result, prediction.Release);
             _failures = 0;

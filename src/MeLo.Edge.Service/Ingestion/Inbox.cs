@@ -48,8 +48,8 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
     private sealed record Deferral(FileStamp Stamp, long Since, TimeSpan Delay, int Failures);
 
     private readonly Lock _lock = new();
-    private readonly HashSet<(string Task, string Name)> _inWork = [];
-    private readonly Dictionary<(string Task, string Name), Deferral> _deferred = [];
+    private readonly HashSet<(string Task, Priority Priority, string Name)> _inWork = [];
+    private readonly Dictionary<(string Task, Priority Priority, string Name), Deferral> _deferred = [];
 
     /// <summary>How many files are queued or being worked on.</summary>
     public int InWork
@@ -70,27 +70,24 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
     {
         InboxScan scan = new();
         List<InboxFile> ready = [];
-        HashSet<(string, string)> seen = [];
+        HashSet<(string, Priority, string)> seen = [];
         foreach (string taskFolder in Folders(scan))
         {
             string task = Path.GetFileName(taskFolder);
-            foreach (string path in Entries(taskFolder, scan))
+            bool installed = isInstalled(task);
+            string stat = Path.Combine(taskFolder, DataFolder.StatName);
+            // Also while the task is not installed, and whoever made it: a folder of that name, never a link or a file.
+            bool hasStat = IsFolder(stat);
+            if (hasStat) ScanFolder(stat, task, Priority.Stat, without: null);
+            ScanFolder(taskFolder, task, Priority.Routine, without: hasStat ? DataFolder.StatName : null);
+
+            void ScanFolder(string path, string task, Priority priority, string? without)
             {
-                string name = Path.GetFileName(path);
-                if (FileNames.IsIgnored(name)) continue;
-                switch (RegularFile.Look(path, out FileStamp stamp))
+                foreach (InboxFile file in Files(path, task, priority, without, scan))
                 {
-                    case FileKind.Regular:
-                        InboxFile file = new(task, name, path, stamp);
-                        seen.Add(file.Place);
-                        scan.Files++;
-                        Sort(file, isInstalled(task), scan, ready);
-                        break;
-                    case FileKind.Missing when !name.Contains('\uFFFD', StringComparison.Ordinal):
-                        break; // moved away since the folder was listed
-                    default:
-                        scan.Unusable++;
-                        break;
+                    seen.Add(file.Place);
+                    scan.Files++;
+                    Sort(file, installed, scan, ready);
                 }
             }
         }
@@ -159,16 +156,38 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
         }
     }
 
-    private void ForgetDeferralsOf(HashSet<(string, string)> seen)
+    private void ForgetDeferralsOf(HashSet<(string, Priority, string)> seen)
     {
         lock (_lock)
         {
-            foreach ((string, string) place in _deferred.Keys.Where(place => !seen.Contains(place)).ToArray()) _deferred.Remove(place);
+            foreach ((string, Priority, string) place in _deferred.Keys.Where(place => !seen.Contains(place)).ToArray()) _deferred.Remove(place);
         }
     }
 
     private IEnumerable<string> Folders(InboxScan scan) => Entries(folder, scan, folders: true)
         .Where(path => DataFolder.IsTaskName(Path.GetFileName(path)) && new DirectoryInfo(path).LinkTarget is null);
+
+    private static bool IsFolder(string path) => Directory.Exists(path) && new DirectoryInfo(path).LinkTarget is null;
+
+    private static IEnumerable<InboxFile> Files(string path, string task, Priority priority, string? without, InboxScan scan)
+    {
+        foreach (string entry in Entries(path, scan))
+        {
+            string name = Path.GetFileName(entry);
+            if (name == without || FileNames.IsIgnored(name)) continue;
+            switch (RegularFile.Look(entry, out FileStamp stamp))
+            {
+                case FileKind.Regular:
+                    yield return new InboxFile(task, name, entry, stamp, priority);
+                    break;
+                case FileKind.Missing when !name.Contains('\uFFFD', StringComparison.Ordinal):
+                    break; // moved away since the folder was listed
+                default:
+                    scan.Unusable++;
+                    break;
+            }
+        }
+    }
 
     private static string[] Entries(string path, InboxScan scan, bool folders = false)
     {

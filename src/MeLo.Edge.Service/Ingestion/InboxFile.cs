@@ -7,10 +7,11 @@ namespace MeLo.Edge.Service.Ingestion;
 /// <param name="Name">Its file name.</param>
 /// <param name="Path">Its full path.</param>
 /// <param name="Stamp">The state it was seen in.</param>
-internal sealed record InboxFile(string Task, string Name, string Path, FileStamp Stamp)
+/// <param name="Priority">How urgent it is: which of the task's two folders it is in.</param>
+internal sealed record InboxFile(string Task, string Name, string Path, FileStamp Stamp, Priority Priority = Priority.Routine)
 {
     /// <summary>Where it is, as a key: one file at a time can be there.</summary>
-    public (string Task, string Name) Place => (Task, Name);
+    public (string Task, Priority Priority, string Name) Place => (Task, Priority, Name);
 }
 
 /// <summary>A stable file that waits for its task's turn.</summary>

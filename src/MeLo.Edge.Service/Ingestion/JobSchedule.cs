@@ -3,45 +3,48 @@ using System.Diagnostics.CodeAnalysis;
 namespace MeLo.Edge.Service.Ingestion;
 
 /// <summary>
-/// Which image comes next. Images of one task follow each other, so that a mixed inbox does not change task for every image; a task
-/// whose oldest image has waited longer than the limit goes first, so that none starves.
+/// Which image comes next. Urgent ones (STAT) before routine ones; among those of one priority, a task's turn lasts as many images as make
+/// the change of task cheap, and then the oldest image's task has its turn.
 /// </summary>
-/// <remarks>Safe for concurrent use. Deterministic: the same calls at the same times give the same order.</remarks>
-internal sealed class JobSchedule(TimeSpan maxWait, int capacity, TimeProvider time) : IDisposable
+/// <remarks>Safe for concurrent use. Deterministic: the same calls at the same times with the same costs give the same order.</remarks>
+internal sealed class JobSchedule(TimeSpan maxWait, int capacity, DeviceCosts costs, TimeProvider time) : IDisposable
 {
-    /// <summary>
-    /// When every task is overdue, oldest-first would change task for almost every image, just when there is no time to waste.
-    /// So a turn that has begun lasts at least this many images: with a merge of some milliseconds and a run of 100, a switch then
-    /// costs under 2 % of the turn.
-    /// </summary>
-    internal const int ShortestTurn = 8;
+    /// <summary>A turn lasts until the change of task has cost at most this share of it.</summary>
+    internal const double SwitchShare = 0.02;
+
+    /// <summary>A turn's length while nothing has been measured: with a merge of some milliseconds and a run of 100, a switch costs under 2 %.</summary>
+    internal const int UnmeasuredTurn = 8;
+
+    /// <summary>After this many urgent images in a row, one routine image goes if it has waited longer than the limit: it is never shut out.</summary>
+    internal const int StatRun = 8;
 
     private readonly Lock _lock = new();
-    private readonly SortedDictionary<string, Queue<QueuedFile>> _queues = new(StringComparer.Ordinal);
+    private readonly TaskQueues _stat = new(capacity);
+    private readonly TaskQueues _routine = new(capacity);
     private readonly SemaphoreSlim _available = new(0);
     private string? _current;
     private int _turn;
+    private int _statRun;
 
-    /// <summary>How many images are queued, by task.</summary>
-    public IReadOnlyDictionary<string, int> Counts
+    /// <summary>How many images are queued, by task and priority.</summary>
+    public IReadOnlyDictionary<(string Task, Priority Priority), int> Lengths
     {
-        get { lock (_lock) return _queues.Where(q => q.Value.Count > 0).ToDictionary(q => q.Key, q => q.Value.Count); }
+        get
+        {
+            lock (_lock)
+            {
+                return _stat.Counts.Select(q => ((q.Key, Priority.Stat), q.Value))
+                    .Concat(_routine.Counts.Select(q => ((q.Key, Priority.Routine), q.Value))).ToDictionary();
+            }
+        }
     }
 
-    /// <summary>How many images are queued.</summary>
-    public int Count
-    {
-        get { lock (_lock) return _queues.Values.Sum(q => q.Count); }
-    }
-
-    /// <summary>Queues an image, unless its task's queue is full.</summary>
+    /// <summary>Queues an image, unless its task's queue of its priority is full.</summary>
     public bool TryAdd(InboxFile file)
     {
         lock (_lock)
         {
-            if (!_queues.TryGetValue(file.Task, out Queue<QueuedFile>? queue)) _queues[file.Task] = queue = new Queue<QueuedFile>();
-            if (queue.Count >= capacity) return false;
-            queue.Enqueue(new QueuedFile(file, time.GetTimestamp()));
+            if (!Queues(file.Priority).TryAdd(new QueuedFile(file, time.GetTimestamp()))) return false;
         }
         _available.Release();
         return true;
@@ -62,12 +65,14 @@ internal sealed class JobSchedule(TimeSpan maxWait, int capacity, TimeProvider t
     {
         lock (_lock)
         {
-            string? task = Next();
             file = null;
-            if (task is null) return false;
+            Priority priority = StatIsNext() ? Priority.Stat : Priority.Routine;
+            TaskQueues queues = Queues(priority);
+            if (Next(queues) is not string task) return false;
+            _statRun = priority == Priority.Stat ? _statRun + 1 : 0;
             _turn = task == _current ? _turn + 1 : 1;
             _current = task;
-            file = _queues[task].Dequeue();
+            file = queues.Take(task);
             return true;
         }
     }
@@ -75,41 +80,51 @@ internal sealed class JobSchedule(TimeSpan maxWait, int capacity, TimeProvider t
     /// <summary>The task whose turn will follow the current one's, if any waits: its weights can be merged ahead of time.</summary>
     public string? FollowingTask
     {
-        get { lock (_lock) return OldestHead(except: _current); }
+        get
+        {
+            lock (_lock) return _stat.TryOldest(out string? task, except: _current) || _routine.TryOldest(out task, except: _current) ? task : null;
+        }
     }
 
-    /// <summary>Empties a task's queue: its images wait in the inbox.</summary>
+    /// <summary>Empties a task's queues: its images wait in the inbox.</summary>
     public IReadOnlyList<QueuedFile> Clear(string task)
     {
-        lock (_lock)
-        {
-            if (!_queues.Remove(task, out Queue<QueuedFile>? queue)) return [];
-            return [.. queue];
-        }
+        lock (_lock) return [.. _stat.Clear(task), .. _routine.Clear(task)];
     }
 
     public void Dispose() => _available.Dispose();
 
-    private string? Next()
+    private TaskQueues Queues(Priority priority) => priority == Priority.Stat ? _stat : _routine;
+
+    private bool StatIsNext()
     {
-        bool currentHasWork = _current is not null && _queues.TryGetValue(_current, out Queue<QueuedFile>? queue) && queue.Count > 0;
-        string? oldest = OldestHead(except: null);
-        if (!currentHasWork || oldest is null) return oldest;
-        bool turnMayEnd = _turn >= ShortestTurn || !IsOverdue(_current!);
-        return turnMayEnd && IsOverdue(oldest) ? oldest : _current;
+        if (_stat.Waiting == 0) return false;
+        return _statRun < StatRun || !_routine.TryOldest(out string? oldest) || !IsOverdue(_routine, oldest);
     }
 
-    private bool IsOverdue(string task) => time.GetElapsedTime(_queues[task].Peek().QueuedAt) > maxWait;
-
-    // Ties go to the task whose name comes first: the dictionary is sorted and only a strictly older head replaces the best.
-    private string? OldestHead(string? except)
+    private string? Next(TaskQueues queues)
     {
-        string? oldest = null;
-        foreach ((string task, Queue<QueuedFile> queue) in _queues)
-        {
-            if (queue.Count == 0 || task == except) continue;
-            if (oldest is null || queue.Peek().QueuedAt < _queues[oldest].Peek().QueuedAt) oldest = task;
-        }
-        return oldest;
+        if (!queues.TryOldest(out string? oldest) || _current is null || queues.Count(_current) == 0 || oldest == _current) return oldest;
+        if (_turn < Turn(_current, queues.Waiting) && (!IsOverdue(queues, oldest) || IsOverdue(queues, _current))) return _current;
+        return FinishingPays(queues, oldest) ? _current : oldest;
     }
+
+    // The turns of all tasks that wait take at most the limit together: a costly switch must not make the wait for a turn long.
+    private int Turn(string task, int waiting)
+    {
+        if (costs.SwitchMilliseconds is not double change || costs.InferenceMilliseconds(task) is not double inference || inference <= 0) return UnmeasuredTurn;
+        double most = Math.Max(1, maxWait.TotalMilliseconds / (waiting * inference));
+        return (int)Math.Min(Math.Ceiling(change / (SwitchShare * inference)), most);
+    }
+
+    // Leaving a few images costs a change of task to come back to them. Where that is longer than answering them, they are answered
+    // first; new ones that keep arriving cannot draw this out longer than that one change.
+    private bool FinishingPays(TaskQueues queues, string oldest)
+    {
+        if (costs.SwitchMilliseconds is not double change || costs.InferenceMilliseconds(_current!) is not double inference) return false;
+        return queues.Count(_current!) * inference <= change
+            && time.GetElapsedTime(queues.Head(oldest)) <= maxWait + TimeSpan.FromMilliseconds(change);
+    }
+
+    private bool IsOverdue(TaskQueues queues, string task) => time.GetElapsedTime(queues.Head(task)) > maxWait;
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using MeLo.Edge.Service.Ingestion;
 
 namespace MeLo.Edge.Service.Telemetry;
 
@@ -34,9 +35,11 @@ internal sealed class ServiceMetrics : IDisposable
 
     public long Refused => Interlocked.Read(ref _refusedCount);
 
-    /// <summary>Shows the length of the queue, by task.</summary>
-    public void ObserveQueue(Func<IReadOnlyDictionary<string, int>> counts) => _meter.CreateObservableGauge(
-        "melo.service.queue", () => counts().Select(q => new Measurement<int>(q.Value, KeyValuePair.Create("task", (object?)q.Key))),
+    /// <summary>Shows the length of the queue, by task and priority.</summary>
+    public void ObserveQueue(Func<IReadOnlyDictionary<(string Task, Priority Priority), int>> lengths) => _meter.CreateObservableGauge(
+        "melo.service.queue", () => lengths().Select(q => new Measurement<int>(q.Value,
+            KeyValuePair.Create("task", (object?)q.Key.Task),
+            KeyValuePair.Create("priority", (object?)(q.Key.Priority == Priority.Stat ? "stat" : "routine")))),
         "{file}", "Files queued.");
 
     public void Result(string task) => Count(_results, ref _resultCount, "task", task);

@@ -1,3 +1,4 @@
+using MeLo.Edge.Service;
 using MeLo.Edge.Service.Ingestion;
 
 namespace MeLo.Edge.Tests.Ingestion;
@@ -13,7 +14,7 @@ public sealed class InboxTests : IDisposable
     {
         Directory.CreateDirectory(_folder["tb", "x"]);
         Directory.Delete(_folder["tb", "x"]);
-        _schedule = new JobSchedule(TimeSpan.FromSeconds(10), 3, _time);
+        _schedule = new JobSchedule(TimeSpan.FromSeconds(10), 3, new DeviceCosts(), _time);
         _inbox = new Inbox(_folder.Root, new StableFileProbe(TimeSpan.FromSeconds(1), _time), _schedule, _time);
     }
 
@@ -109,6 +110,51 @@ public sealed class InboxTests : IDisposable
         Settled();
         Assert.True(_schedule.TryTake(out QueuedFile? first));
         Assert.Equal("b.png", first.File.Name);
+    }
+
+    [Fact]
+    public void FolderStat_HoldsUrgentImages_OfTheSameTask()
+    {
+        Directory.CreateDirectory(_folder["tb", "stat"]);
+        File.WriteAllText(_folder["tb", "x.png"], "a");
+        File.WriteAllText(_folder["tb", "stat", "x.png"], "b");
+        Directory.CreateDirectory(_folder["tb", "stat", "deeper"]);
+        InboxScan scan = Settled();
+        Assert.Equal((2, 2, 1), (scan.Files, scan.Queued, scan.Unusable));
+        Assert.True(_schedule.TryTake(out QueuedFile? first));
+        Assert.Equal(("tb", "x.png", Priority.Stat, _folder["tb", "stat", "x.png"]), (first.File.Task, first.File.Name, first.File.Priority, first.File.Path));
+        _inbox.Release(first.File);
+        Assert.Equal((1, 1), (_inbox.InWork, Scan().InWork)); // the other of that name is not released with it
+    }
+
+    [Fact]
+    public void FileNamedStat_IsAnImageLikeAnyOther_AndStays()
+    {
+        DataFolder data = new(_folder["Data"]);
+        data.CreateTask("tb");
+        Assert.True(Directory.Exists(Path.Combine(data.Inbox, "tb", "stat")));
+        Directory.Delete(Path.Combine(data.Inbox, "tb", "stat"));
+        File.WriteAllText(Path.Combine(data.Inbox, "tb", "stat"), "a");
+        data.CreateTask("tb");
+        File.WriteAllText(_folder["tb", "stat"], "a");
+        Assert.Equal(1, Settled().Queued);
+        Assert.True(_schedule.TryTake(out QueuedFile? file));
+        Assert.Equal(("stat", Priority.Routine), (file.File.Name, file.File.Priority));
+    }
+
+    [Fact]
+    public void LinkNamedStat_IsNotFollowed_NorReplaced()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "links need rights elsewhere");
+        DataFolder data = new(_folder["Data"]);
+        Directory.CreateDirectory(Path.Combine(data.Inbox, "tb"));
+        File.CreateSymbolicLink(Path.Combine(data.Inbox, "tb", "stat"), _folder["nowhere"]);
+        data.CreateTask("tb");
+        Directory.CreateDirectory(_folder["Elsewhere"]);
+        File.WriteAllText(_folder["Elsewhere", "x.png"], "a");
+        File.CreateSymbolicLink(_folder["tb", "stat"], _folder["Elsewhere"]);
+        InboxScan scan = Settled();
+        Assert.Equal((0, 1), (scan.Files, scan.Unusable));
     }
 
     private InboxScan Settled()

@@ -11,6 +11,24 @@ public sealed class OnceTests : IDisposable
     public void Dispose() => _installation.Dispose();
 
     [Fact]
+    public void SameContent_UrgentAndRoutine_IsOneJob()
+    {
+        string tb = Installation.Tasks[0];
+        _installation.Drop(tb, "x.png", Installation.Picture(1));
+        _installation.Drop(Path.Combine(tb, "stat"), "x.png", Installation.Picture(1));
+        _installation.Drop(Path.Combine(tb, "stat"), "broken.png", Installation.Picture(2)[..60]);
+        (int code, string output, _) = ServiceProcess.Once(_installation.Data.Root);
+        Assert.Equal((int)ExitCode.Done, code);
+        Assert.Contains("1 results, 1 duplicates, 1 quarantined", output, StringComparison.Ordinal);
+        Assert.Single(_installation.Outbox(tb));
+        Assert.NotEmpty(_installation.Processed(tb));
+        Assert.Contains("broken.png", _installation.Quarantine(tb));
+        Assert.Empty(_installation.Inbox(tb));
+        Assert.Empty(_installation.Inbox(Path.Combine(tb, "stat")));
+        Assert.Equal(1, Settlement.Scalar(_installation, "SELECT count(*) FROM job WHERE state = 2"));
+    }
+
+    [Fact]
     public void EverythingInAnInbox_EndsInExactlyOneState_AndNoNameIsLogged()
     {
         const string Secret = "Doe-Jane-19700101";
