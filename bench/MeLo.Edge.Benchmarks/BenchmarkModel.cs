@@ -28,7 +28,7 @@ internal sealed class BenchmarkModel : IDisposable
         Progress.Show($"generating {vit.Name} ({vit.ParameterCount:N0} parameters)");
         string checkpoint = Path.Combine(_folder, "checkpoint.safetensors");
         RandomCheckpoint.Write(checkpoint, vit);
-        BaseImport.Import(checkpoint, BaseFolder, new BaseImportOptions { Heads = vit.Heads, Precisions = [precision] });
+        BaseImport.Import(checkpoint, BaseFolder, new BaseImportOptions { Heads = vit.Heads, Precisions = [Precision.Fp32, Precision.Int8] });
         File.Delete(checkpoint);
         string merged = WriteMergedWeights();
         WriteModel(merged, MergedModel, embedWeights: true);
@@ -67,7 +67,10 @@ internal sealed class BenchmarkModel : IDisposable
     public string MergedModelBesideWeights { get; }
 
     /// <summary>The bytes that a cold switch writes.</summary>
-    public long TaskBytes => MergedFormat.Of(Precision.Fp32).ByteLength(Adapter);
+    public long TaskBytes => MergedFormat.Of(_precision).ByteLength(Adapter);
+
+    /// <summary>The bytes that a cold switch reads: the same matrices in fp32.</summary>
+    public long PristineBytes => MergedFormat.Of(Precision.Fp32).ByteLength(Adapter);
 
     /// <summary>[1, 3, size, size].</summary>
     public long[] PixelShape => [1, 3, Vit.ImageSize, Vit.ImageSize];
@@ -79,9 +82,10 @@ internal sealed class BenchmarkModel : IDisposable
 
     /// <param name="threads">Threads of the graph and of a merge.</param>
     /// <param name="cacheBytes">The budget for merged tasks; null for the engine's own.</param>
-    public EdgeEngine LoadWithCache(int threads, long? cacheBytes)
+    /// <param name="precision">The graph, where it is not the model's own.</param>
+    public EdgeEngine LoadWithCache(int threads, long? cacheBytes, Precision? precision = null)
     {
-        EdgeEngineOptions options = new() { Threads = threads, Precision = _precision };
+        EdgeEngineOptions options = new() { Threads = threads, Precision = precision ?? _precision };
         return EdgeEngine.Load(BaseFolder, cacheBytes is { } bytes ? options with { CacheBytes = bytes } : options);
     }
 
@@ -103,7 +107,7 @@ internal sealed class BenchmarkModel : IDisposable
                 Lora = new LoraDescription(Rank, Rank, Adapter.Scale, Adapter.Targets, "lora-vit"),
                 Head = new HeadDescription(["no", "yes"], HeadActivation.Softmax, "zero"),
                 Input = new InputDescription(new PreprocessRecipe(ResizeMode.Squash, Vit.ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f])),
-                Tolerance = new ProbeTolerance(1e-3),
+                Tolerance = new ProbeTolerance(1e-3, 1e-3),
                 Created = DateTimeOffset.UnixEpoch,
             };
             tasks[i] = engine.Install(Bundle.Open(BundleWriter.Write(description, Adapter, probe, null, _key), _trust, description.Task));
@@ -116,6 +120,15 @@ internal sealed class BenchmarkModel : IDisposable
     {
         using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads);
         return OrtSession.Create(path, options);
+    }
+
+    /// <summary>The merged model as plain ONNX Runtime quantises it: every linear to bytes, with a range of each activation as it comes.</summary>
+    public string WriteDynamicallyQuantizedModel()
+    {
+        string path = Path.Combine(_folder, "merged", "model-int8.onnx");
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(_folder, "merged", "weights.safetensors"));
+        OnnxWriter.Write(DynamicallyQuantizedGraph.From(VitGraph.Build(Vit, file, [], embedWeights: true)), path);
+        return path;
     }
 
     public void Dispose()

@@ -1,12 +1,13 @@
 using System.CommandLine;
+using System.Diagnostics;
 using MeLo.Edge.Engine;
-using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Benchmarks;
 
 /// <summary>
-/// What adaptable weights cost a run: the resident graph, whose query and value weights are inputs, against the same graph
-/// with constants in plain ONNX Runtime.
+/// One image through the resident graphs, fp32 and int8, whose query and value weights are inputs, against what a user has without this
+/// project: plain ONNX Runtime with the merged model, as exported and as its own tool quantises it.
 /// </summary>
 internal static class InferenceBenchmark
 {
@@ -15,8 +16,8 @@ internal static class InferenceBenchmark
 
     public static Command Command()
     {
-        BenchmarkOptions options = new(rounds: 60);
-        Command command = new("inference", "One image through the resident graph against the same graph with constant weights.");
+        BenchmarkOptions options = new(rounds: 40);
+        Command command = new("inference", "One image through the resident graphs, fp32 and int8, against the same model in plain ONNX Runtime.");
         options.AddTo(command);
         command.SetAction((result, cancellation) => RunAsync(options.Read(result), cancellation));
         return command;
@@ -25,65 +26,86 @@ internal static class InferenceBenchmark
     private static async Task<int> RunAsync(BenchmarkOptions.Settings settings, CancellationToken cancellation)
     {
         using BenchmarkModel model = new(settings.Model);
-        using EdgeEngine engine = model.Load(settings.Threads, cachedTasks: 1);
-        InstalledTask task = model.Install(engine, 1)[0];
-        using OrtSession constant = BenchmarkModel.LoadModel(model.MergedModel, settings.Threads);
+        using EdgeEngine fp32 = model.LoadWithCache(settings.Threads, null, Precision.Fp32), int8 = model.LoadWithCache(settings.Threads, null, Precision.Int8);
+        InstalledTask fp32Task = model.Install(fp32, 1)[0], int8Task = model.Install(int8, 1)[0];
+        using PlainSession constant = new(model.MergedModel, model.Adapter, settings.Threads);
+        using PlainSession dynamic = new(model.WriteDynamicallyQuantizedModel(), model.Adapter, settings.Threads);
         float[] pixels = model.Pixels(1);
-        PreparedImage image = PreparedImage.FromPixels(pixels, task.Description.Input.Preprocess);
-        using OrtValue input = OrtValue.FromArray(pixels, model.PixelShape);
-        using OrtValue headWeight = OrtValue.FromArray(ResidentModel.Transposed(model.Adapter.Head), [model.Vit.Dim, 2]);
-        using OrtValue headBias = OrtValue.FromArray(model.Adapter.Head.Bias, [2]);
+        PreparedImage image = PreparedImage.FromPixels(pixels, fp32Task.Description.Input.Preprocess);
 
-        Samples merged = new(), constants = new();
+        Samples fp32Times = new(), int8Times = new(), constantTimes = new(), dynamicTimes = new();
+        Func<Task<(double Milliseconds, float[] Logits)>>[] sides =
+        [
+            () => Ours(fp32, fp32Task), () => Plain(constant), () => Ours(int8, int8Task), () => Plain(dynamic),
+        ];
+        Samples[] samples = [fp32Times, constantTimes, int8Times, dynamicTimes];
         double peak = 0;
+        double? bytePeak = null;
         for (int round = -3; round < settings.Rounds; round++)
         {
             Progress.Show($"round {Math.Max(0, round + 1)} of {settings.Rounds}");
-            // Who goes first changes from round to round: the second finds the caches as the first left them.
-            float[] plain = [];
+            float[][] logits = new float[sides.Length][];
+            // Who goes first changes from round to round: the next finds the caches as the one before left them.
+            for (int i = 0; i < sides.Length; i++)
+            {
+                int side = (i + round + 4) % sides.Length;
+                await Task.Delay(s_calm, cancellation);
+                (double milliseconds, logits[side]) = await sides[side]();
+                if (round >= 0) samples[side].Add(milliseconds);
+            }
+            Compare(logits[0], logits[1]);
             await Task.Delay(s_calm, cancellation);
-            if (round % 2 == 0) plain = RunConstant(round < 0 ? new Samples() : constants);
-            await Task.Delay(s_calm, cancellation);
-            Prediction prediction = await engine.PredictAsync(task, image, cancellation);
-            await Task.Delay(s_calm, cancellation);
-            if (round % 2 != 0) plain = RunConstant(round < 0 ? new Samples() : constants);
-            Compare(prediction, plain);
             peak = Math.Max(peak, PeakArithmetic.FlopsPerSecond(settings.Threads));
-            if (round >= 0) merged.Add(prediction.Timing.InferenceMilliseconds);
+            if (PeakByteArithmetic.OperationsPerSecond(settings.Threads) is { } found) bytePeak = Math.Max(bytePeak ?? 0, found);
         }
         Progress.Clear();
 
         double floor = PeakArithmetic.Flops(model.Vit) / peak * 1000;
-        new Report("inference", settings)
-            .Add("merged_ms", merged.Median, "the resident graph with a task's weights")
-            .Add("merged_p99_ms", merged.P99, "its 99th percentile")
-            .Add("constant_weights_ms", constants.Median, "the same graph with constants in plain ONNX Runtime")
-            .Add("merged_over_constant", merged.Over(constants), "aim: at most 1.02")
-            .Add("floor_ms", floor, "its matrix products at the peak below")
-            .Add("merged_over_floor", merged.Median / floor, "distance to the limit")
-            .Add("peak_gflops", peak / 1e9, "fused multiply-adds in registers, all threads, the best round")
-            .Add("merged_spread", merged.Spread, "half the distance between the quartiles over the median")
+        Report report = new Report("inference", settings)
+            .Add("fp32_ms", fp32Times.Median, "the resident fp32 graph with a task's weights")
+            .Add("fp32_p99_ms", fp32Times.P99, "its 99th percentile")
+            .Add("int8_ms", int8Times.Median, "the resident int8 graph with a task's weights")
+            .Add("int8_p99_ms", int8Times.P99, "its 99th percentile")
+            .Add("ort_fp32_constant_ms", constantTimes.Median, "plain ONNX Runtime, the merged model with constant weights")
+            .Add("ort_int8_dynamic_ms", dynamicTimes.Median, "plain ONNX Runtime, that model dynamically quantised")
+            .Add("fp32_over_ort_fp32_constant", fp32Times.Over(constantTimes), "aim: at most 1.02")
+            .Add("ort_fp32_constant_over_int8", constantTimes.Over(int8Times), "aim: at least 2.5")
+            .Add("ort_int8_dynamic_over_int8", dynamicTimes.Over(int8Times), "aim: at least 1.15")
+            .Add("fp32_floor_ms", floor, "the fp32 graph's matrix products at the fp32 peak")
+            .Add("fp32_over_floor", fp32Times.Median / floor, "distance to the limit")
+            .Add("peak_gflops", peak / 1e9, "fused multiply-adds in registers, all threads, the best round");
+        if (bytePeak is { } bytes)
+        {
+            double int8Floor = ((PeakArithmetic.LinearFlops(model.Vit) / bytes) + (PeakArithmetic.OtherFlops(model.Vit) / peak)) * 1000;
+            report.Add("floor_ms", int8Floor, "the int8 graph's linears at the byte peak, its other products at the fp32 peak")
+                .Add("int8_over_floor", int8Times.Median / int8Floor, "aim: at most 1.4")
+                .Add("peak_byte_gops", bytes / 1e9, "byte dot products in registers, all threads, the best round");
+        }
+        report.Add("fp32_spread", fp32Times.Spread, "half the distance between the quartiles over the median")
+            .Add("int8_spread", int8Times.Spread, "likewise")
             .Print();
         return 0;
 
-        float[] RunConstant(Samples sink)
+        async Task<(double, float[])> Ours(EdgeEngine engine, InstalledTask task)
         {
-            float[] logits = [];
-            sink.Time(() =>
-            {
-                using OrtValue output = constant.Run(["pixel_values", "head.weight", "head.bias"], [input, headWeight, headBias], ["logits"])[0];
-                logits = output.AsSpan<float>().ToArray();
-            });
-            return logits;
+            Prediction prediction = await engine.PredictAsync(task, image, cancellation);
+            return (prediction.Timing.InferenceMilliseconds, [.. prediction.Scores.Select(s => s.Logit)]);
+        }
+
+        Task<(double, float[])> Plain(PlainSession session)
+        {
+            long start = Stopwatch.GetTimestamp();
+            float[] logits = session.Run(pixels, model.PixelShape);
+            return Task.FromResult((Stopwatch.GetElapsedTime(start).TotalMilliseconds, logits));
         }
     }
 
-    private static void Compare(Prediction prediction, float[] logits)
+    private static void Compare(float[] ours, float[] plain)
     {
-        for (int i = 0; i < logits.Length; i++)
+        for (int i = 0; i < plain.Length; i++)
         {
-            if (Math.Abs(prediction.Scores[i].Logit - logits[i]) > 1e-3 * Math.Max(1, Math.Abs(logits[i])))
-                throw new InvalidOperationException($"The two sides disagree: {prediction.Scores[i].Logit} and {logits[i]}.");
+            if (Math.Abs(ours[i] - plain[i]) > 1e-3 * Math.Max(1, Math.Abs(plain[i])))
+                throw new InvalidOperationException($"The two fp32 sides disagree: {ours[i]} and {plain[i]}.");
         }
     }
 }

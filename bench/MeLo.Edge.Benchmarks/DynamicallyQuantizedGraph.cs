@@ -1,0 +1,55 @@
+using System.Runtime.InteropServices;
+using MeLo.Edge.Onnx;
+using MeLo.Edge.Tensors;
+
+namespace MeLo.Edge.Benchmarks;
+
+/// <summary>
+/// A graph with every product by a constant matrix made one of integers: the nodes that ONNX Runtime's own tool, quantize_dynamic with
+/// weights a channel, writes into an exported model, and that the runtime then fuses.
+/// </summary>
+internal static class DynamicallyQuantizedGraph
+{
+    public static GraphBuilder From(GraphBuilder exported)
+    {
+        GraphBuilder graph = new(exported.Name, exported.OperatorSets[""]);
+        foreach (GraphValue input in exported.Inputs) graph.Input(input.Name, input.Type, [.. input.Shape]);
+        HashSet<string> matrices = [.. exported.Nodes.Where(IsLinear).Select(n => n.Inputs[1]!.Name)];
+        foreach (GraphValue constant in exported.Initializers)
+            if (!matrices.Contains(constant.Name)) graph.Initializer(constant.Name, constant.Type, [.. constant.Shape.Select(d => d.Size)], constant.Initializer!);
+        foreach (GraphNode node in exported.Nodes)
+        {
+            if (IsLinear(node)) Quantize(graph, node);
+            else
+            {
+                GraphValue?[] inputs = [.. node.Inputs.Select(i => i is null ? null : graph[i.Name])];
+                graph.Node(node.OperatorType, inputs, [.. node.Outputs.Select(o => (o.Type, o.Shape))], [.. node.Attributes], node.Name, node.Domain);
+            }
+        }
+        foreach (GraphValue output in exported.Outputs) graph.Output(graph[output.Name]);
+        return graph;
+    }
+
+    private static bool IsLinear(GraphNode node) => node.OperatorType == "MatMul" && node.Inputs[1]!.Initializer is not null;
+
+    private static void Quantize(GraphBuilder graph, GraphNode node)
+    {
+        GraphValue matrix = node.Inputs[1]!;
+        (byte[] bytes, float[] scales) = Round(((InitializerData.Inline)matrix.Initializer!).Bytes.Span, (int)matrix[1].Size);
+        GraphValue weight = graph.Initializer($"{matrix.Name}.bytes", ElementType.I8, [matrix[0].Size, matrix[1].Size], new InitializerData.Inline(bytes));
+        GraphValue scale = graph.Constant($"{matrix.Name}.scale", scales, scales.Length);
+        (GraphValue x, GraphValue xScale, GraphValue zeroPoint) = graph.DynamicQuantizeLinear(graph[node.Inputs[0]!.Name], $"{node.Name}.quantized");
+        GraphValue product = graph.Node("MatMulInteger", [x, weight, zeroPoint], ElementType.I32, node.Output.Shape, name: $"{node.Name}.integer");
+        graph.Mul(graph.Cast(product, ElementType.F32), graph.Mul(xScale, scale), node.Name);
+    }
+
+    private static (byte[] Bytes, float[] Scales) Round(ReadOnlySpan<byte> data, int columns)
+    {
+        ReadOnlySpan<float> values = MemoryMarshal.Cast<byte, float>(data);
+        float[] scales = new float[columns];
+        for (int i = 0; i < values.Length; i++) scales[i % columns] = Math.Max(scales[i % columns], Math.Abs(values[i]) / 127);
+        byte[] bytes = new byte[values.Length];
+        for (int i = 0; i < bytes.Length; i++) bytes[i] = unchecked((byte)(sbyte)MathF.Round(values[i] / scales[i % columns]));
+        return (bytes, scales);
+    }
+}
