@@ -49,10 +49,11 @@ internal sealed partial class DataFolder(string root)
     public void CreateTask(string task)
     {
         string inbox = Path.Combine(Inbox, task), stat = Path.Combine(inbox, StatName);
+        // The inbox comes after the outbox: whoever sees it can drop an image and look for the result.
+        Directory.CreateDirectory(Path.Combine(Outbox, task));
         Directory.CreateDirectory(inbox);
         // What else has that name, even a link to nowhere, is the user's: then the task has no folder for urgent images.
         if (!File.Exists(stat) && new FileInfo(stat).LinkTarget is null) Directory.CreateDirectory(stat);
-        Directory.CreateDirectory(Path.Combine(Outbox, task));
     }
 
     /// <summary>Whether a folder of this name below <see cref="Inbox"/> can be a task's.</summary>
