@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MeLo.Edge.Tensors;
 
 namespace AdapterPacker.Tests;
@@ -55,6 +56,17 @@ internal sealed class RandomVit
         float[] values = new float[count];
         for (int i = 0; i < count; i++) values[i] = ((2 * _random.NextSingle()) - 1) * spread;
         return values;
+    }
+
+    /// <summary>A reference file; logits and labels where given.</summary>
+    public static string WriteReference(string path, float[] pixels, float[]? logits = null, params long[] labels)
+    {
+        int inputs = pixels.Length / (3 * ImageSize * ImageSize);
+        List<TensorSource> tensors = [TensorSource.FromSingles("pixel_values", [inputs, 3, ImageSize, ImageSize], pixels)];
+        if (logits is not null) tensors.Add(TensorSource.FromSingles("logits", [inputs, logits.Length / inputs], logits));
+        if (labels.Length > 0) tensors.Add(new TensorSource("labels", ElementType.I64, [labels.Length], s => s.Write(MemoryMarshal.AsBytes(labels.AsSpan()))));
+        File.WriteAllBytes(path, SafetensorsWriter.ToBytes(tensors));
+        return path;
     }
 
     public static string Write(string path, IReadOnlyDictionary<string, (long[] Shape, float[] Values)> tensors)

@@ -21,12 +21,18 @@ public sealed class Workbench : IDisposable
         Bundle = _folder["lesion.melo"];
         Packer.Done("keygen", "--out", Path.GetDirectoryName(Key)!);
         Packer.Done("base", "import", Checkpoint, "--out", Base, "--heads", "2");
+        Int8Base = Path.Combine(_folder.Root, "base-int8");
+        Packer.Done("base", "import", Checkpoint, "--out", Int8Base, "--heads", "2", "--precision", "fp32,int8");
         Packer.Done("pack", "--base", Base, "--adapter", Adapter, "--task", "lesion", "--labels", Labels, "--key", Key, "--out", Bundle);
     }
 
     public string Key { get; }
     public string PublicKey { get; }
     public string Base { get; }
+
+    /// <summary>The same base with an int8 graph too.</summary>
+    public string Int8Base { get; }
+
     public string Checkpoint { get; }
     public string Adapter { get; }
     public string Bundle { get; }

@@ -20,7 +20,7 @@ internal static class LabelScores
 
     /// <summary>
     /// The area under the ROC curve of each class against the rest, averaged over the classes that some but not all inputs have; NaN when
-    /// there is none. Inputs are ranked by the class's softmax probability.
+    /// there is none. Inputs are ranked by the class's softmax probability, as log odds: probabilities near 1 round to ties.
     /// </summary>
     public static double MeanAuc(ReadOnlySpan<float> logits, ReadOnlySpan<int> labels, int classes)
     {
@@ -32,7 +32,7 @@ internal static class LabelScores
         {
             for (int i = 0; i < labels.Length; i++)
             {
-                scores[i] = LogProbability(logits.Slice(i * classes, classes), c);
+                scores[i] = LogOdds(logits.Slice(i * classes, classes), c);
                 positive[i] = labels[i] == c;
             }
             if (Auc(scores, positive) is not { } auc) continue;
@@ -66,11 +66,14 @@ internal static class LabelScores
         return positives > 0 && negatives > 0 ? (rankSum - (positives * (positives + 1) / 2.0)) / ((double)positives * negatives) : null;
     }
 
-    private static double LogProbability(ReadOnlySpan<float> logits, int index)
+    // log(p / (1 - p)) of the softmax: the logit over the log of the others' summed exponentials.
+    private static double LogOdds(ReadOnlySpan<float> logits, int index)
     {
         double largest = double.NegativeInfinity, sum = 0;
-        foreach (float logit in logits) largest = Math.Max(largest, logit);
-        foreach (float logit in logits) sum += Math.Exp(logit - largest);
+        for (int i = 0; i < logits.Length; i++)
+            if (i != index) largest = Math.Max(largest, logits[i]);
+        for (int i = 0; i < logits.Length; i++)
+            if (i != index) sum += Math.Exp(logits[i] - largest);
         return logits[index] - largest - Math.Log(sum);
     }
 }

@@ -19,7 +19,8 @@ internal sealed record LogitComparison(double LargestDifference, double MeanDiff
         for (int i = 0; i < reference.Length; i++)
         {
             double apart = Math.Abs((double)ours[i] - reference[i]);
-            difference = Math.Max(difference, double.IsFinite(apart) ? apart : double.PositiveInfinity);
+            if (!double.IsFinite(apart)) apart = double.PositiveInfinity;
+            difference = Math.Max(difference, apart);
             sum += apart;
             largest = Math.Max(largest, Math.Abs(reference[i]));
         }
@@ -27,7 +28,7 @@ internal sealed record LogitComparison(double LargestDifference, double MeanDiff
         for (int i = 0; i < inputs; i++)
         {
             ReadOnlySpan<float> mine = ours.Slice(i * classes, classes), theirs = reference.Slice(i * classes, classes);
-            if (Top(mine) == Top(theirs)) agreeing++;
+            if (!mine.Contains(float.NaN) && Top(mine) == Top(theirs)) agreeing++; // beside a NaN nothing is largest
             cosine = Math.Min(cosine, Cosine(mine, theirs)); // Math.Min keeps NaN
         }
         return new LogitComparison(difference, sum / reference.Length, cosine, largest, agreeing, inputs);

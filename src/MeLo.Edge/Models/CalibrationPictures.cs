@@ -16,8 +16,7 @@ internal static class CalibrationPictures
     public static IEnumerable<float[]> Drawn(int size) => Enumerable.Range(0, Drawings).Select(seed => Draw(size, seed));
 
     /// <summary>The pictures of a folder, squashed to the size and normalised with mean and deviation 0.5.</summary>
-    /// <exception cref="ModelException">The folder holds no picture.</exception>
-    /// <exception cref="ImageException">A file is no picture.</exception>
+    /// <exception cref="ModelException">The folder holds no file, or one that is no picture.</exception>
     public static IReadOnlyList<float[]> Of(string folder, int size)
     {
         PreprocessRecipe recipe = new(ResizeMode.Squash, size, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
@@ -25,7 +24,14 @@ internal static class CalibrationPictures
         foreach (string file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
         {
             float[] pixels = new float[recipe.TensorLength];
-            Preprocessing.Apply(RasterDecoder.Decode(File.ReadAllBytes(file)), recipe, pixels);
+            try
+            {
+                Preprocessing.Apply(RasterDecoder.Decode(File.ReadAllBytes(file)), recipe, pixels);
+            }
+            catch (ImageException e) when (e.IsFileAtFault)
+            {
+                throw ModelException.Option("calibrate", $"'{Path.GetFileName(file)}' in '{folder}': {e.Message}", e);
+            }
             pictures.Add(pixels);
         }
         return pictures.Count > 0 ? pictures : throw ModelException.Option("calibrate", $"found no file in '{folder}', expected pictures");

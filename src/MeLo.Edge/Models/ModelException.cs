@@ -15,5 +15,5 @@ public sealed class ModelException : MeLoException
 
     internal static ModelException Package(string folder, string fault, Exception? inner = null) => new($"base package {folder}: {fault}", inner);
 
-    internal static ModelException Option(string option, string fault) => new($"{option}: {fault}");
+    internal static ModelException Option(string option, string fault, Exception? inner = null) => new($"{option}: {fault}", inner);
 }

@@ -47,12 +47,19 @@ internal sealed class BaseImportCommand : PackerCommand
         Add(_heads);
         Add(_adapt);
         Add(_calibrate);
+        Validators.Add(result =>
+        {
+            string precisions = result.GetValue(_precision) ?? Precision.Fp32.Name(); // the default is not filled in yet
+            if (result.GetValue(_calibrate) is not null && !precisions.Split(',', StringSplitOptions.TrimEntries).Contains(Precision.Int8.Name()))
+                result.AddError($"--calibrate: found --precision {precisions}, expected int8 among them: nothing else looks at the pictures.");
+        });
     }
 
     public override IReadOnlyList<string> Examples =>
     [
         "adapter-packer base import vit_base_patch16_224.safetensors --out base",
         "adapter-packer base import vit_base_patch16_224.safetensors --out base --precision fp32,int8",
+        "adapter-packer base import vit_base_patch16_224.safetensors --out base --precision fp32,int8 --calibrate radiographs/",
         "adapter-packer base import google-vit-base-patch16-224-in21k/ --out base --adapt all",
         "adapter-packer base import vit_tiny.safetensors --out base-288 --image-size 288",
         "",

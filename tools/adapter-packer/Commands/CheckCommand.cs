@@ -20,7 +20,7 @@ internal sealed class CheckCommand : PackerCommand
 
     private readonly Option<string> _reference = new("--reference")
     {
-        Description = "A file with pixel_values [n,3,h,w] and logits [n,classes], or logits.<task>.", Required = true, HelpName = "REF.safetensors",
+        Description = "A file with pixel_values [n,3,h,w] and logits [n,classes], or logits.<task>. With labels [n] in I64, accuracy and AUC are shown too.", Required = true, HelpName = "REF.safetensors",
     };
 
     private readonly Option<double?> _tolerance = new("--tolerance")

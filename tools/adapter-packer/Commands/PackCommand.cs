@@ -70,7 +70,10 @@ internal sealed class PackCommand : PackerCommand
         "  --labels eosinophil,lymphocyte,monocyte,neutrophil --key keys/signing.key.pem --out blood-cell.melo",
         "adapter-packer pack --base base --adapter peft-folder/ --task chest --labels effusion,nodule --activation sigmoid \\",
         "  --preprocess imagenet --card card.json --release 2 --key keys/signing.key.pem --out chest-2.melo",
+        "adapter-packer pack --base base --adapter tb_base_lora_4_4.safetensors --task tuberculosis --labels normal,tuberculosis \\",
+        "  --reference expected.safetensors --unsigned --out tuberculosis.melo",
         "",
+        "On a base with an int8 graph, int8 is measured here: the bundle says how far a device may be off, or that it must stay in fp32.",
         "A preset is fitted to the base's image size. A recipe in JSON:",
         """--preprocess '{"resize":"squash","size":224,"interpolation":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}'""",
     ];
@@ -99,7 +102,7 @@ internal sealed class PackCommand : PackerCommand
         output.WriteLine(key is null ? "not signed: no device takes it before 'sign'" : $"signed with key {key.KeyHint}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opened again and probed: difference {difference:G3}"));
         output.WriteLine(int8?.ToString() ?? "int8: not measured, the base has no int8 graph; devices run this bundle in fp32 only");
-        if (int8?.Damage is { } damage) Console.Error.WriteLine($"warning: int8 damages this task: {damage}. Devices run this bundle in fp32 only.");
+        if (int8?.Damage is { } damage) parsed.InvocationConfiguration.Error.WriteLine($"warning: int8 damages this task: {damage}. Devices run this bundle in fp32 only.");
         return PackerProgram.Done;
     }
 

@@ -1,0 +1,131 @@
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Models;
+using MeLo.Edge.Tests;
+
+namespace AdapterPacker.Tests;
+
+/// <summary><c>pack</c> measures int8 where the base has it, and the bundle says what came of it.</summary>
+public sealed class Int8PackTests(Workbench bench) : IDisposable
+{
+    private const string Warning = "warning: int8 damages this task: ";
+    private readonly TemporaryFolder _folder = new();
+
+    [Fact]
+    public void BaseWithoutInt8_GivesNoTolerance_AndSaysSo()
+    {
+        string output = Packer.Done(bench.Pack(_folder["b.melo"], "--unsigned"));
+        Assert.Contains("int8: not measured, the base has no int8 graph; devices run this bundle in fp32 only", output, StringComparison.Ordinal);
+        Assert.Null(Bundle.OpenUnverified(_folder["b.melo"]).Description.Tolerance.Int8);
+        string reference = RandomVit.WriteReference(_folder["set.safetensors"], Near(1, 0.5f, 2));
+        Packer.Refused("found no int8 graph", bench.Pack(_folder["c.melo"], "--unsigned", "--reference", reference));
+        Assert.False(File.Exists(_folder["c.melo"]));
+    }
+
+    [Fact]
+    public async Task Tolerance_IsTwiceTheProbesDifference()
+    {
+        Int8Runs.Need(bench.Int8Base);
+        ProgramResult result = await PackAsync("b.melo", bench.Adapter);
+        BundleContents contents = Bundle.OpenUnverified(_folder["b.melo"]);
+        float[] int8 = Int8Runs.Logits(bench.Int8Base, Precision.Int8, contents, contents.Probe.PixelValues);
+        double ratio = Int8Runs.Ratio(contents.Probe.Logits, int8);
+        Assert.InRange(ratio, 1e-6, 0.075);
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Equal(Math.Max(0.02, 2 * ratio), contents.Description.Tolerance.Int8!.Value, 1e-9);
+        Assert.Contains("int8: probe differs by ", result.Output, StringComparison.Ordinal);
+        Assert.Contains("; no reference set", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ProbeThatInt8Damages_GivesNoTolerance_AndAWarning_AndDevicesRefuseInt8()
+    {
+        Int8Runs.Need(bench.Int8Base);
+        (string adapter, string bias) = await CancelledAsync(headScale: 100);
+        ProgramResult result = await PackAsync("damaged.melo", adapter, "--head-bias", bias);
+        Assert.Equal(PackerProgram.Done, result.ExitCode);
+        string line = Assert.Single(result.ErrorLines);
+        Assert.StartsWith(Warning + "the probe's logits differ", line, StringComparison.Ordinal);
+        Assert.Contains("fp32 only", line, StringComparison.Ordinal);
+        Assert.Contains("tolerance none", result.Output, StringComparison.Ordinal);
+        Assert.Null(Bundle.OpenUnverified(_folder["damaged.melo"]).Description.Tolerance.Int8);
+        // As a process, the same line on stderr.
+        ProgramResult process = Packer.Run(Arguments("again.melo", adapter, "--head-bias", bias));
+        Assert.Equal((0, line), (process.ExitCode, Assert.Single(process.ErrorLines)));
+    }
+
+    [Fact]
+    public async Task ReferenceSetThatInt8Changes_GivesNoTolerance_ThoughTheProbeIsFine()
+    {
+        Int8Runs.Need(bench.Int8Base);
+        // Logits of almost 0 around the probe: close in every figure but which is the largest.
+        (string adapter, string bias) = await CancelledAsync(headScale: 0.01f);
+        Assert.Equal("", (await PackAsync("alone.melo", adapter, "--head-bias", bias)).Error);
+        BundleContents alone = Bundle.OpenUnverified(_folder["alone.melo"]);
+        Assert.Equal(0.02, alone.Description.Tolerance.Int8);
+        float[] pixels = Near(5, 0.02f, 64, alone.Probe.PixelValues);
+        string reference = RandomVit.WriteReference(_folder["set.safetensors"], pixels);
+        ProgramResult result = await PackAsync("damaged.melo", adapter, "--head-bias", bias, "--reference", reference);
+        float[] fp32 = Int8Runs.Logits(bench.Int8Base, Precision.Fp32, alone, pixels), int8 = Int8Runs.Logits(bench.Int8Base, Precision.Int8, alone, pixels);
+        int agreeing = fp32.Chunk(RandomVit.Classes).Zip(int8.Chunk(RandomVit.Classes)).Count(p => Array.IndexOf(p.First, p.First.Max()) == Array.IndexOf(p.Second, p.Second.Max()));
+        Assert.InRange(agreeing, 0, 63);
+        Assert.Equal(0, result.ExitCode);
+        Assert.StartsWith($"{Warning}{agreeing} of 64 reference inputs keep their top-1 class", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains($"top-1 {agreeing} of 64", result.Output, StringComparison.Ordinal);
+        Assert.Null(Bundle.OpenUnverified(_folder["damaged.melo"]).Description.Tolerance.Int8);
+    }
+
+    [Fact]
+    public async Task ReferenceSetThatInt8Keeps_LeavesTheTolerance()
+    {
+        Int8Runs.Need(bench.Int8Base);
+        await PackAsync("a.melo", bench.Adapter);
+        float[] probe = Bundle.OpenUnverified(_folder["a.melo"]).Probe.PixelValues;
+        string reference = RandomVit.WriteReference(_folder["set.safetensors"], Near(5, 0.001f, 8, probe));
+        ProgramResult result = await PackAsync("b.melo", bench.Adapter, "--reference", reference);
+        Assert.Equal("", result.Error);
+        Assert.Contains("top-1 8 of 8", result.Output, StringComparison.Ordinal);
+        Assert.Equal(Bundle.OpenUnverified(_folder["a.melo"]).Description.Tolerance, Bundle.OpenUnverified(_folder["b.melo"]).Description.Tolerance);
+    }
+
+    [Fact]
+    public async Task ReferenceThatDoesNotFit_IsRefused_AndNothingIsWritten()
+    {
+        Int8Runs.Need(bench.Int8Base);
+        string other = RandomVit.Write(_folder["other.safetensors"], new Dictionary<string, (long[], float[])> { ["pixel_values"] = ([1, 3, 8, 8], new float[192]) });
+        string none = RandomVit.Write(_folder["none.safetensors"], new Dictionary<string, (long[], float[])> { ["pixels"] = ([1, 3, 16, 16], new float[768]) });
+        foreach ((string file, string reason) in ((string, string)[])[(other, "16"), (none, "pixel_values"), (_folder["absent.safetensors"], "absent.safetensors")])
+        {
+            ProgramResult result = await PackAsync("b.melo", bench.Adapter, "--reference", file);
+            Assert.Equal(PackerProgram.Refused, result.ExitCode);
+            Assert.Contains(reason, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+            Assert.False(File.Exists(_folder["b.melo"]));
+        }
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    // An adapter whose head bias cancels the probe's logits: what is left of them is what int8 changes, as large as the head.
+    private async Task<(string Adapter, string Bias)> CancelledAsync(float headScale)
+    {
+        RandomVit vit = new(8);
+        for (int i = 0; i < vit.Head.Length; i++) vit.Head[i] *= headScale;
+        string adapter = vit.WriteLoraVit(_folder["cancelled_4_4.safetensors"]), bias = _folder["bias.safetensors"];
+        await PackAsync("plain.melo", adapter);
+        float[] logits = Bundle.OpenUnverified(_folder["plain.melo"]).Probe.Logits;
+        RandomVit.Write(bias, new Dictionary<string, (long[], float[])> { ["fc.bias"] = ([logits.Length], [.. logits.Select(l => -l)]) });
+        return (adapter, bias);
+    }
+
+    // Pictures around one, or around grey.
+    private static float[] Near(int seed, float spread, int inputs, float[]? picture = null)
+    {
+        Random random = new(seed);
+        picture ??= new float[3 * RandomVit.ImageSize * RandomVit.ImageSize];
+        return [.. Enumerable.Range(0, inputs).SelectMany(_ => picture.Select(p => p + (((2 * random.NextSingle()) - 1) * spread)))];
+    }
+
+    private string[] Arguments(string bundle, string adapter, params string[] more) =>
+        ["pack", "--base", bench.Int8Base, "--adapter", adapter, "--task", "lesion", "--labels", Workbench.Labels, "--unsigned", "--out", _folder[bundle], .. more];
+
+    private Task<ProgramResult> PackAsync(string bundle, string adapter, params string[] more) => Packer.RunHereAsync(Arguments(bundle, adapter, more));
+}

@@ -1,0 +1,33 @@
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
+
+namespace AdapterPacker.Tests;
+
+/// <summary>A bundle's logits by either graph, run through the SDK: what the program's figures are compared with.</summary>
+internal static class Int8Runs
+{
+    /// <summary>Skips the test where the engine refuses int8: on processors that clip byte products.</summary>
+    public static void Need(string package)
+    {
+        try
+        {
+            using EdgeEngine engine = EdgeEngine.Load(package, new EdgeEngineOptions { Precision = Precision.Int8 });
+        }
+        catch (EngineException e) when (e.Message.Contains("clipped", StringComparison.Ordinal))
+        {
+            Assert.Skip("the processor clips byte products");
+        }
+    }
+
+    public static float[] Logits(string package, Precision precision, BundleContents bundle, float[] pixels)
+    {
+        using EdgeEngine engine = EdgeEngine.Load(package, new EdgeEngineOptions { Precision = precision });
+        const int size = RandomVit.ImageSize;
+        return engine.Evaluate(bundle.Adapter, pixels, [pixels.Length / (3 * size * size), 3, size, size], TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>The largest difference over max(1, largest expected), written out once more.</summary>
+    public static double Ratio(float[] expected, float[] found) =>
+        expected.Zip(found, (a, b) => Math.Abs((double)a - b)).Max() / Math.Max(1, expected.Max(v => Math.Abs((double)v)));
+}
