@@ -37,10 +37,14 @@ public sealed class Int8MeasurementTests
     [InlineData(989, 1000, false)]
     public void ReferenceSet_MustKeepItsTopClass_In99Of100(int agreeing, int inputs, bool kept)
     {
-        Int8Measurement measured = new(Far(0.02), Far(0.3) with { Agreeing = agreeing, Inputs = inputs });
-        Assert.Equal(kept ? 0.04 : null, measured.Tolerance);
+        Int8Measurement measured = new(Far(0.02), Far(0.03) with { Agreeing = agreeing, Inputs = inputs });
+        Assert.Equal(kept ? 0.06 : null, measured.Tolerance);
         if (!kept) Assert.Contains($"{agreeing} of {inputs} reference inputs", measured.Damage, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void ReferenceSetFarOff_DoesNotLiftTheToleranceBeyondItsLimit() =>
+        Assert.Equal(0.15, new Int8Measurement(Far(0.02), Far(0.3)).Tolerance);
 
     private static LogitComparison Far(double ratio) => new(ratio, ratio, 1, 1, 1, 1);
 }

@@ -40,7 +40,8 @@ internal sealed record Int8Measurement(LogitComparison Probe, LogitComparison? S
     }
 
     /// <summary>What the probe may differ by on a device, null where int8 is not to be used.</summary>
-    public double? Tolerance => Damage is null ? Math.Max(SmallestTolerance, Margin * Probe.Ratio) : null;
+    public double? Tolerance =>
+        Damage is null ? Math.Clamp(Margin * Math.Max(Probe.Ratio, Set?.Ratio ?? 0), SmallestTolerance, LargestRatio) : null;
 
     /// <summary>Why the task must not run in int8, or null.</summary>
     public string? Damage
