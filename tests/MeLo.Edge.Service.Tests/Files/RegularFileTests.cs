@@ -62,8 +62,10 @@ public sealed class RegularFileTests : IDisposable
         thread.Start();
         try
         {
+            // The writer runs, and there is enough to read that it can get a turn meanwhile.
+            SpinWait.SpinUntil(() => new FileInfo(_folder["x"]).Length > 1 << 20);
             int noticed = 0;
-            for (int i = 0; i < 20 && noticed == 0; i++)
+            for (int i = 0; i < 500 && noticed == 0; i++)
             {
                 try { _ = RegularFile.Read(_folder["x"], 1 << 30, out _); }
                 catch (FileChangedException) { noticed++; }
