@@ -12,22 +12,13 @@ internal static class DynamicallyQuantizedGraph
 {
     public static GraphBuilder From(GraphBuilder exported)
     {
-        GraphBuilder graph = new(exported.Name, exported.OperatorSets[""]);
-        foreach (GraphValue input in exported.Inputs) graph.Input(input.Name, input.Type, [.. input.Shape]);
-        HashSet<string> matrices = [.. exported.Nodes.Where(IsLinear).Select(n => n.Inputs[1]!.Name)];
-        foreach (GraphValue constant in exported.Initializers)
-            if (!matrices.Contains(constant.Name)) graph.Initializer(constant.Name, constant.Type, [.. constant.Shape.Select(d => d.Size)], constant.Initializer!);
+        GraphBuilder graph = GraphCopy.Begin(exported, without: exported.Nodes.Where(IsLinear).Select(n => n.Inputs[1]!.Name).ToHashSet());
         foreach (GraphNode node in exported.Nodes)
         {
             if (IsLinear(node)) Quantize(graph, node);
-            else
-            {
-                GraphValue?[] inputs = [.. node.Inputs.Select(i => i is null ? null : graph[i.Name])];
-                graph.Node(node.OperatorType, inputs, [.. node.Outputs.Select(o => (o.Type, o.Shape))], [.. node.Attributes], node.Name, node.Domain);
-            }
+            else GraphCopy.Add(graph, node, [.. node.Inputs.Select(i => i is null ? null : graph[i.Name])]);
         }
-        foreach (GraphValue output in exported.Outputs) graph.Output(graph[output.Name]);
-        return graph;
+        return GraphCopy.End(graph, exported);
     }
 
     private static bool IsLinear(GraphNode node) => node.OperatorType == "MatMul" && node.Inputs[1]!.Initializer is not null;

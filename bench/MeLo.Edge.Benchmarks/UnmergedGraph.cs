@@ -19,19 +19,14 @@ internal static class UnmergedGraph
     /// <summary>Copies a graph of constant weights, with a pair beside each linear that the adapter has one for.</summary>
     public static GraphBuilder From(GraphBuilder merged, LoraAdapter adapter)
     {
-        GraphBuilder graph = new(merged.Name, merged.OperatorSets[""]);
-        foreach ((string domain, int version) in merged.OperatorSets)
-            if (domain.Length > 0) graph.UseOperatorSet(domain, version);
-        foreach (GraphValue input in merged.Inputs) graph.Input(input.Name, input.Type, [.. input.Shape]);
-        foreach (GraphValue constant in merged.Initializers)
-            graph.Initializer(constant.Name, constant.Type, [.. constant.Shape.Select(d => d.Size)], constant.Initializer!);
+        GraphBuilder graph = GraphCopy.Begin(merged);
         Dictionary<string, LoraPair> pairs = adapter.Pairs.ToDictionary(p => $"{p.Target}.weight");
         Dictionary<string, GraphValue> replaced = [];
         int paired = 0;
         foreach (GraphNode node in merged.Nodes)
         {
             GraphValue?[] inputs = [.. node.Inputs.Select(i => i is null ? null : replaced.GetValueOrDefault(i.Name) ?? graph[i.Name])];
-            GraphNode copy = graph.Node(node.OperatorType, inputs, [.. node.Outputs.Select(o => (o.Type, o.Shape))], [.. node.Attributes], node.Name, node.Domain);
+            GraphNode copy = GraphCopy.Add(graph, node, inputs);
             if (node.OperatorType != "MatMul" || !pairs.TryGetValue(node.Inputs[1]!.Name, out LoraPair? pair)) continue;
             GraphValue a = graph.Input(A(pair.Target), ElementType.F32, pair.InFeatures, pair.Rank);
             GraphValue b = graph.Input(B(pair.Target), ElementType.F32, pair.Rank, pair.OutFeatures);
@@ -40,7 +35,6 @@ internal static class UnmergedGraph
             paired++;
         }
         if (paired != pairs.Count) throw new InvalidOperationException($"Found {paired} linears of the adapter in the graph, expected {pairs.Count}.");
-        foreach (GraphValue output in merged.Outputs) graph.Output(graph[output.Name]);
-        return graph;
+        return GraphCopy.End(graph, merged);
     }
 }

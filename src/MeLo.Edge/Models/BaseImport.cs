@@ -80,27 +80,7 @@ public static class BaseImport
         foreach (Precision precision in options.Precisions)
         {
             cancellation.ThrowIfCancellationRequested();
-            string file = BasePackage.GraphFile(precision);
-            string path = Path.Combine(folder, file);
-            string? quantizedHash = null;
-            if (BasePackage.QuantizedFile(precision) is { } quantizedFile)
-            {
-                string quantizedPath = Path.Combine(folder, quantizedFile);
-                QuantizedWeightsFile.Write(quantizedPath, vit, weights, linears);
-                quantizedHash = BasePackage.Sha256(quantizedPath);
-                IEnumerable<float[]> pictures = options.CalibrationFolder is { } calibration
-                    ? CalibrationPictures.Of(calibration, vit.ImageSize) : CalibrationPictures.Drawn(vit.ImageSize);
-                using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
-                WriteGraph(VitGraph.BuildInt8(vit, weights, linears, new QuantizedBase(quantized, OutlierSearch.Find(vit, weights, folder, pictures, cancellation))));
-            }
-            else WriteGraph(VitGraph.Build(vit, weights, linears));
-            graphs.Add(new BaseManifest.GraphFacts(precision.Name(), file, BasePackage.Sha256(path), quantizedHash));
-
-            void WriteGraph(GraphBuilder graph)
-            {
-                graph.Metadata["melo.base"] = digest;
-                WriteDurably(path, OnnxWriter.ToBytes(graph));
-            }
+            graphs.Add(WriteGraph(folder, precision, vit, weights, linears, digest, options, cancellation));
         }
         cancellation.ThrowIfCancellationRequested();
         BaseManifest manifest = new()
@@ -121,6 +101,28 @@ public static class BaseImport
             Created = options.Time.GetUtcNow(),
         };
         WriteDurably(Path.Combine(folder, BasePackage.ManifestFile), manifest.ToBytes());
+    }
+
+    private static BaseManifest.GraphFacts WriteGraph(
+        string folder, Precision precision, VitArchitecture vit, SafetensorsFile weights, LinearId[] adaptable, string digest, BaseImportOptions options, CancellationToken cancellation)
+    {
+        GraphBuilder graph;
+        string? quantizedHash = null;
+        if (BasePackage.QuantizedFile(precision) is { } quantizedFile)
+        {
+            string quantizedPath = Path.Combine(folder, quantizedFile);
+            QuantizedWeightsFile.Write(quantizedPath, vit, weights, adaptable);
+            quantizedHash = BasePackage.Sha256(quantizedPath);
+            IEnumerable<float[]> pictures = options.CalibrationFolder is { } calibration
+                ? CalibrationPictures.Of(calibration, vit.ImageSize) : CalibrationPictures.Drawn(vit.ImageSize);
+            using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
+            graph = VitGraph.BuildInt8(vit, weights, adaptable, new QuantizedBase(quantized, OutlierSearch.Find(vit, weights, folder, pictures, cancellation)));
+        }
+        else graph = VitGraph.Build(vit, weights, adaptable);
+        graph.Metadata["melo.base"] = digest;
+        string file = BasePackage.GraphFile(precision), path = Path.Combine(folder, file);
+        WriteDurably(path, OnnxWriter.ToBytes(graph));
+        return new BaseManifest.GraphFacts(precision.Name(), file, BasePackage.Sha256(path), quantizedHash);
     }
 
     private static string WriteWeights(

@@ -96,7 +96,7 @@ internal sealed class CheckCommand : PackerCommand
         Row("ratio", r => Text(r.Comparison.Ratio), $"(tolerance {Text(tolerance)})");
         Row("smallest cosine", r => r.Comparison.SmallestCosine.ToString("F6", CultureInfo.InvariantCulture));
         Row("top-1 agreement", r => $"{r.Comparison.Agreeing} of {r.Comparison.Inputs}");
-        if (last.Inputs > 0 && results[^1].Accuracy is not null) Row("accuracy", r => Text(r.Accuracy!.Value));
+        if (results[^1].Accuracy is not null) Row("accuracy", r => Text(r.Accuracy!.Value));
         if (results[^1].Auc is not null) Row("AUC", r => Text(r.Auc!.Value));
 
         void Row(string name, Func<PrecisionResult, string> value, string note = "") =>

@@ -32,18 +32,6 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
         return this;
     }
 
-    /// <summary>
-    /// Has the runtime write what every operator took, in Chrome's trace format, into a file whose name starts with
-    /// <paramref name="prefix"/>, when the session is disposed.
-    /// </summary>
-    public OrtSessionOptions WithProfile(string prefix)
-    {
-        using Lease self = Use();
-        using Utf8 path = new(prefix);
-        OrtException.ThrowIfFailed(OrtLibrary.Api.EnableProfiling(self.Pointer, path.Pointer));
-        return this;
-    }
-
     /// <summary>Appends an execution provider by the runtime's short name (<c>WebGPU</c>, <c>CUDA</c>, <c>DML</c> …); the CPU always comes last by itself.</summary>
     /// <exception cref="OrtException">The library does not have it, or its driver is missing.</exception>
     public OrtSessionOptions WithProvider(string name, IReadOnlyDictionary<string, string>? settings = null)
