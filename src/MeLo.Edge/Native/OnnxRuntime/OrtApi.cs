@@ -10,6 +10,7 @@ internal readonly unsafe struct OrtApi(void** table)
     /// <summary>The version of the table asked for: that of ONNX Runtime 1.20, the first whose slots are all used below.</summary>
     public const uint Version = 20;
 
+    public delegate* unmanaged<int, byte*, nint> CreateStatus => (delegate* unmanaged<int, byte*, nint>)table[0];
     public delegate* unmanaged<nint, int> GetErrorCode => (delegate* unmanaged<nint, int>)table[1];
     public delegate* unmanaged<nint, byte*> GetErrorMessage => (delegate* unmanaged<nint, byte*>)table[2];
     public delegate* unmanaged<int, byte*, nint*, nint> CreateEnv => (delegate* unmanaged<int, byte*, nint*, nint>)table[3];
@@ -24,6 +25,10 @@ internal readonly unsafe struct OrtApi(void** table)
     public delegate* unmanaged<nint, int, nint> SetSessionExecutionMode => (delegate* unmanaged<nint, int, nint>)table[13];
     public delegate* unmanaged<nint, int, nint> SetSessionGraphOptimizationLevel => (delegate* unmanaged<nint, int, nint>)table[23];
     public delegate* unmanaged<nint, int, nint> SetIntraOpNumThreads => (delegate* unmanaged<nint, int, nint>)table[24];
+
+    public delegate* unmanaged<byte*, nint*, nint> CreateCustomOpDomain => (delegate* unmanaged<byte*, nint*, nint>)table[26];
+    public delegate* unmanaged<nint, OrtCustomOp*, nint> CustomOpDomain_Add => (delegate* unmanaged<nint, OrtCustomOp*, nint>)table[27];
+    public delegate* unmanaged<nint, nint, nint> AddCustomOpDomain => (delegate* unmanaged<nint, nint, nint>)table[28];
 
     public delegate* unmanaged<nint, nuint*, nint> SessionGetInputCount => (delegate* unmanaged<nint, nuint*, nint>)table[30];
     public delegate* unmanaged<nint, nuint*, nint> SessionGetOutputCount => (delegate* unmanaged<nint, nuint*, nint>)table[31];
@@ -49,6 +54,12 @@ internal readonly unsafe struct OrtApi(void** table)
     public delegate* unmanaged<nint, byte**, nint> MemoryInfoGetName => (delegate* unmanaged<nint, byte**, nint>)table[71];
     public delegate* unmanaged<nint, void*, nint> AllocatorFree => (delegate* unmanaged<nint, void*, nint>)table[76];
     public delegate* unmanaged<nint*, nint> GetAllocatorWithDefaultOptions => (delegate* unmanaged<nint*, nint>)table[78];
+
+    public delegate* unmanaged<nint, byte*, float*, nint> KernelInfoGetAttribute_float => (delegate* unmanaged<nint, byte*, float*, nint>)table[85];
+    public delegate* unmanaged<nint, byte*, long*, nint> KernelInfoGetAttribute_int64 => (delegate* unmanaged<nint, byte*, long*, nint>)table[86];
+    public delegate* unmanaged<nint, nuint, nint*, nint> KernelContext_GetInput => (delegate* unmanaged<nint, nuint, nint*, nint>)table[90];
+    public delegate* unmanaged<nint, nuint, long*, nuint, nint*, nint> KernelContext_GetOutput =>
+        (delegate* unmanaged<nint, nuint, long*, nuint, nint*, nint>)table[91];
 
     public delegate* unmanaged<nint, void> ReleaseStatus => (delegate* unmanaged<nint, void>)table[93];
     public delegate* unmanaged<nint, void> ReleaseMemoryInfo => (delegate* unmanaged<nint, void>)table[94];
@@ -76,4 +87,7 @@ internal readonly unsafe struct OrtApi(void** table)
     public delegate* unmanaged<nint, nint*, nint> GetTensorMemoryInfo => (delegate* unmanaged<nint, nint*, nint>)table[194];
     public delegate* unmanaged<nint, byte*, byte**, byte**, nuint, nint> SessionOptionsAppendExecutionProvider =>
         (delegate* unmanaged<nint, byte*, byte**, byte**, nuint, nint>)table[216];
+
+    public delegate* unmanaged<nint, delegate* unmanaged<OrtParallelLoop*, nuint, void>, nuint, nuint, OrtParallelLoop*, nint> KernelContext_ParallelFor =>
+        (delegate* unmanaged<nint, delegate* unmanaged<OrtParallelLoop*, nuint, void>, nuint, nuint, OrtParallelLoop*, nint>)table[274];
 }

@@ -32,6 +32,14 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
         return this;
     }
 
+    /// <summary>Lets the session's graph use the operators of a domain.</summary>
+    public OrtSessionOptions WithOperators(OrtOperatorDomain domain)
+    {
+        using Lease self = Use();
+        OrtException.ThrowIfFailed(OrtLibrary.Api.AddCustomOpDomain(self.Pointer, domain.Pointer));
+        return this;
+    }
+
     /// <summary>Appends an execution provider by the runtime's short name (<c>WebGPU</c>, <c>CUDA</c>, <c>DML</c> …); the CPU always comes last by itself.</summary>
     /// <exception cref="OrtException">The library does not have it, or its driver is missing.</exception>
     public OrtSessionOptions WithProvider(string name, IReadOnlyDictionary<string, string>? settings = null)
