@@ -1,0 +1,135 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using MeLo.Edge.Native;
+
+namespace MeLo.Edge.Kernels;
+
+/// <summary>
+/// The tile in AVX-512 VNNI, as machine code written at start: .NET has no intrinsic for 512-bit <c>vpdpbusd</c>, and its 256-bit one asks
+/// for another processor feature. Twenty-four registers hold sums; a quad of weights is loaded once for six rows.
+/// </summary>
+internal static unsafe class ByteTileCode
+{
+    private const int Vectors = PackedMatrix.PanelColumns / 16, VectorBytes = 64;
+
+    // Registers after the sums: one quad of weights, then activations in turn.
+    private const int FirstWeight = TileCall.MaxRows * Vectors, FirstActivation = FirstWeight + Vectors, Activations = 32 - FirstActivation;
+
+    // Intel's manual, volume 2A, CPUID leaf 7, ECX.
+    private const int Avx512Vnni = 1 << 11;
+
+    // Windows' x64 convention: xmm6 to xmm15 belong to the caller.
+    private const int FirstSaved = 6, SavedRegisters = 10;
+
+    /// <summary>Whether the processor has the instructions.</summary>
+    public static bool IsSupported { get; } =
+        Avx512BW.IsSupported && X86Base.X64.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 0).Ecx & Avx512Vnni) != 0;
+
+    /// <summary>The code for 1 to <see cref="TileCall.MaxRows"/> rows, at that index; null where it cannot run.</summary>
+    public static delegate* unmanaged[SuppressGCTransition]<TileCall*, void>* Entries { get; } = IsSupported ? Place() : null;
+
+    /// <summary>Writes the code for a number of rows.</summary>
+    /// <param name="rows">1 to <see cref="TileCall.MaxRows"/>.</param>
+    /// <param name="windows">Whether for Windows' calling convention instead of System V's.</param>
+    public static byte[] Write(int rows, bool windows)
+    {
+        X64Assembler code = new();
+        if (!windows) code.Mov(Gpr.Rcx, Gpr.Rdi);                              // the call, in both conventions from here on
+        for (int i = 0; windows && i < SavedRegisters; i++) code.StoreXmm(Saved(i), FirstSaved + i);
+        code.Load(Gpr.Rax, Field(nameof(TileCall.Bytes)));
+        code.Load(Gpr.R9, Field(nameof(TileCall.Weights)));
+        code.Load(Gpr.R11, Field(nameof(TileCall.Next)));
+
+        int group = code.Here;
+        for (int i = 0; i < rows * Vectors; i++) code.Vpxord(i, i, i);
+        code.Load(Gpr.R8, Field(nameof(TileCall.RowBytes)));
+        code.Mov(Gpr.Rdx, Gpr.Rax);                                            // rdx: the fourth row
+        for (int i = 0; i < 3; i++) code.Add(Gpr.Rdx, Gpr.R8);
+        Loop(code, nameof(TileCall.FourQuads), rows, quads: 4, fetch: true);
+        Loop(code, nameof(TileCall.OddQuads), rows, quads: 1, fetch: false);
+        Add(code, rows);
+        code.Load(Gpr.R10, Field(nameof(TileCall.Groups)));
+        code.Add(Gpr.R10, -1);
+        code.Store(Field(nameof(TileCall.Groups)), Gpr.R10);                   // leaves the flags as they are
+        code.JumpIfNotZero(group);
+
+        for (int i = 0; windows && i < SavedRegisters; i++) code.LoadXmm(FirstSaved + i, Saved(i));
+        code.Vzeroupper();
+        code.Return();
+        return code.Code;
+    }
+
+    // rax: the first row's bytes, rdx: the fourth's, r8: from row to row, r9: weights, r10: turns left, r11: what to fetch.
+    private static void Loop(X64Assembler code, string count, int rows, int quads, bool fetch)
+    {
+        code.Load(Gpr.R10, Field(count));
+        code.Test(Gpr.R10);
+        int none = code.JumpIfZero();
+        int turn = code.Here;
+        if (fetch)
+        {
+            code.PrefetchT1(Gpr.R11);
+            code.Add(Gpr.R11, VectorBytes);
+        }
+        for (int quad = 0; quad < quads; quad++)
+        {
+            for (int v = 0; v < Vectors; v++) code.Vmovdqu32(FirstWeight + v, new Address(Gpr.R9, ((quad * Vectors) + v) * VectorBytes));
+            for (int row = 0; row < rows; row++)
+            {
+                int activation = FirstActivation + (row % Activations);
+                Address at = new(row < 3 ? Gpr.Rax : Gpr.Rdx, quad * PackedMatrix.QuadRows);
+                if (row % 3 != 0) at = at with { Index = Gpr.R8, Scale = row % 3 };
+                code.Vpbroadcastd(activation, at);
+                for (int v = 0; v < Vectors; v++) code.Vpdpbusd((row * Vectors) + v, activation, FirstWeight + v);
+            }
+        }
+        code.Add(Gpr.R9, quads * Vectors * VectorBytes);
+        code.Add(Gpr.Rax, quads * PackedMatrix.QuadRows);
+        code.Add(Gpr.Rdx, quads * PackedMatrix.QuadRows);
+        code.Add(Gpr.R10, -1);
+        code.JumpIfNotZero(turn);
+        code.Land(none);
+    }
+
+    // results += scale · products + low · sums of weights; then everything points to the next group's.
+    private static void Add(X64Assembler code, int rows)
+    {
+        code.Load(Gpr.R10, Field(nameof(TileCall.Sums)));
+        for (int v = 0; v < Vectors; v++) code.Vmovdqu32(FirstWeight + v, new Address(Gpr.R10, v * VectorBytes));
+        code.Add(Gpr.R10, Vectors * VectorBytes);
+        code.Store(Field(nameof(TileCall.Sums)), Gpr.R10);
+        code.Load(Gpr.R10, Field(nameof(TileCall.Scales)));
+        code.Load(Gpr.Rdx, Field(nameof(TileCall.Lows)));
+        code.Load(Gpr.R8, Field(nameof(TileCall.Results)));
+        for (int i = 0; i < rows * Vectors; i++)
+        {
+            int row = i / Vectors, result = FirstActivation + (i % Activations);
+            Address at = new(Gpr.R8, i * VectorBytes);
+            code.Vcvtdq2ps(i, i);
+            code.Vmovdqu32(result, at);
+            code.Vfmadd231psBroadcast(result, i, new Address(Gpr.R10, row * sizeof(float)));
+            code.Vfmadd231psBroadcast(result, FirstWeight + (i % Vectors), new Address(Gpr.Rdx, row * sizeof(float)));
+            code.Vmovups(at, result);
+        }
+        code.Load(Gpr.R8, Field(nameof(TileCall.RangeStride)));
+        code.Add(Gpr.R10, Gpr.R8);
+        code.Store(Field(nameof(TileCall.Scales)), Gpr.R10);
+        code.Add(Gpr.Rdx, Gpr.R8);
+        code.Store(Field(nameof(TileCall.Lows)), Gpr.Rdx);
+    }
+
+    private static Address Field(string name) => new(Gpr.Rcx, (int)Marshal.OffsetOf<TileCall>(name));
+
+    private static Address Saved(int index) => Field(nameof(TileCall.Saved)) with { Displacement = Field(nameof(TileCall.Saved)).Displacement + (index * 16) };
+
+    private static delegate* unmanaged[SuppressGCTransition]<TileCall*, void>* Place()
+    {
+        var entries = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>*)NativeMemory.AllocZeroed(TileCall.MaxRows + 1, (nuint)sizeof(nint));
+        for (int rows = 1; rows <= TileCall.MaxRows; rows++)
+        {
+            entries[rows] = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)ExecutableMemory.Place(Write(rows, OperatingSystem.IsWindows()));
+            if (entries[rows] == null) return null;
+        }
+        return entries;
+    }
+}
