@@ -109,6 +109,28 @@ public sealed class CustomOperatorTests
     }
 
     [Fact]
+    public void FirstSessionsOfADomain_AtTheSameTime_AreAllCreated()
+    {
+        using Barrier start = new(2);
+        for (int i = 0; i < 100; i++)
+        {
+            OrtOperatorDomain domain = new($"melo.test.first{i}");
+            Exception?[] failures = new Exception?[2];
+            Thread[] threads = [new(Create), new(Create)];
+            for (int t = 0; t < threads.Length; t++) threads[t].Start(t);
+            foreach (Thread thread in threads) thread.Join();
+            Assert.All(failures, Assert.Null);
+
+            void Create(object? index)
+            {
+                using OrtSessionOptions options = new OrtSessionOptions().WithThreads(1).WithOperators(domain);
+                start.SignalAndWait();
+                failures[(int)index!] = Record.Exception(() => OrtSession.Create(HandMadeModel.Binary("Add"), options).Dispose());
+            }
+        }
+    }
+
+    [Fact]
     public async Task Runs_FromSeveralThreadsDuringCollections_AllComputeRight()
     {
         using OrtSession session = CustomOperators.Session("Squares", threads: 4);
