@@ -1,0 +1,23 @@
+namespace MeLo.Edge.Kernels;
+
+/// <summary>
+/// A kernel's working memory, one block a thread, which lasts from task to task. It is a pinned array, so it goes with its thread: the
+/// kernels run on a pool of the runtime's, whose end nobody announces.
+/// </summary>
+internal static unsafe class KernelScratch
+{
+    private const int Alignment = 64; // a cache line, and the widest vector
+
+    [ThreadStatic]
+    private static float[]? t_block;
+
+    /// <summary>The calling thread's block, 64-byte aligned, with whatever the last kernel left in it. Valid until the thread asks again.</summary>
+    /// <param name="length">The floats needed.</param>
+    public static float* Floats(int length)
+    {
+        float[]? block = t_block;
+        if (block is null || block.Length < length + (Alignment / sizeof(float)))
+            t_block = block = GC.AllocateUninitializedArray<float>(checked(length + (Alignment / sizeof(float))), pinned: true);
+        fixed (float* first = block) return (float*)(((nint)first + Alignment - 1) / Alignment * Alignment);
+    }
+}
