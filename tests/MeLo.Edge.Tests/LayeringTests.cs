@@ -17,6 +17,7 @@ public sealed class LayeringTests
         ["Native.Cng"] = [],
         ["Native.OnnxRuntime"] = ["Native", "Tensors"],
         ["Native.Vips"] = ["Native"],
+        ["Kernels"] = [],
         ["Onnx"] = ["Tensors"],
         ["Adapters"] = ["Tensors"],
         ["Imaging"] = ["Native", "Native.Vips"],

@@ -1,0 +1,165 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace MeLo.Edge.Kernels;
+
+/// <summary>
+/// Attention for a block of queries of one head. The scores lie transposed, a column a query: the softmax's maximum and sum run down the
+/// vectors, and both products take one factor from memory and vectors from the other side, so that keys and values are read where they are. Only
+/// the block's queries are copied, transposed and scaled.
+/// </summary>
+internal static unsafe class AttentionKernel
+{
+    /// <summary>A multiple of every vector's floats and of a tile's rows, small enough that a block's scores stay in the second-level cache.</summary>
+    public const int BlockQueries = 48;
+
+    /// <summary>Computes the block whose first query is <paramref name="first"/>.</summary>
+    public static void Block<TLanes, TVector>(in Attention attention, int image, int head, int first)
+        where TLanes : struct, IFloatLanes<TVector>
+        where TVector : struct
+    {
+        nint dim = attention.Dim;
+        int tokens = attention.Tokens, w = attention.HeadWidth, lanes = TLanes.Count;
+        int queries = Math.Min(BlockQueries, attention.AskingTokens - first);
+        int columns = (queries + lanes - 1) / lanes * lanes;
+        nint asking = (((nint)image * attention.AskingTokens) + first) * dim, asked = (nint)image * tokens * dim, column = (nint)head * w;
+        float* key = attention.Key + asked + column;
+        float* value = attention.Value + asked + column;
+        float* output = attention.Output + asking + column;
+        int full = w - (w % lanes); // the columns of whole vectors
+
+        float* packed = KernelScratch.Floats(checked((BlockQueries * (w + tokens + 1)) + (full < w ? lanes * (tokens + ProductTile.Rows) : 0)));
+        float* scores = packed + (BlockQueries * w);                                    // packed: [w, BlockQueries]
+        float* factors = scores + (BlockQueries * tokens);                              // scores: [tokens, BlockQueries]
+        float* ragged = factors + BlockQueries;                                         // the values' last columns: [tokens, lanes]
+
+        // Of base 2: the logarithm of e joins the scale.
+        float scale = (float)(1 / (Math.Sqrt(w) * Math.Log(2)));
+        PackQueries(attention.Query + asking + column, dim, queries, columns, w, scale, packed);
+        Scores<TLanes, TVector>(key, dim, tokens, packed, w, columns, scores);
+        Softmax<TLanes, TVector>(scores, tokens, columns, factors);
+        Mix<TLanes, TVector>(scores, factors, queries, value, dim, tokens, full, output, dim);
+        if (full < w)
+        {
+            float* rest = ragged + (lanes * tokens);                                    // [Rows, lanes]
+            CopyColumns(value + full, dim, tokens, w - full, ragged, lanes);
+            for (int i = 0; i < queries; i += ProductTile.Rows)
+            {
+                int rows = Math.Min(ProductTile.Rows, queries - i);
+                Mix<TLanes, TVector>(scores + i, factors + i, rows, ragged, lanes, tokens, lanes, rest, lanes);
+                for (int row = 0; row < rows; row++)
+                    for (int c = full; c < w; c++) output[((i + row) * dim) + c] = rest[(row * lanes) + c - full];
+            }
+        }
+    }
+
+    // [queries, w] -> scaled [w, columns], BlockQueries apart. Columns beyond the queries repeat the last one.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackQueries(float* query, nint dim, int queries, int columns, int w, float scale, float* packed)
+    {
+        Vector128<float> factor = Vector128.Create(scale);
+        for (int c = 0; c < columns; c += 4)
+        {
+            float* q0 = query + (dim * Math.Min(c, queries - 1));
+            float* q1 = query + (dim * Math.Min(c + 1, queries - 1));
+            float* q2 = query + (dim * Math.Min(c + 2, queries - 1));
+            float* q3 = query + (dim * Math.Min(c + 3, queries - 1));
+            float* to = packed + c;
+            int k = 0;
+            for (; k + 4 <= w; k += 4)
+            {
+                Vector128<float> r0 = Vector128.Load(q0 + k) * factor, r1 = Vector128.Load(q1 + k) * factor;
+                Vector128<float> r2 = Vector128.Load(q2 + k) * factor, r3 = Vector128.Load(q3 + k) * factor;
+                Vector128<float> low02 = ZipLow(r0, r2), high02 = ZipHigh(r0, r2), low13 = ZipLow(r1, r3), high13 = ZipHigh(r1, r3);
+                ZipLow(low02, low13).Store(to);
+                ZipHigh(low02, low13).Store(to + BlockQueries);
+                ZipLow(high02, high13).Store(to + (2 * BlockQueries));
+                ZipHigh(high02, high13).Store(to + (3 * BlockQueries));
+                to += 4 * BlockQueries;
+            }
+            for (; k < w; k++)
+            {
+                (Vector128.Create(q0[k], q1[k], q2[k], q3[k]) * factor).Store(to);
+                to += BlockQueries;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> ZipLow(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
+
+    // [tokens, w] x [w, columns] -> [tokens, columns]
+    private static void Scores<TLanes, TVector>(float* key, nint dim, int tokens, float* packed, int w, int columns, float* scores)
+        where TLanes : struct, IFloatLanes<TVector>
+        where TVector : struct
+    {
+        int lanes = TLanes.Count;
+        for (int c = 0; c < columns; c += 2 * lanes)
+        {
+            for (int token = 0; token < tokens; token += ProductTile.Rows)
+            {
+                int rows = Math.Min(ProductTile.Rows, tokens - token);
+                float* to = scores + (token * BlockQueries) + c;
+                if (c + lanes < columns) ProductTile.Two<TLanes, TVector, PlainEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, null);
+                else ProductTile.One<TLanes, TVector, PlainEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, null);
+            }
+        }
+    }
+
+    // Down each column: 2^(score - maximum), and one factor a column that makes their sum 1.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Softmax<TLanes, TVector>(float* scores, int tokens, int columns, float* factors)
+        where TLanes : struct, IFloatLanes<TVector>
+        where TVector : struct
+    {
+        float* end = scores + (tokens * BlockQueries);
+        for (int c = 0; c < columns; c += TLanes.Count)
+        {
+            TVector maximum = TLanes.Load(scores + c), sum = default;
+            for (float* s = scores + c; s < end; s += BlockQueries) maximum = TLanes.Max(TLanes.Load(s), maximum);
+            for (float* s = scores + c; s < end; s += BlockQueries)
+            {
+                TVector weight = VectorFunctions.Exp2<TLanes, TVector>(TLanes.Subtract(TLanes.Load(s), maximum));
+                sum = TLanes.Add(sum, weight);
+                TLanes.Store(weight, s);
+            }
+            TLanes.Store(TLanes.Divide(TLanes.Broadcast(1), sum), factors + c);
+        }
+    }
+
+    // [queries, tokens], transposed, x [tokens, columns] -> [queries, columns]
+    private static void Mix<TLanes, TVector>(float* weights, float* factors, int queries, float* value, nint valueRow, int tokens, int columns, float* output, nint outputRow)
+        where TLanes : struct, IFloatLanes<TVector>
+        where TVector : struct
+    {
+        int lanes = TLanes.Count;
+        for (int query = 0; query < queries; query += ProductTile.Rows)
+        {
+            int rows = Math.Min(ProductTile.Rows, queries - query);
+            for (int c = 0; c < columns; c += 2 * lanes)
+            {
+                float* to = output + (query * outputRow) + c;
+                if (c + lanes < columns)
+                    ProductTile.Two<TLanes, TVector, ScaledEnd>(weights + query, 1, BlockQueries, value + c, valueRow, tokens, rows, to, outputRow, factors + query);
+                else
+                    ProductTile.One<TLanes, TVector, ScaledEnd>(weights + query, 1, BlockQueries, value + c, valueRow, tokens, rows, to, outputRow, factors + query);
+            }
+        }
+    }
+
+    private static void CopyColumns(float* from, nint fromRow, int rows, int columns, float* to, int toRow)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            for (int c = 0; c < columns; c++) to[(row * toRow) + c] = from[(row * fromRow) + c];
+            for (int c = columns; c < toRow; c++) to[(row * toRow) + c] = 0;
+        }
+    }
+}
