@@ -7,6 +7,7 @@ RootCommand root = new("""
     """);
 root.Subcommands.Add(SwitchBenchmark.Command());
 root.Subcommands.Add(InferenceBenchmark.Command());
+root.Subcommands.Add(AccuracyBenchmark.Command());
 root.Subcommands.Add(QuantizedMergeBenchmark.Command());
 root.Subcommands.Add(StreamBenchmark.Command());
 root.Subcommands.Add(MemoryBenchmark.Command());

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Kernels;
 using MeLo.Edge.Native;
 
 namespace MeLo.Edge.Benchmarks;
@@ -21,8 +22,9 @@ internal static unsafe class QuantizedMergeBenchmark
     private static int Run(BenchmarkOptions.Settings settings)
     {
         int dim = settings.Model.Dim, matrices = 2 * settings.Model.Depth;
+        PackedMatrix shape = new(dim, dim);
         long count = (long)dim * dim, total = matrices * count;
-        using HostBuffer pristine = new(total * sizeof(float)), merged = new(total * sizeof(float)), quantized = new(total), scales = new((long)matrices * dim * sizeof(float));
+        using HostBuffer pristine = new(total * sizeof(float)), merged = new(total * sizeof(float)), quantized = new(matrices * shape.ByteLength);
         Random random = new(1);
         foreach (ref float w in new Span<float>(pristine.Pointer, (int)total)) w = random.NextSingle() - 0.5f;
         merged.Prefault();
@@ -32,11 +34,10 @@ internal static unsafe class QuantizedMergeBenchmark
         for (int i = 0; i < matrices; i++)
         {
             float* w = (float*)pristine.Pointer + (i * count);
-            sbyte* q = (sbyte*)quantized.Pointer + (i * count);
-            float* s = (float*)scales.Pointer + ((long)i * dim);
+            byte* q = quantized.Pointer + (i * shape.ByteLength);
             LoraPair pair = new(new LinearId(i / 2, i % 2 == 0 ? VitLinear.Query : VitLinear.Value), Rank, dim, dim, Values(), Values());
-            items[i] = new QuantizedMergeItem(w, q, s, pair, 0.5f);
-            plain[i] = new QuantizedMergeItem(w, dim, dim, q, s);
+            items[i] = new QuantizedMergeItem(w, q, pair, 0.5f);
+            plain[i] = new QuantizedMergeItem(w, dim, dim, q);
             floats[i] = new LoraMergeItem(w, (float*)merged.Pointer + (i * count), pair, 0.5f);
         }
 

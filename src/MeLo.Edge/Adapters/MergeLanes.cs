@@ -24,11 +24,14 @@ internal unsafe interface IMergeLanes<TVector>
     /// <summary>The larger of |value| and a magnitude, compared as integers: NaN is the largest, on every machine.</summary>
     static abstract TVector MaxMagnitude(TVector value, TVector magnitude);
 
-    /// <summary>Stores the lowest byte of every float's bits, in order.</summary>
-    static abstract void StoreLowBytes(TVector v0, TVector v1, TVector v2, TVector v3, sbyte* destination);
+    /// <summary>The lowest bytes of four floats' bits as the four bytes of one, the first lowest.</summary>
+    static abstract TVector LowBytes(TVector v0, TVector v1, TVector v2, TVector v3);
 
-    /// <summary>The same past the caches; the destination is aligned to the vector.</summary>
-    static abstract void StreamLowBytes(TVector v0, TVector v1, TVector v2, TVector v3, sbyte* destination);
+    /// <summary>The sums of the floats' bits as whole numbers, wrapping around.</summary>
+    static abstract TVector AddBits(TVector a, TVector b);
+
+    /// <summary>Stores the bits, as whole numbers less another, as floats.</summary>
+    static abstract void StoreLess(TVector bits, int less, float* destination);
 }
 
 /// <summary>AVX-512, which always has fused multiply-add.</summary>
@@ -43,11 +46,15 @@ internal readonly unsafe struct MergeLanes512 : IMergeLanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Stream(Vector512<float> value, float* destination) => value.StoreAlignedNonTemporal(destination);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Multiply(Vector512<float> a, Vector512<float> b) => a * b;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> MaxMagnitude(Vector512<float> value, Vector512<float> magnitude) => Vector512.Max(Vector512.Abs(value).AsInt32(), magnitude.AsInt32()).AsSingle();
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StoreLowBytes(Vector512<float> v0, Vector512<float> v1, Vector512<float> v2, Vector512<float> v3, sbyte* destination) => LowBytes(v0, v1, v2, v3).Store(destination);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StreamLowBytes(Vector512<float> v0, Vector512<float> v1, Vector512<float> v2, Vector512<float> v3, sbyte* destination) => LowBytes(v0, v1, v2, v3).StoreAlignedNonTemporal(destination);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<sbyte> LowBytes(Vector512<float> v0, Vector512<float> v1, Vector512<float> v2, Vector512<float> v3) =>
-        Vector512.Narrow(Vector512.Narrow(v0.AsInt32(), v1.AsInt32()), Vector512.Narrow(v2.AsInt32(), v3.AsInt32()));
+    public static Vector512<float> LowBytes(Vector512<float> v0, Vector512<float> v1, Vector512<float> v2, Vector512<float> v3)
+    {
+        Vector512<int> low = Vector512.Create(0xFF);
+        return ((v0.AsInt32() & low) | ((v1.AsInt32() & low) << 8) | ((v2.AsInt32() & low) << 16) | (v3.AsInt32() << 24)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> AddBits(Vector512<float> a, Vector512<float> b) => (a.AsInt32() + b.AsInt32()).AsSingle();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StoreLess(Vector512<float> bits, int less, float* destination) => Vector512.ConvertToSingle(bits.AsInt32() - Vector512.Create(less)).Store(destination);
 }
 
 /// <summary>AVX2 with FMA.</summary>
@@ -62,11 +69,15 @@ internal readonly unsafe struct MergeLanes256 : IMergeLanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Stream(Vector256<float> value, float* destination) => value.StoreAlignedNonTemporal(destination);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => a * b;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> MaxMagnitude(Vector256<float> value, Vector256<float> magnitude) => Vector256.Max(Vector256.Abs(value).AsInt32(), magnitude.AsInt32()).AsSingle();
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StoreLowBytes(Vector256<float> v0, Vector256<float> v1, Vector256<float> v2, Vector256<float> v3, sbyte* destination) => LowBytes(v0, v1, v2, v3).Store(destination);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StreamLowBytes(Vector256<float> v0, Vector256<float> v1, Vector256<float> v2, Vector256<float> v3, sbyte* destination) => LowBytes(v0, v1, v2, v3).StoreAlignedNonTemporal(destination);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<sbyte> LowBytes(Vector256<float> v0, Vector256<float> v1, Vector256<float> v2, Vector256<float> v3) =>
-        Vector256.Narrow(Vector256.Narrow(v0.AsInt32(), v1.AsInt32()), Vector256.Narrow(v2.AsInt32(), v3.AsInt32()));
+    public static Vector256<float> LowBytes(Vector256<float> v0, Vector256<float> v1, Vector256<float> v2, Vector256<float> v3)
+    {
+        Vector256<int> low = Vector256.Create(0xFF);
+        return ((v0.AsInt32() & low) | ((v1.AsInt32() & low) << 8) | ((v2.AsInt32() & low) << 16) | (v3.AsInt32() << 24)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> AddBits(Vector256<float> a, Vector256<float> b) => (a.AsInt32() + b.AsInt32()).AsSingle();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StoreLess(Vector256<float> bits, int less, float* destination) => Vector256.ConvertToSingle(bits.AsInt32() - Vector256.Create(less)).Store(destination);
 }
 
 /// <summary>NEON, and x64 without AVX2 (small Atoms), where the multiplication rounds before the addition.</summary>
@@ -85,9 +96,13 @@ internal readonly unsafe struct MergeLanes128 : IMergeLanes<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Stream(Vector128<float> value, float* destination) => value.StoreAlignedNonTemporal(destination);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Multiply(Vector128<float> a, Vector128<float> b) => a * b;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> MaxMagnitude(Vector128<float> value, Vector128<float> magnitude) => Vector128.Max(Vector128.Abs(value).AsInt32(), magnitude.AsInt32()).AsSingle();
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StoreLowBytes(Vector128<float> v0, Vector128<float> v1, Vector128<float> v2, Vector128<float> v3, sbyte* destination) => LowBytes(v0, v1, v2, v3).Store(destination);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StreamLowBytes(Vector128<float> v0, Vector128<float> v1, Vector128<float> v2, Vector128<float> v3, sbyte* destination) => LowBytes(v0, v1, v2, v3).StoreAlignedNonTemporal(destination);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<sbyte> LowBytes(Vector128<float> v0, Vector128<float> v1, Vector128<float> v2, Vector128<float> v3) =>
-        Vector128.Narrow(Vector128.Narrow(v0.AsInt32(), v1.AsInt32()), Vector128.Narrow(v2.AsInt32(), v3.AsInt32()));
+    public static Vector128<float> LowBytes(Vector128<float> v0, Vector128<float> v1, Vector128<float> v2, Vector128<float> v3)
+    {
+        Vector128<int> low = Vector128.Create(0xFF);
+        return ((v0.AsInt32() & low) | ((v1.AsInt32() & low) << 8) | ((v2.AsInt32() & low) << 16) | (v3.AsInt32() << 24)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> AddBits(Vector128<float> a, Vector128<float> b) => (a.AsInt32() + b.AsInt32()).AsSingle();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void StoreLess(Vector128<float> bits, int less, float* destination) => Vector128.ConvertToSingle(bits.AsInt32() - Vector128.Create(less)).Store(destination);
 }

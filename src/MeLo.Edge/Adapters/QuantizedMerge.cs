@@ -10,6 +10,7 @@ namespace MeLo.Edge.Adapters;
 /// monotonic. The result is the same bits whatever the path or the number of threads, on every machine with fused multiply-add.</para>
 /// <para>A column whose scale would be zero or subnormal (m below 1.5e-36) has scale 1 and zeros; a column that holds a value that
 /// is not finite has scale NaN and zeros, so that a run shows it as it would show the value itself.</para>
+/// <para>The result is laid out as the products read it (<see cref="Kernels.PackedMatrix"/>), with the sums of the weights that they need.</para>
 /// </remarks>
 internal static unsafe class QuantizedMerge
 {
@@ -19,7 +20,7 @@ internal static unsafe class QuantizedMerge
     /// <summary>Merges and quantises every item and returns when all are done.</summary>
     /// <param name="items">The matrices. Their memory must stay valid until the call returns.</param>
     /// <param name="threads">How many threads may work, the caller's included; at least 1.</param>
-    /// <exception cref="ArgumentException">A pointer is null, a width is less than 1, or what is written overlaps something else.</exception>
+    /// <exception cref="ArgumentException">A pointer is null, a width is less than 1, or what is written overlaps the weights.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is less than 1.</exception>
     public static void Run(ReadOnlySpan<QuantizedMergeItem> items, int threads) => Run(items, threads, MergePaths.Best);
 
@@ -47,14 +48,12 @@ internal static unsafe class QuantizedMerge
     private static void Check(in QuantizedMergeItem item)
     {
         string name = item.Pair is { } pair ? $"{pair.Target}" : "plain weights";
-        if (item.Pristine == null || item.Destination == null || item.Scales == null) throw new ArgumentException($"{name}: a pointer is null.", nameof(item));
+        if (item.Pristine == null || item.Destination == null) throw new ArgumentException($"{name}: a pointer is null.", nameof(item));
         if (item.InFeatures < 1 || item.OutFeatures < 1)
             throw new ArgumentException($"{name}: found [{item.InFeatures},{item.OutFeatures}], expected at least 1 of each.", nameof(item));
-        long count = (long)item.InFeatures * item.OutFeatures;
-        long weights = count * sizeof(float), scales = (long)item.OutFeatures * sizeof(float);
-        if (Overlap(item.Pristine, weights, item.Destination, count) || Overlap(item.Pristine, weights, item.Scales, scales))
+        long weights = (long)item.InFeatures * item.OutFeatures * sizeof(float);
+        if (Overlap(item.Pristine, weights, item.Destination, item.Shape.ByteLength))
             throw new ArgumentException($"{name}: the destination overlaps the pristine weights.", nameof(item));
-        if (Overlap(item.Destination, count, item.Scales, scales)) throw new ArgumentException($"{name}: the destination overlaps its scales.", nameof(item));
     }
 
     private static bool Overlap(void* a, long aLength, void* b, long bLength) => (byte*)a < (byte*)b + bLength && (byte*)b < (byte*)a + aLength;

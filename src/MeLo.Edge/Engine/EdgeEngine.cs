@@ -27,7 +27,6 @@ public sealed class EdgeEngine : IDisposable
         _options = options;
         Base = package;
         (Precision, PrecisionReason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
-        CpuArithmetic.Here.Require(Precision);
         _model = new ResidentModel(package, Precision, options.Threads);
         _cache = new TaskWeightsCache(_model, options.CacheBytes);
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);

@@ -1,4 +1,5 @@
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Kernels;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
 using MeLo.Edge.Tensors;
@@ -46,11 +47,8 @@ internal abstract class MergedFormat
     /// <summary>Makes every matrix.</summary>
     public abstract void Merge(ReadOnlySpan<MergeTarget> targets, int threads);
 
-    /// <summary>The names of the graph's inputs for one linear.</summary>
-    public abstract IEnumerable<string> Inputs(LinearId id);
-
-    /// <summary>Describes one made matrix to the runtime, by the names of the graph's inputs.</summary>
-    public abstract IReadOnlyList<(string Input, OrtValue Value)> Bind(in MergeTarget target);
+    /// <summary>Describes one made matrix to the runtime: the graph's input of the linear's weights.</summary>
+    public abstract OrtValue Bind(in MergeTarget target);
 
     protected static long Padded(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
 
@@ -69,19 +67,14 @@ internal abstract class MergedFormat
             LoraMerge.Run(items, threads);
         }
 
-        public override IEnumerable<string> Inputs(LinearId id) => [CanonicalWeights.LinearWeight(id)];
-
-        public override IReadOnlyList<(string Input, OrtValue Value)> Bind(in MergeTarget target)
-        {
-            long bytes = (long)target.InFeatures * target.OutFeatures * sizeof(float);
-            return [(CanonicalWeights.LinearWeight(target.Id), OrtValue.Over(target.Destination, bytes, ElementType.F32, [target.InFeatures, target.OutFeatures]))];
-        }
+        public override OrtValue Bind(in MergeTarget target) =>
+            OrtValue.Over(target.Destination, (long)target.InFeatures * target.OutFeatures * sizeof(float), ElementType.F32, [target.InFeatures, target.OutFeatures]);
     }
 
-    /// <summary>[in,out] signed bytes, then [out] scales.</summary>
+    /// <summary>Bytes as <see cref="PackedMatrix"/> lays them out.</summary>
     private sealed unsafe class Int8Format : MergedFormat
     {
-        public override long ByteLength(int inFeatures, int outFeatures) => Padded((long)inFeatures * outFeatures) + Padded((long)outFeatures * sizeof(float));
+        public override long ByteLength(int inFeatures, int outFeatures) => new PackedMatrix(inFeatures, outFeatures).ByteLength;
 
         public override void Merge(ReadOnlySpan<MergeTarget> targets, int threads)
         {
@@ -89,24 +82,17 @@ internal abstract class MergedFormat
             for (int i = 0; i < items.Length; i++)
             {
                 ref readonly MergeTarget target = ref targets[i];
-                sbyte* weights = (sbyte*)target.Destination;
                 items[i] = target.Pair is { } pair
-                    ? new QuantizedMergeItem(target.Pristine, weights, Scales(target), pair, target.Factor)
-                    : new QuantizedMergeItem(target.Pristine, target.InFeatures, target.OutFeatures, weights, Scales(target));
+                    ? new QuantizedMergeItem(target.Pristine, target.Destination, pair, target.Factor)
+                    : new QuantizedMergeItem(target.Pristine, target.InFeatures, target.OutFeatures, target.Destination);
             }
             QuantizedMerge.Run(items, threads);
         }
 
-        public override IEnumerable<string> Inputs(LinearId id) => [CanonicalWeights.LinearWeight(id), QuantizedBase.Scale(id)];
-
-        public override IReadOnlyList<(string Input, OrtValue Value)> Bind(in MergeTarget target)
+        public override OrtValue Bind(in MergeTarget target)
         {
-            long count = (long)target.InFeatures * target.OutFeatures;
-            OrtValue weight = OrtValue.Over(target.Destination, count, ElementType.I8, [target.InFeatures, target.OutFeatures]);
-            OrtValue scale = OrtValue.Over(Scales(target), target.OutFeatures * sizeof(float), ElementType.F32, [target.OutFeatures]);
-            return [(CanonicalWeights.LinearWeight(target.Id), weight), (QuantizedBase.Scale(target.Id), scale)];
+            PackedMatrix shape = new(target.InFeatures, target.OutFeatures);
+            return OrtValue.Over(target.Destination, shape.ByteLength, ElementType.U8, [shape.Panels, shape.PanelBytes]);
         }
-
-        private static float* Scales(in MergeTarget target) => (float*)(target.Destination + Padded((long)target.InFeatures * target.OutFeatures));
     }
 }

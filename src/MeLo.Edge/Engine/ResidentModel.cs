@@ -40,7 +40,7 @@ internal sealed unsafe class ResidentModel : IDisposable
             package.Weights[CanonicalWeights.LinearWeight(id)].CopyTo(new Span<float>(Pristine(id), checked(matrix.In * matrix.Out)));
         _converted = precision == Precision.Fp32 ? null : new HostBuffer(_matrices.Values.Sum(m => _format.ByteLength(m.In, m.Out)));
         BindBase();
-        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads);
+        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads).WithOperators(ByteOperators.Domain);
         _session = OrtSession.Create(package.GraphPath(precision), options);
         for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
         if (Mismatch() is not { } mismatch) return;
@@ -136,7 +136,7 @@ internal sealed unsafe class ResidentModel : IDisposable
         foreach ((string input, OrtValue value) in _base) inputs[_inputIndex[input]] = value;
         List<OrtValue> owned = [];
         foreach (MergeTarget target in targets)
-            foreach ((string input, OrtValue value) in _format.Bind(target)) Own(input, value);
+            Own(CanonicalWeights.LinearWeight(target.Id), _format.Bind(target));
         Own(VitGraph.HeadWeight, OrtValue.FromArray(Transposed(head), [head.Dim, head.Classes]));
         Own(VitGraph.HeadBias, OrtValue.FromArray(head.Bias, [head.Classes]));
         return new TaskWeights(inputs, [.. owned], buffer, pool);
@@ -161,7 +161,7 @@ internal sealed unsafe class ResidentModel : IDisposable
             offset += _format.ByteLength(matrix.In, matrix.Out);
         }
         if (_converted is not null) _format.Merge(targets, Threads);
-        foreach (MergeTarget target in targets) _base.AddRange(_format.Bind(target));
+        foreach (MergeTarget target in targets) _base.Add((CanonicalWeights.LinearWeight(target.Id), _format.Bind(target)));
     }
 
     private float* Pristine(LinearId id) => (float*)(_pristine.Pointer + _matrices[id].Offset);
@@ -169,7 +169,7 @@ internal sealed unsafe class ResidentModel : IDisposable
     // base.json says what adapters may change, the graph what can be bound; each is well-formed without the other.
     private string? Mismatch()
     {
-        string[] expected = [VitGraph.PixelValues, .. _matrices.Keys.SelectMany(_format.Inputs), VitGraph.HeadWeight, VitGraph.HeadBias];
+        string[] expected = [VitGraph.PixelValues, .. _matrices.Keys.Select(CanonicalWeights.LinearWeight), VitGraph.HeadWeight, VitGraph.HeadBias];
         if (expected.FirstOrDefault(name => !_inputIndex.ContainsKey(name)) is { } missing)
             return $"found a graph without the input '{missing}', expected one for every linear that base.json calls adaptable";
         return _inputIndex.Keys.FirstOrDefault(name => !expected.Contains(name)) is { } extra

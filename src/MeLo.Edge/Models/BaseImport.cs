@@ -113,10 +113,8 @@ public static class BaseImport
             string quantizedPath = Path.Combine(folder, quantizedFile);
             QuantizedWeightsFile.Write(quantizedPath, vit, weights, adaptable);
             quantizedHash = BasePackage.Sha256(quantizedPath);
-            IEnumerable<float[]> pictures = options.CalibrationFolder is { } calibration
-                ? CalibrationPictures.Of(calibration, vit.ImageSize) : CalibrationPictures.Drawn(vit.ImageSize);
             using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
-            graph = VitGraph.BuildInt8(vit, weights, adaptable, new QuantizedBase(quantized, OutlierSearch.Find(vit, weights, folder, pictures, cancellation)));
+            graph = VitGraph.BuildInt8(vit, weights, adaptable, quantized);
         }
         else graph = VitGraph.Build(vit, weights, adaptable);
         graph.Metadata["melo.base"] = digest;

@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Kernels;
 using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Models;
@@ -17,24 +17,21 @@ internal static unsafe class QuantizedWeightsFile
         foreach (LinearId id in BasePackage.EveryLayer(vit, VitLinears.All).Except(adaptable))
         {
             (int input, int output) = vit.LinearShape(id.Linear);
-            // Quantised when its turn to be written comes, the scales first: one linear in memory at a time.
-            Lazy<(sbyte[] Weight, float[] Scale)> quantized = new(() => Quantize(weights[CanonicalWeights.LinearWeight(id)], input, output));
-            tensors.Add(new TensorSource(QuantizedBase.Scale(id), ElementType.F32, [output], to => to.Write(MemoryMarshal.AsBytes(quantized.Value.Scale.AsSpan()))));
-            tensors.Add(new TensorSource(CanonicalWeights.LinearWeight(id), ElementType.I8, [input, output], to => to.Write(MemoryMarshal.AsBytes(quantized.Value.Weight.AsSpan()))));
+            PackedMatrix shape = new(input, output);
+            // Quantised when its turn to be written comes: one linear in memory at a time.
+            tensors.Add(new TensorSource(CanonicalWeights.LinearWeight(id), ElementType.U8, [shape.Panels, shape.PanelBytes],
+                to => to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape))));
         }
         using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
         SafetensorsWriter.Write(file, tensors);
         file.Flush(flushToDisk: true);
     }
 
-    /// <summary>Symmetric to eight bits, one scale a column.</summary>
-    private static (sbyte[] Weight, float[] Scale) Quantize(TensorView weight, int input, int output)
+    private static byte[] Quantize(TensorView weight, PackedMatrix shape)
     {
-        sbyte[] bytes = new sbyte[input * output];
-        float[] scales = new float[output];
+        byte[] packed = new byte[shape.ByteLength];
         fixed (float* from = weight.ToSingles())
-        fixed (sbyte* to = bytes)
-        fixed (float* scale = scales) QuantizedMerge.Run([new QuantizedMergeItem(from, input, output, to, scale)], Environment.ProcessorCount);
-        return (bytes, scales);
+        fixed (byte* to = packed) QuantizedMerge.Run([new QuantizedMergeItem(from, shape.InFeatures, shape.OutFeatures, to)], Environment.ProcessorCount);
+        return packed;
     }
 }

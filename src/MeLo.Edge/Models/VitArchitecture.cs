@@ -33,7 +33,9 @@ public sealed record VitArchitecture
     public const float TimmLayerNormEpsilon = 1e-6f;
 
     // Far above any published model (ViT-22B has width 6144 and depth 48); products of these stay within 64 bits.
-    private const int MaxImageSize = 8192, MaxDim = 65536, MaxDepth = 512;
+    internal const int MaxDim = 65536;
+
+    private const int MaxImageSize = 8192, MaxDepth = 512;
 
     // One weight stays within the 2 GiB that a span of bytes can cover.
     private const long MaxElements = int.MaxValue / sizeof(float);

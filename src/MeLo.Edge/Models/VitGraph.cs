@@ -23,20 +23,18 @@ internal sealed partial class VitGraph
     private readonly HashSet<LinearId> _adaptable;
     private readonly GraphBuilder _graph;
     private readonly bool _embedWeights;
-    private readonly QuantizedBase? _quantized;
-    private readonly bool _observed;
+    private readonly SafetensorsFile? _quantized;
 
     private VitGraph(
-        VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false, QuantizedBase? quantized = null, bool observed = false)
+        VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false, SafetensorsFile? quantized = null)
     {
         _embedWeights = embedWeights;
         _quantized = quantized;
-        _observed = observed;
         _vit = vit;
         _weights = weights;
         _adaptable = [.. adaptable];
         _graph = new GraphBuilder(vit.Name);
-        if (quantized is not null) _graph.UseOperatorSet(GraphBuilder.MicrosoftDomain, 1);
+        if (quantized is not null) _graph.UseOperatorSet(ByteGraph.Domain, 1);
     }
 
     /// <summary>Builds the graph.</summary>
@@ -47,28 +45,20 @@ internal sealed partial class VitGraph
     public static GraphBuilder Build(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false) =>
         new VitGraph(vit, weights, adaptable, embedWeights).Build();
 
-    /// <summary>
-    /// Builds the int8 graph. An adaptable linear has two inputs: its weights as signed bytes and, named <c>….scale</c>, one scale a column.
-    /// </summary>
+    /// <summary>Builds the int8 graph. Its linears' weights are bytes, [panels, bytes of a panel], as <see cref="Kernels.PackedMatrix"/> lays them out.</summary>
     /// <param name="vit">The architecture.</param>
-    /// <param name="weights">The canonical weights, F32, in a file that will lie beside the model's: all but the constant linears' are taken from there.</param>
+    /// <param name="weights">The canonical weights, F32, in a file that will lie beside the model's: all but the linears' are taken from there.</param>
     /// <param name="adaptable">The linears whose weights are inputs.</param>
-    /// <param name="quantized">The constant linears, and what int8 must leave out.</param>
-    public static GraphBuilder BuildInt8(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, QuantizedBase quantized) =>
+    /// <param name="quantized">The other linears' weights under their names, in a file that will lie beside the model's.</param>
+    public static GraphBuilder BuildInt8(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, SafetensorsFile quantized) =>
         new VitGraph(vit, weights, adaptable, quantized: quantized).Build();
-
-    /// <summary>
-    /// Builds the fp32 graph with constant weights and, besides the logits, one output a block, <see cref="HiddenMaximum"/>: what
-    /// <see cref="OutlierSearch"/> looks at.
-    /// </summary>
-    public static GraphBuilder BuildObserved(VitArchitecture vit, SafetensorsFile weights) => new VitGraph(vit, weights, [], observed: true).Build();
 
     private GraphBuilder Build()
     {
         GraphValue pixels = _graph.Input(PixelValues, ElementType.F32, s_batch, CanonicalWeights.Channels, _vit.ImageSize, _vit.ImageSize);
         GraphValue x = Embed(pixels);                                                    // [b, t, d]
         for (int layer = 0; layer < _vit.Depth; layer++)
-            using (_graph.Scope($"layers.{layer}")) x = Block(x, layer);                 // [b, t, d]; the last may keep one token
+            using (_graph.Scope($"layers.{layer}")) x = _quantized is null ? Block(x, layer) : ByteBlock(x, layer); // [b, t, d]; the last may keep one token
         GraphValue features = Pool(x);                                                   // [b, d]
         GraphValue headWeight = _graph.Input(HeadWeight, ElementType.F32, _vit.Dim, s_classes);
         GraphValue headBias = _graph.Input(HeadBias, ElementType.F32, s_classes);
@@ -94,22 +84,25 @@ internal sealed partial class VitGraph
         return _graph.Add(x, positions, "tokens");
     }
 
+    // Nobody reads the other tokens of the last block: only the class token asks, of the keys and values of all.
+    private bool OnlyClassTokenAsks(int layer) => layer == _vit.Depth - 1 && _vit.Pooling == VitPooling.ClassToken;
+
     private GraphValue Block(GraphValue x, int layer)
     {
-        Operand normed = Quantize(LayerNorm(x, layer, 1));                               // [b, t, d]
-        Operand asking = normed;
-        if (layer == _vit.Depth - 1 && _vit.Pooling == VitPooling.ClassToken)
+        GraphValue normed = LayerNorm(x, layer, 1);                                      // [b, t, d]
+        GraphValue asking = normed;
+        if (OnlyClassTokenAsks(layer))
         {
-            // Nobody reads the other tokens of the last block: only the class token asks, of the keys and values of all.
-            asking = normed with { Value = _graph.Slice(normed.Value, 1, 0, 1) };        // [b, 1, d]
+            asking = _graph.Slice(normed, 1, 0, 1);                                      // [b, 1, d]
             x = _graph.Slice(x, 1, 0, 1);                                                // [b, 1, d]
         }
         x = _graph.Add(x, Attention(asking, normed, layer));                             // [b, t, d]
-        return _graph.Add(x, Mlp(LayerNorm(x, layer, 2), layer));                        // [b, t, d]
+        GraphValue hidden = _graph.Gelu(Linear(LayerNorm(x, layer, 2), layer, VitLinear.Fc1)); // [b, t, m]
+        return _graph.Add(x, Linear(hidden, layer, VitLinear.Fc2));                      // [b, t, d]
     }
 
     /// <summary>Softmax(q k^T / sqrt(w)) v for every head, then the output projection.</summary>
-    private GraphValue Attention(Operand asking, Operand asked, int layer)
+    private GraphValue Attention(GraphValue asking, GraphValue asked, int layer)
     {
         GraphValue scale = _graph.Constant("scale", [1 / MathF.Sqrt(_vit.HeadDim)]);
         GraphValue q = _graph.Transpose(SplitHeads(Linear(asking, layer, VitLinear.Query)), [0, 2, 1, 3]); // [b, h, t, w]
@@ -118,21 +111,12 @@ internal sealed partial class VitGraph
         GraphValue scores = _graph.Mul(_graph.MatMul(q, k), scale);                      // [b, h, t, w] x [b, h, w, t]
         GraphValue mixed = _graph.MatMul(_graph.Softmax(scores), v);                     // [b, h, t, t] x [b, h, t, w]
         mixed = _graph.Transpose(mixed, [0, 2, 1, 3]);                                   // [b, t, h, w]
-        mixed = _graph.Reshape(mixed, asking.Value.Shape);                               // [b, t, d]
-        return Linear(Quantize(mixed), layer, VitLinear.Output);                                 // [b, t, d]
+        mixed = _graph.Reshape(mixed, asking.Shape);                                     // [b, t, d]
+        return Linear(mixed, layer, VitLinear.Output);                                   // [b, t, d]
     }
 
     private GraphValue SplitHeads(GraphValue x) =>
         _graph.Reshape(x, [s_batch, x[1], _vit.Heads, _vit.HeadDim]);                    // [b, t, d] -> [b, t, h, w]
-
-    private GraphValue Mlp(GraphValue x, int layer)
-    {
-        GraphValue hidden = _graph.Gelu(Linear(Quantize(x), layer, VitLinear.Fc1));      // [b, t, m]
-        if (_observed) _graph.Output(_graph.ReduceMax(hidden, 1, HiddenMaximum));        // [b, m]
-        return _quantized?.Outliers.GetValueOrDefault(layer) is { } outliers
-            ? LinearWithOutliers(hidden, layer, outliers)                                // [b, t, d]
-            : Linear(Quantize(hidden), layer, VitLinear.Fc2);                            // [b, t, d]
-    }
 
     private GraphValue Pool(GraphValue x)
     {
@@ -161,15 +145,14 @@ internal sealed partial class VitGraph
             _vit.LayerNormEpsilon,
             $"norm{norm}");
 
-    private GraphValue Linear(Operand x, int layer, VitLinear linear)
+    private GraphValue Linear(GraphValue x, int layer, VitLinear linear)
     {
         LinearId id = new(layer, linear);
-        if (x.IsQuantized) return QuantizedLinear(x, id);
         (int input, int output) = _vit.LinearShape(linear);
         string weightName = CanonicalWeights.LinearWeight(id);
         GraphValue weight = _adaptable.Contains(id) ? _graph.Input(weightName, ElementType.F32, input, output) : Weight(weightName);
-        if (Bias(id) is not { } bias) return _graph.MatMul(x.Value, weight, linear.Name());
-        GraphValue product = _graph.MatMul(x.Value, weight, $"{linear.Name()}.product"); // [b, t, in] x [in, out]
+        if (Bias(id) is not { } bias) return _graph.MatMul(x, weight, linear.Name());
+        GraphValue product = _graph.MatMul(x, weight, $"{linear.Name()}.product"); // [b, t, in] x [in, out]
         return _graph.Add(product, bias, linear.Name());
     }
 
