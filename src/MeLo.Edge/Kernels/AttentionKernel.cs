@@ -23,7 +23,6 @@ internal static unsafe class AttentionKernel
         nint dim = attention.Dim;
         int tokens = attention.Tokens, w = attention.HeadWidth, lanes = TLanes.Count;
         int queries = Math.Min(BlockQueries, attention.AskingTokens - first);
-        int columns = (queries + lanes - 1) / lanes * lanes;
         nint asking = (((nint)image * attention.AskingTokens) + first) * dim, asked = (nint)image * tokens * dim, column = (nint)head * w;
         float* key = attention.Key + asked + column;
         float* value = attention.Value + asked + column;
@@ -37,9 +36,14 @@ internal static unsafe class AttentionKernel
 
         // Of base 2: the logarithm of e joins the scale.
         float scale = (float)(1 / (Math.Sqrt(w) * Math.Log(2)));
-        PackQueries(attention.Query + asking + column, dim, queries, columns, w, scale, packed);
-        Scores<TLanes, TVector>(key, dim, tokens, packed, w, columns, scores);
-        Softmax<TLanes, TVector>(scores, tokens, columns, factors);
+        float* query = attention.Query + asking + column;
+        // A few queries, such as the class token alone, do not fill a wide vector.
+        if (queries <= Vector128<float>.Count)
+            Weights<FloatLanes128, Vector128<float>>(query, queries, scale, key, dim, tokens, w, packed, scores, factors);
+        else if (queries <= Vector256<float>.Count && TLanes.Count > Vector256<float>.Count)
+            Weights<FloatLanes256, Vector256<float>>(query, queries, scale, key, dim, tokens, w, packed, scores, factors);
+        else
+            Weights<TLanes, TVector>(query, queries, scale, key, dim, tokens, w, packed, scores, factors);
         Mix<TLanes, TVector>(scores, factors, queries, value, dim, tokens, full, output, dim);
         if (full < w)
         {
@@ -53,6 +57,18 @@ internal static unsafe class AttentionKernel
                     for (int c = full; c < w; c++) output[((i + row) * dim) + c] = rest[(row * lanes) + c - full];
             }
         }
+    }
+
+    // [queries, w] x [w, tokens] -> softmax, [tokens, columns], but for one factor a column
+    private static void Weights<TLanes, TVector>(float* query, int queries, float scale, float* key, nint dim, int tokens, int w, float* packed, float* scores, float* factors)
+        where TLanes : struct, IFloatLanes<TVector>
+        where TVector : struct
+    {
+        int columns = (queries + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
+        PackQueries(query, dim, queries, columns, w, scale, packed);
+        new Span<float>(factors, columns).Fill(float.NegativeInfinity);
+        Scores<TLanes, TVector>(key, dim, tokens, packed, w, columns, scores, factors);
+        Softmax<TLanes, TVector>(scores, tokens, columns, factors);
     }
 
     // [queries, w] -> scaled [w, columns], BlockQueries apart. Columns beyond the queries repeat the last one.
@@ -95,8 +111,8 @@ internal static unsafe class AttentionKernel
     private static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b) =>
         Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
 
-    // [tokens, w] x [w, columns] -> [tokens, columns]
-    private static void Scores<TLanes, TVector>(float* key, nint dim, int tokens, float* packed, int w, int columns, float* scores)
+    // [tokens, w] x [w, columns] -> [tokens, columns], and each column's maximum
+    private static void Scores<TLanes, TVector>(float* key, nint dim, int tokens, float* packed, int w, int columns, float* scores, float* maxima)
         where TLanes : struct, IFloatLanes<TVector>
         where TVector : struct
     {
@@ -107,13 +123,13 @@ internal static unsafe class AttentionKernel
             {
                 int rows = Math.Min(ProductTile.Rows, tokens - token);
                 float* to = scores + (token * BlockQueries) + c;
-                if (c + lanes < columns) ProductTile.Two<TLanes, TVector, PlainEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, null);
-                else ProductTile.One<TLanes, TVector, PlainEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, null);
+                if (c + lanes < columns) ProductTile.Two<TLanes, TVector, MaximumEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, maxima + c);
+                else ProductTile.One<TLanes, TVector, MaximumEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, maxima + c);
             }
         }
     }
 
-    // Down each column: 2^(score - maximum), and one factor a column that makes their sum 1.
+    // Down each column: 2^(score - maximum). The maximum gives way to the factor that makes their sum 1.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Softmax<TLanes, TVector>(float* scores, int tokens, int columns, float* factors)
         where TLanes : struct, IFloatLanes<TVector>
@@ -122,8 +138,7 @@ internal static unsafe class AttentionKernel
         float* end = scores + (tokens * BlockQueries);
         for (int c = 0; c < columns; c += TLanes.Count)
         {
-            TVector maximum = TLanes.Load(scores + c), sum = default;
-            for (float* s = scores + c; s < end; s += BlockQueries) maximum = TLanes.Max(TLanes.Load(s), maximum);
+            TVector maximum = TLanes.Load(factors + c), sum = default;
             for (float* s = scores + c; s < end; s += BlockQueries)
             {
                 TVector weight = VectorFunctions.Exp2<TLanes, TVector>(TLanes.Subtract(TLanes.Load(s), maximum));
@@ -147,9 +162,9 @@ internal static unsafe class AttentionKernel
             {
                 float* to = output + (query * outputRow) + c;
                 if (c + lanes < columns)
-                    ProductTile.Two<TLanes, TVector, ScaledEnd>(weights + query, 1, BlockQueries, value + c, valueRow, tokens, rows, to, outputRow, factors + query);
+                    ProductTile.Two<TLanes, TVector, ScalingEnd>(weights + query, 1, BlockQueries, value + c, valueRow, tokens, rows, to, outputRow, factors + query);
                 else
-                    ProductTile.One<TLanes, TVector, ScaledEnd>(weights + query, 1, BlockQueries, value + c, valueRow, tokens, rows, to, outputRow, factors + query);
+                    ProductTile.One<TLanes, TVector, ScalingEnd>(weights + query, 1, BlockQueries, value + c, valueRow, tokens, rows, to, outputRow, factors + query);
             }
         }
     }
