@@ -21,38 +21,41 @@ internal static unsafe class AttentionKernel
         where TVector : struct
     {
         nint dim = attention.Dim;
-        int tokens = attention.Tokens, w = attention.HeadWidth, lanes = TLanes.Count;
+        int tokens = attention.Tokens, w = attention.HeadWidth;
         int queries = Math.Min(BlockQueries, attention.AskingTokens - first);
-        int columns = (queries + lanes - 1) / lanes * lanes;
-        nint asking = (((nint)image * attention.AskingTokens) + first) * dim, asked = (nint)image * tokens * dim, column = (nint)head * w;
-        float* key = attention.Key + asked + column;
-        float* value = attention.Value + asked + column;
-        float* output = attention.Output + asking + column;
-        int full = w - (w % lanes); // the columns of whole vectors
+        nint asking = (((((nint)image * attention.AskingTokens) + first) * attention.Heads) + head) * w;
+        nint asked = (((nint)image * tokens * attention.Heads) + head) * w;
+        float* query = attention.Query + asking;
+        float* key = attention.Key + asked;
 
-        float* packed = KernelScratch.Floats(checked((BlockQueries * (w + tokens + 1)) + (full < w ? lanes * (tokens + ProductTile.Rows) : 0)));
+        float* packed = KernelScratch.Floats(checked(BlockQueries * (w + tokens + 1)));
         float* scores = packed + (BlockQueries * w);                                    // packed: [w, BlockQueries]
         float* factors = scores + (BlockQueries * tokens);                              // scores: [tokens, BlockQueries]
-        float* ragged = factors + BlockQueries;                                         // the values' last columns: [tokens, lanes]
 
-        // Of base 2: the logarithm of e joins the scale.
-        float scale = (float)(1 / (Math.Sqrt(w) * Math.Log(2)));
-        PackQueries(attention.Query + asking + column, dim, queries, columns, w, scale, packed);
-        Scores<TLanes, TVector>(key, dim, tokens, packed, w, columns, scores);
+        // A few queries, such as the class token alone, do not fill a wide vector.
+        int rest = queries % TLanes.Count;
+        if (rest > TLanes.Count / 2) rest = 0;
+        int wide = queries - rest;
+        if (wide > 0) Weights<TLanes, TVector>(attention, query, wide, key, packed, scores, factors);
+        if (rest > Vector128<float>.Count) Weights<FloatLanes256, Vector256<float>>(attention, query + (wide * dim), rest, key, packed + wide, scores + wide, factors + wide);
+        else if (rest > 0) Weights<FloatLanes128, Vector128<float>>(attention, query + (wide * dim), rest, key, packed + wide, scores + wide, factors + wide);
+
+        MixAll<TLanes, TVector>(scores, factors, queries, attention.Value + asked, dim, tokens, w, attention.Output + asking);
+    }
+
+    // [queries, w] x [w, tokens] -> softmax, [tokens, queries], but for one factor a query
+    private static void Weights<TLanes, TVector>(in Attention attention, float* query, int queries, float* key, float* packed, float* scores, float* factors)
+        where TLanes : struct, IFloatLanes<TVector>
+        where TVector : struct
+    {
+        nint dim = attention.Dim;
+        int tokens = attention.Tokens, w = attention.HeadWidth;
+        int columns = (queries + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
+        float scale = (float)(1 / (Math.Sqrt(w) * Math.Log(2))); // the exponentials are of base 2
+        PackQueries(query, dim, queries, columns, w, scale, packed);
+        new Span<float>(factors, columns).Fill(float.NegativeInfinity);
+        Scores<TLanes, TVector>(key, dim, tokens, packed, w, columns, scores, factors);
         Softmax<TLanes, TVector>(scores, tokens, columns, factors);
-        Mix<TLanes, TVector>(scores, factors, queries, value, dim, tokens, full, output, dim);
-        if (full < w)
-        {
-            float* rest = ragged + (lanes * tokens);                                    // [Rows, lanes]
-            CopyColumns(value + full, dim, tokens, w - full, ragged, lanes);
-            for (int i = 0; i < queries; i += ProductTile.Rows)
-            {
-                int rows = Math.Min(ProductTile.Rows, queries - i);
-                Mix<TLanes, TVector>(scores + i, factors + i, rows, ragged, lanes, tokens, lanes, rest, lanes);
-                for (int row = 0; row < rows; row++)
-                    for (int c = full; c < w; c++) output[((i + row) * dim) + c] = rest[(row * lanes) + c - full];
-            }
-        }
     }
 
     // [queries, w] -> scaled [w, columns], BlockQueries apart. Columns beyond the queries repeat the last one.
@@ -95,8 +98,8 @@ internal static unsafe class AttentionKernel
     private static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b) =>
         Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
 
-    // [tokens, w] x [w, columns] -> [tokens, columns]
-    private static void Scores<TLanes, TVector>(float* key, nint dim, int tokens, float* packed, int w, int columns, float* scores)
+    // [tokens, w] x [w, columns] -> [tokens, columns], and each column's maximum
+    private static void Scores<TLanes, TVector>(float* key, nint dim, int tokens, float* packed, int w, int columns, float* scores, float* maxima)
         where TLanes : struct, IFloatLanes<TVector>
         where TVector : struct
     {
@@ -107,13 +110,13 @@ internal static unsafe class AttentionKernel
             {
                 int rows = Math.Min(ProductTile.Rows, tokens - token);
                 float* to = scores + (token * BlockQueries) + c;
-                if (c + lanes < columns) ProductTile.Two<TLanes, TVector, PlainEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, null);
-                else ProductTile.One<TLanes, TVector, PlainEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, null);
+                if (c + lanes < columns) ProductTile.Two<TLanes, TVector, MaximumEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, maxima + c);
+                else ProductTile.One<TLanes, TVector, MaximumEnd>(key + (token * dim), dim, 1, packed + c, BlockQueries, w, rows, to, BlockQueries, maxima + c);
             }
         }
     }
 
-    // Down each column: 2^(score - maximum), and one factor a column that makes their sum 1.
+    // Down each column: 2^(score - maximum). The maximum gives way to the factor that makes their sum 1.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Softmax<TLanes, TVector>(float* scores, int tokens, int columns, float* factors)
         where TLanes : struct, IFloatLanes<TVector>
@@ -122,8 +125,7 @@ internal static unsafe class AttentionKernel
         float* end = scores + (tokens * BlockQueries);
         for (int c = 0; c < columns; c += TLanes.Count)
         {
-            TVector maximum = TLanes.Load(scores + c), sum = default;
-            for (float* s = scores + c; s < end; s += BlockQueries) maximum = TLanes.Max(TLanes.Load(s), maximum);
+            TVector maximum = TLanes.Load(factors + c), sum = default;
             for (float* s = scores + c; s < end; s += BlockQueries)
             {
                 TVector weight = VectorFunctions.Exp2<TLanes, TVector>(TLanes.Subtract(TLanes.Load(s), maximum));
@@ -134,8 +136,36 @@ internal static unsafe class AttentionKernel
         }
     }
 
+    // [queries, tokens], transposed, x [tokens, w] -> [queries, w]: whole vectors where the values are, then narrower ones
+    private static void MixAll<TLanes, TVector>(float* weights, float* factors, int queries, float* value, nint dim, int tokens, int w, float* output)
+        where TLanes : struct, IFloatLanes<TVector>
+        where TVector : struct
+    {
+        int done = w - (w % TLanes.Count);
+        Mix<TLanes, TVector>(weights, factors, queries, value, dim, tokens, done, output);
+        if (TLanes.Count > Vector256<float>.Count && w - done >= Vector256<float>.Count)
+        {
+            Mix<FloatLanes256, Vector256<float>>(weights, factors, queries, value + done, dim, tokens, Vector256<float>.Count, output + done);
+            done += Vector256<float>.Count;
+        }
+        if (TLanes.Count > Vector128<float>.Count && w - done >= Vector128<float>.Count)
+        {
+            Mix<FloatLanes128, Vector128<float>>(weights, factors, queries, value + done, dim, tokens, Vector128<float>.Count, output + done);
+            done += Vector128<float>.Count;
+        }
+        for (; done < w; done++)
+        {
+            for (int query = 0; query < queries; query++)
+            {
+                float sum = 0;
+                for (int token = 0; token < tokens; token++) sum += weights[(token * BlockQueries) + query] * value[(token * dim) + done];
+                output[(query * dim) + done] = sum * factors[query];
+            }
+        }
+    }
+
     // [queries, tokens], transposed, x [tokens, columns] -> [queries, columns]
-    private static void Mix<TLanes, TVector>(float* weights, float* factors, int queries, float* value, nint valueRow, int tokens, int columns, float* output, nint outputRow)
+    private static void Mix<TLanes, TVector>(float* weights, float* factors, int queries, float* value, nint dim, int tokens, int columns, float* output)
         where TLanes : struct, IFloatLanes<TVector>
         where TVector : struct
     {
@@ -145,21 +175,12 @@ internal static unsafe class AttentionKernel
             int rows = Math.Min(ProductTile.Rows, queries - query);
             for (int c = 0; c < columns; c += 2 * lanes)
             {
-                float* to = output + (query * outputRow) + c;
+                float* to = output + (query * dim) + c;
                 if (c + lanes < columns)
-                    ProductTile.Two<TLanes, TVector, ScaledEnd>(weights + query, 1, BlockQueries, value + c, valueRow, tokens, rows, to, outputRow, factors + query);
+                    ProductTile.Two<TLanes, TVector, ScalingEnd>(weights + query, 1, BlockQueries, value + c, dim, tokens, rows, to, dim, factors + query);
                 else
-                    ProductTile.One<TLanes, TVector, ScaledEnd>(weights + query, 1, BlockQueries, value + c, valueRow, tokens, rows, to, outputRow, factors + query);
+                    ProductTile.One<TLanes, TVector, ScalingEnd>(weights + query, 1, BlockQueries, value + c, dim, tokens, rows, to, dim, factors + query);
             }
-        }
-    }
-
-    private static void CopyColumns(float* from, nint fromRow, int rows, int columns, float* to, int toRow)
-    {
-        for (int row = 0; row < rows; row++)
-        {
-            for (int c = 0; c < columns; c++) to[(row * toRow) + c] = from[(row * fromRow) + c];
-            for (int c = columns; c < toRow; c++) to[(row * toRow) + c] = 0;
         }
     }
 }

@@ -136,7 +136,7 @@ internal unsafe struct ByteLinear
         for (int i = 0; i < count; i++)
         {
             float* row = block + (i * PackedMatrix.GroupRows);
-            Gelu.Apply(row, width);
+            Gelu.Run(row, row, width);
             long range = ((long)group * _outBytes.Rows) + first + i;
             RowQuantizer.Group(row, width, _outBytes.Bytes + ((long)(first + i) * _outBytes.RowBytes) + start, _outBytes.Scales + range, _outBytes.Lows + range);
         }

@@ -2,21 +2,21 @@ using System.Runtime.CompilerServices;
 
 namespace MeLo.Edge.Kernels;
 
-/// <summary>What becomes of a tile's sums.</summary>
+/// <summary>What becomes of a tile's sums, beside that they are stored.</summary>
 internal interface ITileEnd
 {
-    /// <summary>Whether each row is multiplied by its factor.</summary>
+    /// <summary>Whether each row is multiplied by its factor. If not, each column's maximum is kept.</summary>
     static abstract bool Scales { get; }
 }
 
-internal readonly struct PlainEnd : ITileEnd
-{
-    public static bool Scales => false;
-}
-
-internal readonly struct ScaledEnd : ITileEnd
+internal readonly struct ScalingEnd : ITileEnd
 {
     public static bool Scales => true;
+}
+
+internal readonly struct MaximumEnd : ITileEnd
+{
+    public static bool Scales => false;
 }
 
 /// <summary>
@@ -37,9 +37,9 @@ internal static unsafe class ProductTile
     /// <param name="rows">The rows wanted; those missing are computed from the last and not stored.</param>
     /// <param name="to">Where the first row's first vector goes.</param>
     /// <param name="toRow">Elements from one row of the result to the next.</param>
-    /// <param name="factors">One factor a row, where the end scales.</param>
+    /// <param name="beside">One factor a row, where the end scales; else one maximum a column, of all tiles so far.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Two<TLanes, TVector, TEnd>(float* a, nint aRow, nint aStep, float* b, nint bStep, nint depth, int rows, float* to, nint toRow, float* factors)
+    public static void Two<TLanes, TVector, TEnd>(float* a, nint aRow, nint aStep, float* b, nint bStep, nint depth, int rows, float* to, nint toRow, float* beside)
         where TLanes : struct, IFloatLanes<TVector>
         where TVector : struct
         where TEnd : struct, ITileEnd
@@ -76,17 +76,22 @@ internal static unsafe class ProductTile
             s50 = TLanes.MultiplyAdd(factor, b0, s50);
             s51 = TLanes.MultiplyAdd(factor, b1, s51);
         }
-        EndTwo<TLanes, TVector, TEnd>(s00, s01, to, factors);
-        if (rows > 1) EndTwo<TLanes, TVector, TEnd>(s10, s11, to + toRow, factors + 1);
-        if (rows > 2) EndTwo<TLanes, TVector, TEnd>(s20, s21, to + (2 * toRow), factors + 2);
-        if (rows > 3) EndTwo<TLanes, TVector, TEnd>(s30, s31, to + (3 * toRow), factors + 3);
-        if (rows > 4) EndTwo<TLanes, TVector, TEnd>(s40, s41, to + (4 * toRow), factors + 4);
-        if (rows > 5) EndTwo<TLanes, TVector, TEnd>(s50, s51, to + (5 * toRow), factors + 5);
+        if (!TEnd.Scales)
+        {
+            Maximum<TLanes, TVector>(s00, s10, s20, s30, s40, s50, beside);
+            Maximum<TLanes, TVector>(s01, s11, s21, s31, s41, s51, beside + TLanes.Count);
+        }
+        End<TLanes, TVector, TEnd>(s00, s01, to, beside);
+        if (rows > 1) End<TLanes, TVector, TEnd>(s10, s11, to + toRow, beside + 1);
+        if (rows > 2) End<TLanes, TVector, TEnd>(s20, s21, to + (2 * toRow), beside + 2);
+        if (rows > 3) End<TLanes, TVector, TEnd>(s30, s31, to + (3 * toRow), beside + 3);
+        if (rows > 4) End<TLanes, TVector, TEnd>(s40, s41, to + (4 * toRow), beside + 4);
+        if (rows > 5) End<TLanes, TVector, TEnd>(s50, s51, to + (5 * toRow), beside + 5);
     }
 
     /// <summary>The same of one vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void One<TLanes, TVector, TEnd>(float* a, nint aRow, nint aStep, float* b, nint bStep, nint depth, int rows, float* to, nint toRow, float* factors)
+    public static void One<TLanes, TVector, TEnd>(float* a, nint aRow, nint aStep, float* b, nint bStep, nint depth, int rows, float* to, nint toRow, float* beside)
         where TLanes : struct, IFloatLanes<TVector>
         where TVector : struct
         where TEnd : struct, ITileEnd
@@ -110,28 +115,43 @@ internal static unsafe class ProductTile
             s4 = TLanes.MultiplyAdd(TLanes.Broadcast(a4[k]), b0, s4);
             s5 = TLanes.MultiplyAdd(TLanes.Broadcast(a5[k]), b0, s5);
         }
-        EndOne<TLanes, TVector, TEnd>(s0, to, factors);
-        if (rows > 1) EndOne<TLanes, TVector, TEnd>(s1, to + toRow, factors + 1);
-        if (rows > 2) EndOne<TLanes, TVector, TEnd>(s2, to + (2 * toRow), factors + 2);
-        if (rows > 3) EndOne<TLanes, TVector, TEnd>(s3, to + (3 * toRow), factors + 3);
-        if (rows > 4) EndOne<TLanes, TVector, TEnd>(s4, to + (4 * toRow), factors + 4);
-        if (rows > 5) EndOne<TLanes, TVector, TEnd>(s5, to + (5 * toRow), factors + 5);
+        if (!TEnd.Scales) Maximum<TLanes, TVector>(s0, s1, s2, s3, s4, s5, beside);
+        End<TLanes, TVector, TEnd>(s0, to, beside);
+        if (rows > 1) End<TLanes, TVector, TEnd>(s1, to + toRow, beside + 1);
+        if (rows > 2) End<TLanes, TVector, TEnd>(s2, to + (2 * toRow), beside + 2);
+        if (rows > 3) End<TLanes, TVector, TEnd>(s3, to + (3 * toRow), beside + 3);
+        if (rows > 4) End<TLanes, TVector, TEnd>(s4, to + (4 * toRow), beside + 4);
+        if (rows > 5) End<TLanes, TVector, TEnd>(s5, to + (5 * toRow), beside + 5);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void EndTwo<TLanes, TVector, TEnd>(TVector s0, TVector s1, float* to, float* factor)
+    private static void End<TLanes, TVector, TEnd>(TVector s0, TVector s1, float* to, float* factor)
         where TLanes : struct, IFloatLanes<TVector>
         where TVector : struct
         where TEnd : struct, ITileEnd
     {
-        EndOne<TLanes, TVector, TEnd>(s0, to, factor);
-        EndOne<TLanes, TVector, TEnd>(s1, to + TLanes.Count, factor);
+        End<TLanes, TVector, TEnd>(s0, to, factor);
+        End<TLanes, TVector, TEnd>(s1, to + TLanes.Count, factor);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void EndOne<TLanes, TVector, TEnd>(TVector sum, float* to, float* factor)
+    private static void End<TLanes, TVector, TEnd>(TVector sum, float* to, float* factor)
         where TLanes : struct, IFloatLanes<TVector>
         where TVector : struct
         where TEnd : struct, ITileEnd =>
         TLanes.Store(TEnd.Scales ? TLanes.Multiply(sum, TLanes.Broadcast(*factor)) : sum, to);
+
+    // Missing rows repeat a row, which changes no maximum.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Maximum<TLanes, TVector>(TVector s0, TVector s1, TVector s2, TVector s3, TVector s4, TVector s5, float* maximum)
+        where TLanes : struct, IFloatLanes<TVector>
+        where TVector : struct
+    {
+        TVector m = TLanes.Max(s0, TLanes.Load(maximum));
+        m = TLanes.Max(s1, m);
+        m = TLanes.Max(s2, m);
+        m = TLanes.Max(s3, m);
+        m = TLanes.Max(s4, m);
+        TLanes.Store(TLanes.Max(s5, m), maximum);
+    }
 }
