@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Benchmarks;
 
@@ -25,6 +26,7 @@ internal static class MemoryBenchmark
         Dictionary<MemorySide, List<(int Asked, MemoryUse Use)>> found = [];
         foreach (MemorySide side in Enum.GetValues<MemorySide>())
         {
+            if (side == MemorySide.OursOneFp32 && settings.Precision == Precision.Fp32) continue; // all of them run in it
             found.Add(side, []);
             foreach (int count in s_counts.Where(c => c <= most))
             {
@@ -37,6 +39,7 @@ internal static class MemoryBenchmark
         Report report = new("memory", settings);
         Add("ours", MemorySide.Ours, "the engine with its default cache");
         Add("ours_one_cached", MemorySide.OursOneCached, "the engine with a cache for one merged task");
+        if (found.ContainsKey(MemorySide.OursOneFp32)) Add("ours_one_fp32", MemorySide.OursOneFp32, "the engine with its default cache, one task demanding fp32");
         Add("sessions", MemorySide.Sessions, "a session a task; stops at 70 % of the machine");
         Add("sessions_mapped", MemorySide.SessionsMapped, "likewise, weights in a mapped file");
         report.Print();

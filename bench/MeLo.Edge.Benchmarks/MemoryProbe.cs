@@ -30,7 +30,7 @@ internal static class MemoryProbe
         {
             BenchmarkOptions.Settings settings = options.Read(result);
             using BenchmarkModel model = BenchmarkModel.Open(settings.Model, settings.Precision, result.GetValue(folder)!);
-            MemoryUse use = result.GetValue(side) is MemorySide.Ours or MemorySide.OursOneCached
+            MemoryUse use = result.GetValue(side) is MemorySide.Ours or MemorySide.OursOneCached or MemorySide.OursOneFp32
                 ? await Ours(model, settings, result.GetValue(side), result.GetValue(tasks), cancellation)
                 : Sessions(model, settings, result.GetValue(side), result.GetValue(tasks));
             Console.WriteLine(JsonSerializer.Serialize(use));
@@ -65,7 +65,7 @@ internal static class MemoryProbe
         BenchmarkModel model, BenchmarkOptions.Settings settings, MemorySide side, int count, CancellationToken cancellation)
     {
         using EdgeEngine engine = model.LoadWithCache(settings.Threads, side == MemorySide.OursOneCached ? model.TaskBytes : null);
-        InstalledTask[] tasks = model.Install(engine, count);
+        InstalledTask[] tasks = model.Install(engine, count, withFp32Task: side == MemorySide.OursOneFp32);
         PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input.Preprocess);
         foreach (InstalledTask task in tasks) await engine.PredictAsync(task, image, cancellation);
         return Settled(count);

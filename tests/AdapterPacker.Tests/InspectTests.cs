@@ -2,6 +2,7 @@ using System.Text.Json;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
 using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
@@ -36,6 +37,22 @@ public sealed class InspectTests(Workbench bench)
         Assert.Equal("key", signature.GetProperty("method").GetString());
         Assert.False(signature.GetProperty("verified").GetBoolean());
         Assert.Equal("melo.adapter/1", json.RootElement.GetProperty("description").GetProperty("schema").GetString());
+    }
+
+    [Theory]
+    [InlineData(false, null, "precision     fp32; refused in int8, in which its maker did not measure it")]
+    [InlineData(false, 0.05, "precision     fp32, or int8 with tolerance 0.05")]
+    [InlineData(true, null, "precision     fp32, demanded: devices that run another run it beside it, or refuse it")]
+    [InlineData(true, 0.05, "precision     fp32, demanded")]
+    public void Precisions_AreSaid(bool demanded, double? tolerance, string line)
+    {
+        using TemporaryFolder folder = new();
+        BundleContents made = Bundle.OpenUnverified(bench.Bundle);
+        AdapterDescription description = made.Description with { Precision = demanded ? Precision.Fp32 : null, Tolerance = new ProbeTolerance(1e-3, tolerance) };
+        File.WriteAllBytes(folder["b.melo"], BundleWriter.Write(description, made.Adapter, made.Probe, preview: null, key: null));
+        Assert.Contains(line, Packer.Done("inspect", folder["b.melo"]), StringComparison.Ordinal);
+        using JsonDocument json = JsonDocument.Parse(Packer.Done("inspect", folder["b.melo"], "--json"));
+        Assert.Equal(demanded ? "fp32" : null, json.RootElement.GetProperty("description").TryGetProperty("precision", out JsonElement member) ? member.GetString() : null);
     }
 
     [Fact]

@@ -102,7 +102,33 @@ public sealed class Int8CheckTests(Workbench bench) : IDisposable
         Packer.Refused($"tensor 'labels': {reason}", "check", bench.Bundle, "--base", bench.Base, "--reference", reference);
     }
 
+    [Fact]
+    public void BundleThatDemandsFp32_IsComparedInInt8_ButTheReportSaysThatNoDeviceRunsItSo()
+    {
+        (string bundle, string reference, _, _) = Prepare();
+        string[] check = ["check", bundle, "--base", bench.Int8Base, "--reference", reference, "--precision", "int8", "--tolerance", "1"];
+        Assert.DoesNotContain("demands", Packer.Done(check), StringComparison.Ordinal);
+        using (JsonDocument report = JsonDocument.Parse(Packer.Done([.. check, "--json"])))
+            Assert.Equal(JsonValueKind.Null, report.RootElement.GetProperty("demandedPrecision").ValueKind);
+
+        Demand(bundle, int8Tolerance: null);
+        Assert.Contains("the bundle demands fp32: no device runs it in int8", Packer.Done(check), StringComparison.Ordinal);
+        Assert.DoesNotContain("demands", Packer.Done("check", bundle, "--base", bench.Int8Base, "--reference", reference), StringComparison.Ordinal);
+        using (JsonDocument report = JsonDocument.Parse(Packer.Done([.. check, "--json"])))
+            Assert.Equal(("int8", "fp32"), (report.RootElement.GetProperty("precision").GetString(), report.RootElement.GetProperty("demandedPrecision").GetString()));
+        Packer.Refused("found a bundle that demands fp32: no device runs it in int8; expected --tolerance", check[..^2]);
+        Demand(bundle, int8Tolerance: 1);
+        Assert.Contains("the bundle demands fp32: no device runs it in int8", Packer.Done(check[..^2]), StringComparison.Ordinal);
+    }
+
     public void Dispose() => _folder.Dispose();
+
+    private static void Demand(string path, double? int8Tolerance)
+    {
+        BundleContents made = Bundle.OpenUnverified(path);
+        File.WriteAllBytes(path, BundleWriter.Write(
+            made.Description with { Precision = Precision.Fp32, Tolerance = made.Description.Tolerance with { Int8 = int8Tolerance } }, made.Adapter, made.Probe, preview: null, key: null));
+    }
 
     private static void AssertFigures(JsonElement report, float[] expected, float[] found, long[] labels)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Models;
 using MeLo.Edge.Tests;
@@ -14,8 +15,9 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     public void BaseWithoutInt8_GivesNoTolerance_AndSaysSo()
     {
         string output = Packer.Done(bench.Pack(_folder["b.melo"], "--unsigned"));
-        Assert.Contains("int8: not measured, the base has no int8 graph; devices run this bundle in fp32 only", output, StringComparison.Ordinal);
-        Assert.Null(Bundle.OpenUnverified(_folder["b.melo"]).Description.Tolerance.Int8);
+        Assert.Contains("int8: not measured, the base has no int8 graph; devices run this bundle in fp32 only: those that run int8 refuse it, unless it is packed with --precision fp32", output, StringComparison.Ordinal);
+        AdapterDescription description = Bundle.OpenUnverified(_folder["b.melo"]).Description;
+        Assert.Equal((null, null), (description.Tolerance.Int8, description.Precision)); // nothing was measured, so nothing is demanded
         string reference = RandomVit.WriteReference(_folder["set.safetensors"], Near(1, 0.5f, 2));
         Packer.Refused("found no int8 graph", bench.Pack(_folder["c.melo"], "--unsigned", "--reference", reference));
         Assert.False(File.Exists(_folder["c.melo"]));
@@ -31,13 +33,14 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
         double ratio = Int8Runs.Ratio(contents.Probe.Logits, int8);
         Assert.InRange(ratio, 1e-6, 0.075);
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Null(contents.Description.Precision);
         Assert.Equal(Math.Max(0.02, 2 * ratio), contents.Description.Tolerance.Int8!.Value, 1e-9);
         Assert.Contains("int8: probe differs by ", result.Output, StringComparison.Ordinal);
         Assert.Contains("; no reference set", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task ProbeThatInt8Damages_GivesNoTolerance_AndAWarning_AndDevicesRefuseInt8()
+    public async Task ProbeThatInt8Damages_GivesNoTolerance_AndAWarning_AndDemandsFp32()
     {
         Int8Runs.Need(bench.Int8Base);
         (string adapter, string bias) = await CancelledAsync(headScale: 100);
@@ -45,9 +48,9 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
         Assert.Equal(PackerProgram.Done, result.ExitCode);
         string line = Assert.Single(result.ErrorLines);
         Assert.StartsWith(Warning + "the probe's logits differ", line, StringComparison.Ordinal);
-        Assert.Contains("fp32 only", line, StringComparison.Ordinal);
+        Assert.Contains("demands fp32, as with --precision fp32", line, StringComparison.Ordinal);
         Assert.Contains("tolerance none", result.Output, StringComparison.Ordinal);
-        Assert.Null(Bundle.OpenUnverified(_folder["damaged.melo"]).Description.Tolerance.Int8);
+        AssertDemanding("damaged.melo", null);
         // As a process, the same line on stderr.
         ProgramResult process = Packer.Run(Arguments("again.melo", adapter, "--head-bias", bias));
         Assert.Equal((0, line), (process.ExitCode, Assert.Single(process.ErrorLines)));
@@ -71,7 +74,7 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
         Assert.Equal(0, result.ExitCode);
         Assert.StartsWith($"{Warning}{agreeing} of 64 reference inputs keep their top-1 class", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
         Assert.Contains($"top-1 {agreeing} of 64", result.Output, StringComparison.Ordinal);
-        Assert.Null(Bundle.OpenUnverified(_folder["damaged.melo"]).Description.Tolerance.Int8);
+        AssertDemanding("damaged.melo", null);
     }
 
     [Fact]
@@ -102,7 +105,62 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
         }
     }
 
+    [Fact]
+    public async Task PrecisionThatIsAskedFor_IsDemanded_WithoutAWarning_WhetherInt8WasMeasuredOrNot()
+    {
+        Int8Runs.Need(bench.Int8Base);
+        await PackAsync("plain.melo", bench.Adapter);
+        ProgramResult measured = await PackAsync("asked.melo", bench.Adapter, "--precision", "fp32");
+        Assert.Equal((0, ""), (measured.ExitCode, measured.Error));
+        Assert.Contains("demands fp32: devices that run int8 run it on their fp32 graph, or refuse it", measured.Output, StringComparison.Ordinal);
+        AssertDemanding("asked.melo", Bundle.OpenUnverified(_folder["plain.melo"]).Description.Tolerance.Int8);
+        (string adapter, string bias) = await CancelledAsync(headScale: 100);
+        ProgramResult damaged = await PackAsync("damaged.melo", adapter, "--head-bias", bias, "--precision", "fp32");
+        Assert.Equal((0, ""), (damaged.ExitCode, damaged.Error));
+        AssertDemanding("damaged.melo", null);
+        string without = Packer.Done(bench.Pack(_folder["without.melo"], "--unsigned", "--precision", "fp32"));
+        Assert.DoesNotContain("unless it is packed", without, StringComparison.Ordinal);
+        AssertDemanding("without.melo", null);
+        // Signed, and run once more on the finished file, as every bundle is.
+        Packer.Done(bench.Pack(_folder["signed.melo"], "--key", bench.Key, "--precision", "fp32"));
+        Assert.Contains("probe difference", Packer.Done("verify", _folder["signed.melo"], "--trust", bench.PublicKey, "--base", bench.Int8Base), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("int8")]
+    [InlineData("FP32")]
+    public async Task PrecisionThatCannotBeDemanded_IsWrongUsage(string precision)
+    {
+        ProgramResult result = await PackAsync("b.melo", bench.Adapter, "--precision", precision);
+        Assert.Equal(PackerProgram.WrongUsage, result.ExitCode);
+        Assert.Contains("fp32", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder["b.melo"]));
+    }
+
+    // The runtime's own switch hides the vector instructions from the program: for it, a processor of before VNNI.
+    [Fact]
+    public void ProcessorThatClipsByteProducts_PacksWithoutMeasuring_AndSaysSo()
+    {
+        Assert.SkipUnless(X86Base.IsSupported, "needs an x64 processor");
+        ProgramResult result = Packer.RunWithout("AVX2", Arguments("b.melo", bench.Adapter));
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Contains("int8: not measured, this processor does not multiply bytes exactly; devices run this bundle in fp32 only", result.Output, StringComparison.Ordinal);
+        AdapterDescription description = Bundle.OpenUnverified(_folder["b.melo"]).Description;
+        Assert.Equal((null, null), (description.Tolerance.Int8, description.Precision));
+        string reference = RandomVit.WriteReference(_folder["set.safetensors"], Near(1, 0.5f, 2));
+        result = Packer.RunWithout("AVX2", Arguments("c.melo", bench.Adapter, "--reference", reference));
+        Assert.Equal(PackerProgram.Refused, result.ExitCode);
+        Assert.Contains("found no int8 graph that runs here (this processor", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder["c.melo"]));
+    }
+
     public void Dispose() => _folder.Dispose();
+
+    private void AssertDemanding(string bundle, double? int8)
+    {
+        AdapterDescription description = Bundle.OpenUnverified(_folder[bundle]).Description;
+        Assert.Equal((Precision.Fp32, int8), (description.Precision, description.Tolerance.Int8));
+    }
 
     // An adapter whose head bias cancels the probe's logits: what is left of them is what int8 changes, as large as the head.
     private async Task<(string Adapter, string Bias)> CancelledAsync(float headScale)

@@ -19,6 +19,9 @@ internal static class Packer
 
     public static ProgramResult Run(params string[] arguments) => Start(Program, arguments);
 
+    /// <summary>Runs it as if the processor had none of an instruction set, as .NET names it, and of what builds on that.</summary>
+    public static ProgramResult RunWithout(string instructions, params string[] arguments) => Start(Program, arguments, ($"DOTNET_Enable{instructions}", "0"));
+
     /// <summary>Runs the program's own code in this process: for what ends before any work begins, many times.</summary>
     public static async Task<ProgramResult> RunHereAsync(params string[] arguments)
     {
@@ -60,9 +63,11 @@ internal static class Packer
         }
     }
 
-    private static ProgramResult Start(string program, string[] arguments)
+    private static ProgramResult Start(string program, string[] arguments, (string Key, string Value)? variable = null)
     {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        if (variable is { } set) start.Environment[set.Key] = set.Value;
+        using Process process = Process.Start(start)!;
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(s_patience))

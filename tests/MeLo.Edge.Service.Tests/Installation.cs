@@ -11,16 +11,17 @@ internal sealed class Installation : IDisposable
 {
     // One base and one key serve every test; making the base is most of the work.
     private static readonly Lazy<(string Base, EdgeEngine Engine, SigningKey Key, SigningKey Stranger)> s_shared = new(Share);
+    private static readonly Lazy<string> s_int8Base = new(() => ImportBase(Precision.Fp32, Precision.Int8));
 
     private readonly TemporaryFolder? _temporary;
 
-    public Installation(string? root = null, bool withTasks = true)
+    public Installation(string? root = null, bool withTasks = true, bool withInt8 = false)
     {
         _temporary = root is null ? new TemporaryFolder() : null;
         Data = new DataFolder(root ?? _temporary!.Root);
         Data.Create();
         Directory.CreateDirectory(Data.Base);
-        foreach (string file in Directory.GetFiles(s_shared.Value.Base)) File.Copy(file, Path.Combine(Data.Base, Path.GetFileName(file)));
+        foreach (string file in Directory.GetFiles(withInt8 ? s_int8Base.Value : s_shared.Value.Base)) File.Copy(file, Path.Combine(Data.Base, Path.GetFileName(file)));
         Trust(Key, "key.pem");
         if (!withTasks) return;
         foreach (DemoTask task in DemoTask.All) AddBundle(task.Name, Bundle(task, 1));
@@ -37,6 +38,13 @@ internal sealed class Installation : IDisposable
     public static byte[] Bundle(DemoTask task, int release, SigningKey? key = null, bool signed = true, DateTimeOffset? created = null)
     {
         lock (s_shared) return DemoBundles.Make(s_shared.Value.Engine, task, release, signed ? key ?? Key : null, created ?? DateTimeOffset.UtcNow);
+    }
+
+    /// <summary>A trusted bundle whose description is another than that of the demonstration's.</summary>
+    public static byte[] Bundle(DemoTask task, int release, Func<AdapterDescription, AdapterDescription> change)
+    {
+        BundleContents made = MeLo.Edge.Bundles.Bundle.OpenUnverified(Bundle(task, release, signed: false), task.Name);
+        return BundleWriter.Write(change(made.Description), made.Adapter, made.Probe, preview: null, Key);
     }
 
     public void Trust(SigningKey key, string name) => File.WriteAllText(Path.Combine(Data.Trust, name), key.ExportPublicPem());
@@ -78,10 +86,16 @@ internal sealed class Installation : IDisposable
 
     private static (string, EdgeEngine, SigningKey, SigningKey) Share()
     {
+        string package = ImportBase(Precision.Fp32);
+        return (package, EdgeEngine.Load(package, new EdgeEngineOptions { Threads = 1 }), SigningKey.Generate(SigningCurve.P256), SigningKey.Generate(SigningCurve.P256));
+    }
+
+    private static string ImportBase(params Precision[] precisions)
+    {
         TemporaryFolder folder = new();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
         DemoModel.WriteCheckpoint(folder["checkpoint.safetensors"]);
-        BaseImport.Import(folder["checkpoint.safetensors"], folder["base"], new BaseImportOptions { Heads = DemoModel.Heads });
-        return (folder["base"], EdgeEngine.Load(folder["base"], new EdgeEngineOptions { Threads = 1 }), SigningKey.Generate(SigningCurve.P256), SigningKey.Generate(SigningCurve.P256));
+        BaseImport.Import(folder["checkpoint.safetensors"], folder["base"], new BaseImportOptions { Heads = DemoModel.Heads, Precisions = precisions });
+        return folder["base"];
     }
 }

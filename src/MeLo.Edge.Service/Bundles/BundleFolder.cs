@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
 using MeLo.Edge.Service.Files;
 using MeLo.Edge.Service.Hosting;
 using MeLo.Edge.Service.Ingestion;
@@ -225,7 +226,7 @@ internal sealed class BundleFolder(
         folder.CreateTask(file.Task);
         _active[file.Task] = file;
         tasks.Publish(installed);
-        logger.Activated(file.Task, file.Release, file.Digest, file.Signer);
+        logger.Activated(file.Task, file.Release, installed.Precision.Name(), file.Digest, file.Signer);
         return true;
     }
 

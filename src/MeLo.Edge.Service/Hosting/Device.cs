@@ -118,6 +118,7 @@ internal sealed class Device : IDisposable
             return EdgeEngine.Load(folder.Base, new EdgeEngineOptions
             {
                 Precision = options.Precision == ServiceOptions.AutomaticPrecision ? null : Precisions.Parse(options.Precision),
+                Fp32Tasks = options.Fp32Tasks,
                 CacheBytes = options.CacheBytes,
                 DecodeLimits = DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes },
                 TimeProvider = time,

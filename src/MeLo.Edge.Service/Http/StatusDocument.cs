@@ -76,6 +76,7 @@ internal static class StatusDocument
         title = task.Description.Title,
         labels = task.Description.Head.Labels,
         bundle = task.BundleDigest,
+        precision = Lower(task.Precision),
         activatedAt = JobJournal.Timestamp(task.InstalledAt),
         expires = task.Description.Expires,
         probeDifference = task.ProbeDifference,

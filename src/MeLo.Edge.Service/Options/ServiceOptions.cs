@@ -1,3 +1,5 @@
+using MeLo.Edge.Engine;
+
 namespace MeLo.Edge.Service.Options;
 
 /// <summary>What the user asked for: read and checked once, then never changed.</summary>
@@ -26,6 +28,9 @@ internal sealed record ServiceOptions
 
     /// <summary>The graph of the base package to run: <c>auto</c> or one of its precisions.</summary>
     public string Precision { get; init; } = AutomaticPrecision;
+
+    /// <summary>What to do with a task whose bundle demands fp32 where the graph is int8.</summary>
+    public Fp32TaskPolicy Fp32Tasks { get; init; } = Fp32TaskPolicy.Run;
 
     /// <summary>The time between two full scans of the folders when no folder event asks for one sooner.</summary>
     public TimeSpan ScanInterval { get; init; } = TimeSpan.FromSeconds(5);

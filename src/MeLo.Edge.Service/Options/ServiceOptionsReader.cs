@@ -1,4 +1,5 @@
 using System.Globalization;
+using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using Microsoft.Extensions.Configuration;
 
@@ -30,6 +31,7 @@ internal sealed class ServiceOptionsReader
             WindowsService = Flag(nameof(ServiceOptions.WindowsService)),
             Port = Port(defaults.Port),
             Precision = Precision(defaults.Precision),
+            Fp32Tasks = Fp32Tasks(defaults.Fp32Tasks),
             ScanInterval = Milliseconds("ScanIntervalMs", defaults.ScanInterval, 10, 3_600_000),
             StableInterval = Milliseconds("StableIntervalMs", defaults.StableInterval, 0, 3_600_000),
             MaxWait = Milliseconds("MaxWaitMs", defaults.MaxWait, 0, 3_600_000),
@@ -85,6 +87,16 @@ internal sealed class ServiceOptionsReader
         string[] names = [ServiceOptions.AutomaticPrecision, .. Enum.GetValues<Precision>().Select(Precisions.Name)];
         if (!names.Contains(value, StringComparer.Ordinal)) _faults.Add($"{Section}:Precision: found '{value}', expected {string.Join(" or ", names)}");
         return value;
+    }
+
+    private Fp32TaskPolicy Fp32Tasks(Fp32TaskPolicy fallback)
+    {
+        string? value = Value(nameof(ServiceOptions.Fp32Tasks));
+        if (value is null) return fallback;
+        if (value is "run") return Fp32TaskPolicy.Run;
+        if (value is "refuse") return Fp32TaskPolicy.Refuse;
+        _faults.Add($"{Section}:Fp32Tasks: found '{value}', expected run or refuse");
+        return fallback;
     }
 
     private int? Port(int? fallback)

@@ -26,8 +26,8 @@ internal static partial class Log
     [LoggerMessage(6, LogLevel.Warning, "After a crash: {PutBack} files put back, {Delivered} committed results written")]
     public static partial void Recovered(this ILogger logger, int putBack, int delivered);
 
-    [LoggerMessage(10, LogLevel.Information, "Task {Task} release {Release} is active: {Digest}, signed by {Signer}")]
-    public static partial void Activated(this ILogger logger, string task, int release, string digest, string signer);
+    [LoggerMessage(10, LogLevel.Information, "Task {Task} release {Release} is active in {Precision}: {Digest}, signed by {Signer}")]
+    public static partial void Activated(this ILogger logger, string task, int release, string precision, string digest, string signer);
 
     [LoggerMessage(11, LogLevel.Warning, "A bundle was refused ({Code}): {Digest}")]
     public static partial void BundleRefused(this ILogger logger, string code, string digest);

@@ -43,6 +43,12 @@ public sealed record AdapterDescription
     /// <summary>How far a device's logits may be from the probe's.</summary>
     public required ProbeTolerance Tolerance { get; init; }
 
+    /// <summary>
+    /// The one precision that the task may run in, whatever the device's own is: <see cref="Models.Precision.Fp32"/>, which is the only one a
+    /// bundle can demand. Null leaves it to the device, within <see cref="Tolerance"/>.
+    /// </summary>
+    public Precision? Precision { get; init; }
+
     /// <summary>The model card, or null when the author gave none.</summary>
     public ModelCard? Card { get; init; }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Bundles;
 
@@ -44,6 +45,7 @@ internal static partial class AdapterDescriptionReader
         HeadDescription? head = root.Object("head", ReadHead);
         InputDescription? input = root.Object("input", i => ReadInput(i, json));
         ProbeTolerance? tolerance = root.Object("tolerance", ReadTolerance);
+        Precision? precision = root.Has("precision") ? root.Choice<Precision?>("precision", (Precision.Fp32.Name(), Precision.Fp32)) : null;
         ModelCard? card = root.ObjectOrNull("card", ModelCardJson.Read);
         DateTimeOffset created = Time(root, "created", root.Text("created"));
         DateTimeOffset? expires = root.TextOrNull("expires") is { } text ? Time(root, "expires", text) : null;
@@ -52,7 +54,7 @@ internal static partial class AdapterDescriptionReader
         return new AdapterDescription
         {
             Task = task, Release = release, Title = title, Base = digest, Architecture = architecture, Lora = lora, Head = head,
-            Input = input, Tolerance = tolerance, Card = card, Created = created, Expires = expires,
+            Input = input, Tolerance = tolerance, Precision = precision, Card = card, Created = created, Expires = expires,
         };
     }
 

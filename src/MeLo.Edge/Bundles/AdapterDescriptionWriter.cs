@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Bundles;
 
@@ -32,6 +33,7 @@ internal static class AdapterDescriptionWriter
             PreprocessRecipeJson.Write(json, description.Input.Preprocess);
             json.WriteEndObject();
             WriteTolerance(json, description.Tolerance);
+            if (description.Precision is { } precision) json.WriteString("precision", precision.Name());
             json.WritePropertyName("card");
             if (description.Card is { } card) ModelCardJson.Write(json, card);
             else json.WriteNullValue();

@@ -15,6 +15,8 @@ namespace MeLo.Edge.Engine;
 public sealed class EdgeEngine : IDisposable
 {
     private readonly EdgeEngineOptions _options;
+    private readonly BaseGraph _graph;
+    private readonly BaseGraph _fp32; // the same one where the engine's own precision is fp32
     private readonly ResidentModel _model;
     private readonly TaskWeightsCache _cache;
     private readonly EdgeTelemetry _telemetry;
@@ -27,8 +29,10 @@ public sealed class EdgeEngine : IDisposable
         _options = options;
         Base = package;
         (Precision, PrecisionReason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
-        _model = new ResidentModel(package, Precision, options.Threads);
-        _cache = new TaskWeightsCache(_model, options.CacheBytes);
+        _graph = new BaseGraph(package, Precision, options.Threads);
+        _model = _graph.Hold();
+        _fp32 = Precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, options.Threads, beside: _model);
+        _cache = new TaskWeightsCache(options.CacheBytes);
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
     }
 
@@ -38,7 +42,7 @@ public sealed class EdgeEngine : IDisposable
     /// <summary>Where the graph runs.</summary>
     public ExecutionProvider Provider => _options.Provider;
 
-    /// <summary>The precision of the resident graph.</summary>
+    /// <summary>The precision of the resident graph. A task whose bundle demands another says so: <see cref="InstalledTask.Precision"/>.</summary>
     public Precision Precision { get; }
 
     /// <summary>Why it is that precision: one line for a log.</summary>
@@ -93,19 +97,19 @@ public sealed class EdgeEngine : IDisposable
                     $"release {replaced.Release} is installed, expected that or a higher one");
             }
             BaseFit.Check(bundle, Base, _model, _options.TimeProvider);
-            InstalledTask task = new(bundle, this, _options.TimeProvider.GetUtcNow());
+            InstalledTask task = new(bundle, this, GraphFor(bundle.Description), _options.TimeProvider.GetUtcNow());
             try
             {
                 task.ProbeDifference = RunProbe(task, bundle.Probe);
             }
             catch
             {
-                _cache.Remove(task);
+                LetGo(task);
                 throw;
             }
             Dictionary<string, InstalledTask> tasks = new(_tasks) { [task.Task] = task };
             _tasks = tasks.ToFrozenDictionary();
-            if (replaced is not null) _cache.Remove(replaced);
+            if (replaced is not null) LetGo(replaced);
             return task;
         }
     }
@@ -119,7 +123,7 @@ public sealed class EdgeEngine : IDisposable
             Dictionary<string, InstalledTask> tasks = new(_tasks);
             if (!tasks.Remove(task, out InstalledTask? retired)) return false;
             _tasks = tasks.ToFrozenDictionary();
-            _cache.Remove(retired);
+            LetGo(retired);
             return true;
         }
     }
@@ -197,11 +201,12 @@ public sealed class EdgeEngine : IDisposable
         _turn.Wait(cancellation);
         try
         {
+            using ResidentModel model = _graph.Hold();
             using WeightBuffers pool = new(budget: 0);
-            TaskWeights weights = _model.Merge(adapter, pool.Rent(_model.MergedBytes(adapter)), pool, _model.Threads, out _);
+            TaskWeights weights = model.Merge(adapter, pool.Rent(model.MergedBytes(adapter)), pool, model.Threads, out _);
             try
             {
-                return _model.Run(weights, pixels, shape, cancellation);
+                return model.Run(weights, pixels, shape, cancellation);
             }
             finally
             {
@@ -222,21 +227,27 @@ public sealed class EdgeEngine : IDisposable
         _cache.Prefetch(task);
     }
 
-    /// <summary>Frees the model, after the run and the merges that are under way; requests that wait for their turn then fail.</summary>
+    /// <summary>Frees the model, after the installation, the run and the merges that are under way; requests that wait for their turn then fail.</summary>
     public void Dispose()
     {
-        // The semaphore itself stays, so that those who wait for it wake up and find the engine gone.
-        _turn.Wait();
-        try
+        lock (_installing)
         {
-            _telemetry.Dispose();
-            _cache.Dispose();
-            _model.Dispose();
-            Base.Dispose();
-        }
-        finally
-        {
-            _turn.Release();
+            // The semaphore itself stays, so that those who wait for it wake up and find the engine gone.
+            _turn.Wait();
+            try
+            {
+                _telemetry.Dispose();
+                _fp32.Dispose();
+                _graph.Dispose();
+                _cache.Dispose();
+                foreach (InstalledTask task in _tasks.Values) task.LetGo();
+                _model.Dispose();
+                Base.Dispose();
+            }
+            finally
+            {
+                _turn.Release();
+            }
         }
     }
 
@@ -265,7 +276,7 @@ public sealed class EdgeEngine : IDisposable
         try
         {
             long start = Stopwatch.GetTimestamp();
-            logits = _model.Run(weights, image.Pixels, [1, 3, image.Recipe.Size, image.Recipe.Size], cancellation);
+            logits = weights.Model.Run(weights, image.Pixels, [1, 3, image.Recipe.Size, image.Recipe.Size], cancellation);
             inference = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         }
         finally
@@ -293,10 +304,28 @@ public sealed class EdgeEngine : IDisposable
             Scores = scores,
             BaseDigest = Base.Digest,
             BundleDigest = task.BundleDigest,
-            Precision = Precision,
+            Precision = task.Precision,
             Provider = Provider,
             Timing = timing,
         };
+    }
+
+    // A demand is the maker's word that the task's answers are sound in that precision alone.
+    private BaseGraph GraphFor(AdapterDescription description)
+    {
+        if (description.Precision is not { } demanded || demanded == Precision) return _graph;
+        string found = $"found a bundle that demands {demanded.Name()} on a device that runs {Precision.Name()}";
+        if (!Base.Precisions.Contains(demanded)) throw Refuse($"{found}, and a base without an {demanded.Name()} graph; expected one imported with it");
+        if (_options.Fp32Tasks == Fp32TaskPolicy.Refuse) throw Refuse($"{found}, expected one that runs in it: {nameof(EdgeEngineOptions.Fp32Tasks)} says to refuse such tasks");
+        return _fp32;
+
+        EngineException Refuse(string message) => EngineException.Bundle(EngineFault.PrecisionRefused, description.Task, description.Release, message);
+    }
+
+    private void LetGo(InstalledTask task)
+    {
+        _cache.Remove(task);
+        task.LetGo();
     }
 
     // The self-test of a device: the resident base, merged with this bundle, must give the logits that its maker saw.
@@ -308,8 +337,8 @@ public sealed class EdgeEngine : IDisposable
             TaskWeights weights = _cache.Acquire(task, out _);
             try
             {
-                float[] logits = _model.Run(weights, probe.PixelValues, probe.PixelShape, CancellationToken.None);
-                return ProbeComparison.Check(task.Description, Precision, logits, probe.Logits);
+                float[] logits = weights.Model.Run(weights, probe.PixelValues, probe.PixelShape, CancellationToken.None);
+                return ProbeComparison.Check(task.Description, task.Precision, logits, probe.Logits);
             }
             finally
             {

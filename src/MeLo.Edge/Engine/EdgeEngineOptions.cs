@@ -15,6 +15,12 @@ public sealed record EdgeEngineOptions
     /// </summary>
     public Precision? Precision { get; init; } = Models.Precision.Fp32;
 
+    /// <summary>
+    /// What an int8 engine does with a task whose bundle demands fp32. By default it runs it on the base's fp32 graph, which takes memory for a
+    /// second copy of the model (docs/operating.md has figures) from the first such task until the last one is retired.
+    /// </summary>
+    public Fp32TaskPolicy Fp32Tasks { get; init; } = Fp32TaskPolicy.Run;
+
     /// <summary>The number of threads that run the graph and merge a task, from 1 to 1024; 0, the default, takes one a processor core.</summary>
     public int Threads { get; init; }
 
@@ -34,6 +40,7 @@ public sealed record EdgeEngineOptions
     {
         List<string> faults = [];
         if (Provider != ExecutionProvider.Cpu) faults.Add($"{nameof(Provider)}: found {Provider}, expected {ExecutionProvider.Cpu}");
+        if (!Enum.IsDefined(Fp32Tasks)) faults.Add($"{nameof(Fp32Tasks)}: found {Fp32Tasks}, expected {string.Join(" or ", Enum.GetNames<Fp32TaskPolicy>())}");
         if (Threads is < 0 or > 1024) faults.Add($"{nameof(Threads)}: found {Threads}, expected 0 to 1024");
         if (CacheBytes < 0) faults.Add($"{nameof(CacheBytes)}: found {CacheBytes}, expected 0 or more");
         if (faults.Count > 0) throw EngineException.Options(faults);

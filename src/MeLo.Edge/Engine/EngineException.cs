@@ -11,6 +11,8 @@ public enum EngineFault
     BaseMismatch,
     /// <summary>The bundle changes linears, or expects an input, that this base does not offer.</summary>
     Incompatible,
+    /// <summary>The bundle demands a precision that the options refuse, or that the base has no graph of.</summary>
+    PrecisionRefused,
     /// <summary>The bundle's expiry has passed.</summary>
     Expired,
     /// <summary>A higher release of the task is installed.</summary>

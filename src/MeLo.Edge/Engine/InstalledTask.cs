@@ -1,5 +1,6 @@
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
+using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Engine;
 
@@ -9,13 +10,22 @@ namespace MeLo.Edge.Engine;
 /// </summary>
 public sealed class InstalledTask
 {
-    internal InstalledTask(Bundle bundle, EdgeEngine? engine, DateTimeOffset installedAt)
+    private ResidentModel? _model;
+
+    /// <param name="bundle">The bundle, which fits the base.</param>
+    /// <param name="engine">The engine that checked that.</param>
+    /// <param name="graph">What the task runs on: loaded now, so that no image waits for that, until <see cref="LetGo"/>.</param>
+    /// <param name="installedAt">When.</param>
+    internal InstalledTask(Bundle bundle, EdgeEngine? engine, BaseGraph graph, DateTimeOffset installedAt)
     {
         Engine = engine;
+        Graph = graph;
         Description = bundle.Description;
         BundleDigest = bundle.Digest;
         Adapter = bundle.Adapter;
         InstalledAt = installedAt;
+        _model = graph.Hold();
+        MergedBytes = _model.MergedBytes(Adapter);
     }
 
     /// <summary>The task's name.</summary>
@@ -26,6 +36,9 @@ public sealed class InstalledTask
 
     /// <summary>The digest of the bundle file, <c>sha256:…</c>.</summary>
     public string BundleDigest { get; }
+
+    /// <summary>The precision of the graph that it runs on: the engine's, unless the bundle demands another.</summary>
+    public Precision Precision => Graph.Precision;
 
     /// <summary>The bundle's description.</summary>
     public AdapterDescription Description { get; }
@@ -40,6 +53,14 @@ public sealed class InstalledTask
     public DateTimeOffset InstalledAt { get; }
 
     internal LoraAdapter Adapter { get; }
+
+    internal BaseGraph Graph { get; }
+
+    /// <summary>The memory of the merged matrices, in bytes.</summary>
+    internal long MergedBytes { get; }
+
+    /// <summary>The graph need not stay for this task any more; work that still comes with it loads it again if it has gone.</summary>
+    internal void LetGo() => Interlocked.Exchange(ref _model, null)?.Dispose();
 
     /// <summary>The engine whose base the adapter was checked against: a merge trusts that check.</summary>
     internal EdgeEngine? Engine { get; }

@@ -12,7 +12,7 @@ internal static class ProbeComparison
     public static double Check(AdapterDescription description, Precision precision, ReadOnlySpan<float> found, ReadOnlySpan<float> expected)
     {
         double tolerance = Tolerance(description.Tolerance, precision) ?? throw EngineException.Bundle(EngineFault.Incompatible, description.Task, description.Release,
-            $"found no tolerance for {precision.Name()}, expected one: its maker did not measure it in that precision, so it must not run in it");
+            $"found no tolerance for {precision.Name()}, expected one: its maker did not measure it in that precision, so it must not run in it; packed again on a base with that graph it has one, and with --precision fp32 it runs in fp32 beside the others");
         double difference = Difference(found, expected);
         // Written so that NaN fails.
         if (difference <= tolerance) return difference;

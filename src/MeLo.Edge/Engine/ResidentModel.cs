@@ -9,19 +9,25 @@ namespace MeLo.Edge.Engine;
 
 /// <summary>
 /// The base in memory: one session, created once, and the pristine matrices that adapters may change. It merges an adapter into
-/// fresh memory and runs the graph with the result; it keeps no task of its own.
+/// fresh memory and runs the graph with the result; it keeps no task of its own. Its memory is freed after the last who holds it.
 /// </summary>
 internal sealed unsafe class ResidentModel : IDisposable
 {
     private readonly OrtSession _session;
     private readonly MergedFormat _format;
+    private readonly ResidentModel? _beside;
     private readonly HostBuffer _pristine;
     private readonly HostBuffer? _converted;
     private readonly Dictionary<LinearId, Matrix> _matrices = [];
     private readonly List<(string Input, OrtValue Value)> _base = [];
     private readonly Dictionary<string, int> _inputIndex = [];
+    private int _holds = 1; // the maker's
 
-    public ResidentModel(BasePackage package, Precision precision, int threads)
+    /// <param name="package">The base.</param>
+    /// <param name="precision">Which of its graphs.</param>
+    /// <param name="threads">The threads that run it; 0 takes one a core.</param>
+    /// <param name="beside">A model of the same base, held by the caller, whose pristine matrices serve this one too.</param>
+    public ResidentModel(BasePackage package, Precision precision, int threads, ResidentModel? beside = null)
     {
         Threads = threads == 0 ? Environment.ProcessorCount : threads;
         if (!package.Precisions.Contains(precision))
@@ -34,15 +40,17 @@ internal sealed unsafe class ResidentModel : IDisposable
             _matrices.Add(id, new Matrix(input, output, length));
             length += MergedFormat.Of(Precision.Fp32).ByteLength(input, output);
         }
-        _pristine = new HostBuffer(length);
+        _beside = beside;
+        _pristine = beside?._pristine ?? new HostBuffer(length);
         // The weights come from a file that others may push out of the page cache; a switch must not wait for a disk.
-        foreach ((LinearId id, Matrix matrix) in _matrices)
+        foreach ((LinearId id, Matrix matrix) in beside is null ? _matrices : [])
             package.Weights[CanonicalWeights.LinearWeight(id)].CopyTo(new Span<float>(Pristine(id), checked(matrix.In * matrix.Out)));
         _converted = precision == Precision.Fp32 ? null : new HostBuffer(_matrices.Values.Sum(m => _format.ByteLength(m.In, m.Out)));
         BindBase();
         using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads).WithOperators(ByteOperators.Domain);
         _session = OrtSession.Create(package.GraphPath(precision), options);
         for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
+        beside?.TryHold();
         if (Mismatch() is not { } mismatch) return;
         Dispose();
         throw EngineException.Base(mismatch);
@@ -102,12 +110,28 @@ internal sealed unsafe class ResidentModel : IDisposable
         }
     }
 
+    /// <summary>Takes a hold, unless the last one is already given back.</summary>
+    public bool TryHold()
+    {
+        int seen = Volatile.Read(ref _holds);
+        while (seen > 0)
+        {
+            int found = Interlocked.CompareExchange(ref _holds, seen + 1, seen);
+            if (found == seen) return true;
+            seen = found;
+        }
+        return false;
+    }
+
+    /// <summary>Gives a hold back; the last one frees the model.</summary>
     public void Dispose()
     {
+        if (Interlocked.Decrement(ref _holds) != 0) return;
         _session.Dispose();
         foreach ((_, OrtValue value) in _base) value.Dispose();
         _converted?.Dispose();
-        _pristine.Dispose();
+        if (_beside is null) _pristine.Dispose();
+        else _beside.Dispose();
     }
 
     private TaskWeights MergeInto(HostBuffer buffer, LoraAdapter adapter, WeightBuffers pool, int threads, out MergeCost cost)
@@ -139,7 +163,7 @@ internal sealed unsafe class ResidentModel : IDisposable
             Own(CanonicalWeights.LinearWeight(target.Id), _format.Bind(target));
         Own(VitGraph.HeadWeight, OrtValue.FromArray(Transposed(head), [head.Dim, head.Classes]));
         Own(VitGraph.HeadBias, OrtValue.FromArray(head.Bias, [head.Classes]));
-        return new TaskWeights(inputs, [.. owned], buffer, pool);
+        return new TaskWeights(this, inputs, [.. owned], buffer, pool);
 
         void Own(string name, OrtValue value)
         {

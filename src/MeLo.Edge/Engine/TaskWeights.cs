@@ -5,7 +5,7 @@ namespace MeLo.Edge.Engine;
 
 /// <summary>
 /// A task's merged matrices and head as values that a run binds. Immutable. Whoever runs with it holds a lease; the memory goes
-/// back to its pool after the last lease, never under a run.
+/// back to its pool after the last lease, never under a run. So long the model that they were merged for stays too.
 /// </summary>
 internal sealed class TaskWeights
 {
@@ -15,17 +15,23 @@ internal sealed class TaskWeights
     private readonly WeightBuffers _pool;
     private int _leases = 1; // the maker's
 
+    /// <param name="model">The model that made them, held by the caller: they take a hold of their own.</param>
     /// <param name="inputs">The session's inputs in its order, null where the pixels go.</param>
     /// <param name="owned">Those of them that live and die with these weights (the others are the base's).</param>
     /// <param name="buffer">The memory behind the owned values.</param>
     /// <param name="pool">Where the memory goes back to.</param>
-    public TaskWeights(OrtValue?[] inputs, OrtValue[] owned, HostBuffer buffer, WeightBuffers pool)
+    public TaskWeights(ResidentModel model, OrtValue?[] inputs, OrtValue[] owned, HostBuffer buffer, WeightBuffers pool)
     {
+        model.TryHold();
+        Model = model;
         _inputs = inputs;
         _owned = owned;
         _buffer = buffer;
         _pool = pool;
     }
+
+    /// <summary>The model to run them with.</summary>
+    public ResidentModel Model { get; }
 
     /// <summary>The values of every input but the pixels, null there.</summary>
     public ReadOnlySpan<OrtValue?> Inputs => _inputs;
@@ -51,5 +57,6 @@ internal sealed class TaskWeights
         if (left > 0) return;
         foreach (OrtValue value in _owned) value.Dispose();
         _pool.Return(_buffer);
+        Model.Dispose();
     }
 }

@@ -5,9 +5,9 @@ namespace MeLo.Edge.Engine;
 
 /// <summary>
 /// The most recently used task weights within a byte budget. A hit costs a dictionary look-up, however many tasks are
-/// installed. A task that several callers ask for at once is merged once. Thread-safe.
+/// installed. A task that several callers ask for at once is merged once. The budget counts the tasks of every graph. Thread-safe.
 /// </summary>
-internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisposable
+internal sealed class TaskWeightsCache(long budget) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly WeightBuffers _buffers = new(budget);
@@ -45,7 +45,7 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
             double allocate = 0;
             ResidentModel.MergeCost cost = default;
             bool waited = !mine && !entry.Merged.Task.IsCompleted;
-            TaskWeights? weights = mine ? Merge(entry, model.Threads, out allocate, out cost) : entry.Merged.Task.GetAwaiter().GetResult();
+            TaskWeights? weights = mine ? Merge(entry, threads: null, out allocate, out cost) : entry.Merged.Task.GetAwaiter().GetResult();
             // Another's merge that failed, or weights that were evicted since the look-up: look again.
             if (weights is null || (!mine && !weights.TryLease())) continue;
             double total = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
@@ -118,7 +118,7 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
                 }
                 return node.Value;
             }
-            long bytes = model.MergedBytes(task.Adapter);
+            long bytes = task.MergedBytes;
             // Room is made first, so that the buffer of the task that was used longest ago can serve this merge.
             while (_byUse.Last is { } oldest && _cachedBytes + bytes > budget)
             {
@@ -165,16 +165,17 @@ internal sealed class TaskWeightsCache(ResidentModel model, long budget) : IDisp
         }
     }
 
-    // The result carries a lease for the caller, taken before anyone can evict it.
-    private TaskWeights Merge(Entry entry, int threads, out double allocateMicroseconds, out ResidentModel.MergeCost cost)
+    // The result carries a lease for the caller, taken before anyone can evict it. Threads: null for all that the model runs with.
+    private TaskWeights Merge(Entry entry, int? threads, out double allocateMicroseconds, out ResidentModel.MergeCost cost)
     {
         TaskWeights? weights = null;
         try
         {
+            using ResidentModel model = entry.Task.Graph.Hold();
             long start = Stopwatch.GetTimestamp();
             HostBuffer buffer = _buffers.Rent(entry.Bytes);
             allocateMicroseconds = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
-            weights = model.Merge(entry.Task.Adapter, buffer, _buffers, threads, out cost);
+            weights = model.Merge(entry.Task.Adapter, buffer, _buffers, threads ?? model.Threads, out cost);
             weights.TryLease();
         }
         finally

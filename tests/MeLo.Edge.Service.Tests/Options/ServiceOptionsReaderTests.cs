@@ -1,3 +1,4 @@
+using MeLo.Edge.Engine;
 using MeLo.Edge.Service;
 using MeLo.Edge.Service.Options;
 using Microsoft.Extensions.Configuration;
@@ -16,17 +17,19 @@ public class ServiceOptionsReaderTests
         Assert.Equal(("/data", 0, TimeSpan.FromMilliseconds(250), 3, 2 << 20, true),
             (options.Data, options.Port, options.MaxWait, options.QueueLimit, options.MaxFileBytes, options.Once));
         Assert.Null(Read(("Port", "off")).Port);
+        Assert.Equal(Fp32TaskPolicy.Refuse, Read(("Fp32Tasks", "refuse")).Fp32Tasks);
+        Assert.Equal(Fp32TaskPolicy.Run, Read(("Fp32Tasks", "run")).Fp32Tasks);
     }
 
     [Fact]
     public void EveryFault_IsReportedAtOnce()
     {
         ServiceException refused = Assert.Throws<ServiceException>(() =>
-            Read(("Port", "70000"), ("QueueLimit", "0"), ("ScanIntervalMs", "-1"), ("Once", "maybe"), ("Quarantine", "x"), ("Data", " "), ("Precision", "fp31")));
+            Read(("Port", "70000"), ("QueueLimit", "0"), ("ScanIntervalMs", "-1"), ("Once", "maybe"), ("Quarantine", "x"), ("Data", " "), ("Precision", "fp31"), ("Fp32Tasks", "1")));
         Assert.Equal(ExitCode.Usage, refused.ExitCode);
-        foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data", "Precision"])
+        foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data", "Precision", "Fp32Tasks"])
             Assert.Contains($"MeLo:{setting}:", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(7, refused.Message.Split(Environment.NewLine).Length);
+        Assert.Equal(8, refused.Message.Split(Environment.NewLine).Length);
     }
 
     private static ServiceOptions Read(params (string Key, string Value)[] settings) => ServiceOptionsReader.Read(new ConfigurationBuilder()

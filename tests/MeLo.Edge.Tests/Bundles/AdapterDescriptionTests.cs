@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Tests.Bundles;
 
@@ -42,7 +43,23 @@ public sealed class AdapterDescriptionTests
         Assert.Equal(0.97, description.Card.Metrics["auc"]);
         Assert.Equal(new DateTimeOffset(2026, 1, 31, 10, 20, 30, TimeSpan.Zero), description.Created);
         Assert.Null(description.Expires);
+        Assert.Null(description.Precision);
     }
+
+    [Fact]
+    public void DemandForFp32_IsReadAndWritten_BesideAnyTolerance()
+    {
+        string demanding = s_example.Replace("\"expires\"", "\"precision\": \"fp32\", \"expires\"", StringComparison.Ordinal);
+        AdapterDescription description = Parse(demanding);
+        Assert.Equal((Precision.Fp32, 0.15), (description.Precision, description.Tolerance.Int8));
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(demanding), JsonNode.Parse(description.ToJson())));
+    }
+
+    [Fact]
+    public void DemandThatNoReaderKnows_IsNotWritten() =>
+        TestBundles.Refused(BundleRefusal.InvalidDescription, () => BundleWriter.Write(
+            TestBundles.Description with { Precision = Precision.Int8 }, TestBundles.Adapter(), TestBundles.Probe(), preview: null, key: null),
+            "$.precision: found 'int8', expected 'fp32'");
 
     [Fact]
     public void WrittenAndRead_IsTheSame()
@@ -62,6 +79,7 @@ public sealed class AdapterDescriptionTests
             Input = new InputDescription(new PreprocessRecipe(ResizeMode.ShortestSide, 224, Interpolation.Bilinear,
                 [0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f], shortestSide: 256, honourOrientation: true)),
             Tolerance = new ProbeTolerance(1e-4, null, 0.01),
+            Precision = Precision.Fp32,
             Card = new ModelCard { Dataset = new CardDataset(null, null), Metrics = new Dictionary<string, double> { ["b"] = 2, ["a"] = 0.1 } },
             Created = new DateTimeOffset(2026, 1, 31, 12, 20, 30, 250, TimeSpan.FromHours(2)),
             Expires = new DateTimeOffset(2027, 1, 31, 0, 0, 0, TimeSpan.Zero),
@@ -70,6 +88,7 @@ public sealed class AdapterDescriptionTests
         Assert.Equal(description.ToJson(), read.ToJson());
         Assert.Equal(description.Input.Preprocess, read.Input.Preprocess);
         Assert.Equal(description.Created, read.Created);
+        Assert.Equal(Precision.Fp32, read.Precision);
         Assert.Contains("Röntgen 胸部", Encoding.UTF8.GetString(description.ToJson()), StringComparison.Ordinal);
     }
 
@@ -164,6 +183,16 @@ public sealed class AdapterDescriptionTests
     [InlineData("\"std\": [0.5,0.5,0.5]", "\"std\": [0.5,0.5,1e300]", "$.input.preprocess: preprocessing recipe: found std")]
     [InlineData("1e-3", "0", "$.tolerance.fp32: expected a positive number")]
     [InlineData("0.15", "-0.15", "$.tolerance.int8: expected a positive number")]
+    [InlineData("\"expires\"", "\"precision\": \"int8\", \"expires\"", "$.precision: found 'int8', expected 'fp32'")]
+    [InlineData("\"expires\"", "\"precision\": \"FP32\", \"expires\"", "$.precision: found 'FP32', expected 'fp32'")]
+    [InlineData("\"expires\"", "\"precision\": \"fp32\\u0000\", \"expires\"", "$.precision: found 'fp32")]
+    [InlineData("\"expires\"", "\"precision\": \"\", \"expires\"", "$.precision: found '', expected 'fp32'")]
+    [InlineData("\"expires\"", "\"precision\": \"\\ud800\", \"expires\"", "$.precision: found a string that is not Unicode text")]
+    [InlineData("\"expires\"", "\"precision\": null, \"expires\"", "$.precision: found null, expected a string")]
+    [InlineData("\"expires\"", "\"precision\": [\"fp32\"], \"expires\"", "$.precision: found an array, expected a string")]
+    [InlineData("\"expires\"", "\"precision\": \"fp32\", \"precision\": \"fp32\", \"expires\"", "$.precision: appears twice")]
+    [InlineData("\"fp32\": 1e-3", "\"fp32\": 1e-3, \"precision\": \"fp32\"", "$.tolerance.precision: is unknown")]
+    [InlineData("\"expires\"", "\"Precision\": \"fp32\", \"expires\"", "$.Precision: is unknown")]
     [InlineData("\"epochs\": 100", "\"epochs\": -1", "$.card.training.epochs: expected a whole number from 0")]
     [InlineData("2026-01-31T10:20:30Z", "2026-01-31", "$.created: expected an ISO 8601 time")]
     [InlineData("2026-01-31T10:20:30Z", "2026-01-31T10:20:30", "$.created: expected an ISO 8601 time")]

@@ -7,14 +7,14 @@ namespace MeLo.Edge.Tests.Engine;
 public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture<EngineFixture>, IDisposable
 {
     private readonly BasePackage _package = BasePackage.Open(fixture.BaseFolder);
-    private ResidentModel? _model;
+    private BaseGraph? _graph;
 
-    private ResidentModel Model => _model ??= new ResidentModel(_package, Precision.Fp32, threads: 1);
+    private BaseGraph Graph => _graph ??= new BaseGraph(_package, Precision.Fp32, threads: 1);
 
     [Fact]
     public async Task Prefetch_MakesTheNextSwitchWarm()
     {
-        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
         InstalledTask task = Task(1);
         await cache.Prefetch(task);
         cache.Acquire(task, out SwitchTiming timing).Release();
@@ -25,7 +25,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public async Task Prefetch_WhereOneTaskFits_LeavesTheTaskInUse()
     {
-        using TaskWeightsCache cache = new(Model, fixture.TaskBytes);
+        using TaskWeightsCache cache = new(fixture.TaskBytes);
         InstalledTask inUse = Task(1);
         Assert.Equal(SwitchKind.Cold, Kind(cache, inUse));
         await cache.Prefetch(Task(2));
@@ -35,7 +35,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void Acquire_OfMoreTasksThanFit_KeepsTheMostRecentlyUsed()
     {
-        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
         InstalledTask a = Task(1), b = Task(2), c = Task(3);
         Assert.Equal(SwitchKind.Cold, Kind(cache, a));
         Assert.Equal(SwitchKind.Cold, Kind(cache, b));
@@ -51,7 +51,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void EvictedWeights_StayAsTheyAre_UntilTheLastLeaseEnds()
     {
-        using TaskWeightsCache cache = new(Model, fixture.TaskBytes);
+        using TaskWeightsCache cache = new(fixture.TaskBytes);
         InstalledTask a = Task(1), b = Task(2);
         TaskWeights leased = cache.Acquire(a, out _);
         float[] before = FirstMatrix(leased);
@@ -66,7 +66,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public async Task Acquire_FromManyCallersAtOnce_MergesOnce()
     {
-        using TaskWeightsCache cache = new(Model, 4 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(4 * fixture.TaskBytes);
         InstalledTask task = Task(1);
         TaskWeights[] weights = await System.Threading.Tasks.Task.WhenAll(
             Enumerable.Range(0, 8).Select(_ => System.Threading.Tasks.Task.Run(() => cache.Acquire(task, out SwitchTiming _))));
@@ -78,7 +78,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public async Task Prefetches_EvictEachOther_ButNotTheTaskInUse()
     {
-        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
         InstalledTask inUse = Task(1);
         Assert.Equal(SwitchKind.Cold, Kind(cache, inUse));
         await cache.Prefetch(Task(2));
@@ -89,7 +89,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void Acquire_OfATaskWhosePrefetchHasNotBegun_DoesNotWaitForTheThreadPool()
     {
-        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
         InstalledTask task = Task(1);
         using CountdownEvent busy = new(64);
         for (int i = busy.InitialCount; i > 0; i--)
@@ -110,9 +110,9 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public async Task Merge_ThatFails_LeavesNothingBehind()
     {
-        using TaskWeightsCache cache = new(Model, 2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
         // An engine would not install it: this base exposes query and value only.
-        InstalledTask foreign = new(fixture.Bundle("foreign", 1, adapter: fixture.Adapter(1, targets: [VitLinear.Fc1])), engine: null, DateTimeOffset.UnixEpoch);
+        InstalledTask foreign = new(fixture.Bundle("foreign", 1, adapter: fixture.Adapter(1, targets: [VitLinear.Fc1])), engine: null, Graph, DateTimeOffset.UnixEpoch);
         await cache.Prefetch(foreign);
         Assert.Equal((0, 0), (cache.Count, cache.CachedBytes));
         Assert.Throws<KeyNotFoundException>(() => cache.Acquire(foreign, out _));
@@ -123,7 +123,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void Dispose_WaitsForTheMergesUnderWay_AndCallsOffTheOthers()
     {
-        TaskWeightsCache cache = new(Model, 64 * fixture.TaskBytes);
+        TaskWeightsCache cache = new(64 * fixture.TaskBytes);
         InstalledTask[] tasks = [.. Enumerable.Range(1, 8).Select(Task)];
         Task[] prefetched = [.. tasks.Select(cache.Prefetch)];
         cache.Dispose(); // the model may be freed next
@@ -133,7 +133,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void Dispose_FreesEveryBuffer()
     {
-        TaskWeightsCache cache = new(Model, 4 * fixture.TaskBytes);
+        TaskWeightsCache cache = new(4 * fixture.TaskBytes);
         InstalledTask a = Task(1);
         cache.Acquire(a, out _).Release();
         TaskWeights held = cache.Acquire(Task(2), out _);
@@ -147,11 +147,10 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
 
     public void Dispose()
     {
-        _model?.Dispose();
         _package.Dispose();
     }
 
-    private InstalledTask Task(int seed) => new(fixture.Bundle($"task-{seed}", seed), engine: null, DateTimeOffset.UnixEpoch);
+    private InstalledTask Task(int seed) => new(fixture.Bundle($"task-{seed}", seed), engine: null, Graph, DateTimeOffset.UnixEpoch);
 
     private static SwitchKind Kind(TaskWeightsCache cache, InstalledTask task)
     {

@@ -50,6 +50,7 @@ internal sealed class CheckCommand : PackerCommand
         "",
         "Make the reference where the model was trained:",
         "safetensors.torch.save_file({'pixel_values': x, 'logits': model(x)}, 'expected.safetensors')",
+        "What int8 would do to a bundle that demands fp32 is shown with --precision int8 --tolerance T; no device runs it so.",
         "Exit code 1 when the difference is beyond the tolerance.",
     ];
 
@@ -61,7 +62,9 @@ internal sealed class CheckCommand : PackerCommand
         BundleContents contents = Bundle.OpenUnverified(path);
         AdapterDescription description = contents.Description;
         double tolerance = parsed.GetValue(_tolerance) ?? (precision == Precision.Fp32 ? DefaultTolerance : description.Tolerance.Int8
-            ?? throw RefusedException.File(path, "found no tolerance for int8 in the bundle, expected one, or --tolerance"));
+            ?? throw RefusedException.File(path, description.Precision is { } demanded
+                ? $"found a bundle that demands {demanded.Name()}: no device runs it in int8; expected --tolerance to compare it there all the same"
+                : "found no tolerance for int8 in the bundle, expected one, or --tolerance"));
         ReferenceLogits reference = ReferenceLogits.Read(referencePath, description.Task);
         if (reference.Classes != description.Head.Labels.Count)
             throw RefusedException.File(referencePath, $"found logits of {reference.Classes} classes, expected {description.Head.Labels.Count} as {Path.GetFileName(path)} has labels");
@@ -71,7 +74,11 @@ internal sealed class CheckCommand : PackerCommand
         LogitComparison comparison = results[^1].Comparison;
         bool passed = comparison.Ratio <= tolerance;
         if (parsed.GetValue(_json)) JsonReport.Print(output, Report(contents, provider, reference, results, tolerance, passed));
-        else Print(output, description, results, tolerance);
+        else
+        {
+            Print(output, description, results, tolerance);
+            if (description.Precision is { } only && only != precision) output.WriteLine($"the bundle demands {only.Name()}: no device runs it in {precision.Name()}");
+        }
         return passed
             ? PackerProgram.Done
             : throw RefusedException.File(path, string.Create(CultureInfo.InvariantCulture, $"found logits that differ from the reference by {comparison.Ratio:G3} of max(1, largest), expected at most {tolerance:G3}"));
@@ -116,6 +123,7 @@ internal sealed class CheckCommand : PackerCommand
             ["base"] = contents.Description.Base,
             ["provider"] = provider.ToString().ToLowerInvariant(),
             ["precision"] = results[^1].Precision.Name(),
+            ["demandedPrecision"] = contents.Description.Precision?.Name(),
             ["inputs"] = reference.Inputs,
             ["classes"] = reference.Classes,
         };

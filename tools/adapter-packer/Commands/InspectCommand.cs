@@ -56,6 +56,7 @@ internal sealed class InspectCommand : PackerCommand
         Line("head", $"{Word(description.Head.Activation)}, bias {Words.BiasSource(description.Head.BiasSource)}");
         Line("input", FormattableString.Invariant($"{(recipe.Resize == ResizeMode.Squash ? "squash" : "shortest side, centre crop")} to {recipe.Size} pixels{(recipe.ShortestSide is { } side ? FormattableString.Invariant($" (shortest side {side})") : "")}, {recipe.Interpolation}, mean {string.Join(" ", recipe.Mean)}, std {string.Join(" ", recipe.Std)}").ToLowerInvariant());
         Line("probe", string.Create(CultureInfo.InvariantCulture, $"{Words.Count(contents.Probe.Inputs, "input")}, tolerance {description.Tolerance.Fp32} in fp32"));
+        Line("precision", PrecisionOf(description));
         if (description.Card is { } card)
         {
             if (card.IntendedUse is { } use) Line("intended use", use);
@@ -70,6 +71,13 @@ internal sealed class InspectCommand : PackerCommand
 
         void Line(string name, string value) => output.WriteLine($"  {name,-13} {value}");
     }
+
+    private static string PrecisionOf(AdapterDescription description) => description switch
+    {
+        { Precision: { } demanded } => $"{demanded.Name()}, demanded: devices that run another run it beside it, or refuse it",
+        { Tolerance.Int8: { } tolerance } => FormattableString.Invariant($"fp32, or int8 with tolerance {tolerance}"),
+        _ => "fp32; refused in int8, in which its maker did not measure it",
+    };
 
     private static JsonObject Report(BundleContents contents, long fileBytes, long? baseParameters) => new()
     {

@@ -4,6 +4,7 @@ using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
 
 namespace AdapterPacker.Commands;
 
@@ -42,11 +43,17 @@ internal sealed class PackCommand : PackerCommand
         Description = "Inputs like those that will be seen, pixel_values [n,3,h,w]: what int8 changes is measured on them. Default: the probe's alone.", HelpName = "REF.safetensors",
     };
 
+    private readonly Option<string?> _precision = new("--precision")
+    {
+        Description = "The only precision that devices may run the task in. fp32: those that run int8 run it on their fp32 graph beside the others, or refuse it. Default: what the device runs, unless int8 is measured here to damage the task.", HelpName = "fp32",
+    };
+
     public PackCommand()
         : base("pack", "Turns a trained adapter into a bundle.")
     {
         _activation.AcceptOnlyFromAmong("softmax", "sigmoid");
-        foreach (Option option in (Option[])[_base, _adapter, _task, _labels, _out, _key, _unsigned, _release, _rank, _alpha, _headBias, _activation, _preprocess, _card, _reference]) Add(option);
+        foreach (Option option in (Option[])[_base, _adapter, _task, _labels, _out, _key, _unsigned, _release, _rank, _alpha, _headBias, _activation, _preprocess, _card, _reference, _precision]) Add(option);
+        _precision.AcceptOnlyFromAmong(Precision.Fp32.Name());
         Validators.Add(result =>
         {
             if (result.GetValue(_key) is null == !result.GetValue(_unsigned)) result.AddError("Expected either --key or --unsigned.");
@@ -72,8 +79,11 @@ internal sealed class PackCommand : PackerCommand
         "  --preprocess imagenet --card card.json --release 2 --key keys/signing.key.pem --out chest-2.melo",
         "adapter-packer pack --base base --adapter tb_base_lora_4_4.safetensors --task tuberculosis --labels normal,tuberculosis \\",
         "  --reference expected.safetensors --unsigned --out tuberculosis.melo",
+        "adapter-packer pack --base base --adapter retina_base_lora_4_4.safetensors --task retina --labels none,mild,severe \\",
+        "  --precision fp32 --key keys/signing.key.pem --out retina.melo",
         "",
-        "On a base with an int8 graph, int8 is measured here: the bundle says how far a device may be off, or that it must stay in fp32.",
+        "On a base with an int8 graph, int8 is measured here: the bundle says how far a device may be off, or, where int8 damages the task,",
+        "demands fp32 as with --precision fp32. Where nothing can be measured, devices that run int8 refuse the bundle unless it demands fp32.",
         "A preset is fitted to the base's image size. A recipe in JSON:",
         """--preprocess '{"resize":"squash","size":224,"interpolation":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}'""",
     ];
@@ -90,8 +100,13 @@ internal sealed class PackCommand : PackerCommand
             parsed.GetRequiredValue(_adapter), parsed.GetValue(_rank), parsed.GetValue(_alpha), headBias, engine.Base.Architecture.Depth);
         AdapterDescription description = Describe(parsed, engine, imported, card);
         Probe probe = MakeProbe(engine, imported.Adapter, description.Input.Preprocess, cancellation);
-        Int8Measurement? int8 = Int8Measurement.Of(engine, imported.Adapter, probe, parsed.GetValue(_reference), description.Task, cancellation);
-        if (int8 is not null) description = description with { Tolerance = description.Tolerance with { Int8 = int8.Tolerance } };
+        Int8Measurement? int8 = Int8Measurement.Of(engine, imported.Adapter, probe, parsed.GetValue(_reference), out string? obstacle, cancellation);
+        bool asked = parsed.GetValue(_precision) is not null;
+        description = description with
+        {
+            Tolerance = description.Tolerance with { Int8 = int8?.Tolerance },
+            Precision = asked || int8?.Damage is not null ? Precision.Fp32 : null,
+        };
         byte[] bundle = BundleWriter.Write(description, imported.Adapter, probe, preview: null, key);
         double difference = PackedBundle.Prove(bundle, Path.GetFileName(path), engine, key, cancellation);
         OutputFile.Write(path, bundle);
@@ -101,8 +116,10 @@ internal sealed class PackCommand : PackerCommand
         output.WriteLine($"rank {adapter.Rank}, scale {adapter.Scale.ToString(CultureInfo.InvariantCulture)}, {string.Join(" ", adapter.Targets.Select(t => t.Name()))}, {adapter.LoraParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, head bias: {Words.BiasSource(imported.BiasSource)}");
         output.WriteLine(key is null ? "not signed: no device takes it before 'sign'" : $"signed with key {key.KeyHint}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opened again and probed: difference {difference:G3}"));
-        output.WriteLine(int8?.ToString() ?? "int8: not measured, the base has no int8 graph; devices run this bundle in fp32 only");
-        if (int8?.Damage is { } damage) parsed.InvocationConfiguration.Error.WriteLine($"warning: int8 damages this task: {damage}. Devices run this bundle in fp32 only.");
+        output.WriteLine(int8?.ToString() ?? $"int8: not measured, {obstacle}; devices run this bundle in fp32 only{(asked ? "" : ": those that run int8 refuse it, unless it is packed with --precision fp32")}");
+        if (asked) output.WriteLine("demands fp32: devices that run int8 run it on their fp32 graph, or refuse it as they are set");
+        else if (int8?.Damage is { } damage)
+            parsed.InvocationConfiguration.Error.WriteLine($"warning: int8 damages this task: {damage}. The bundle demands fp32, as with --precision fp32: devices that run int8 run it on their fp32 graph, or refuse it as they are set.");
         return PackerProgram.Done;
     }
 
