@@ -111,7 +111,11 @@ public static class BaseImport
         if (BasePackage.QuantizedFile(precision) is { } quantizedFile)
         {
             string quantizedPath = Path.Combine(folder, quantizedFile);
-            QuantizedWeightsFile.Write(quantizedPath, vit, weights, adaptable);
+            LinearId[] constant = [.. BasePackage.EveryLayer(vit, VitLinears.All).Except(adaptable)];
+            InputGrams? grams = options.CalibrationFolder is { } calibration
+                ? InputGrams.Observe(vit, weights, folder, constant, CalibrationPictures.Of(calibration, vit.ImageSize), cancellation)
+                : null;
+            QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, grams);
             quantizedHash = BasePackage.Sha256(quantizedPath);
             using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
             graph = VitGraph.BuildInt8(vit, weights, adaptable, quantized);

@@ -16,7 +16,8 @@ public sealed record BaseImportOptions
     public IReadOnlyList<Precision> Precisions { get; init; } = [Precision.Fp32];
 
     /// <summary>
-    /// A folder of pictures like those that will be seen, which the int8 graph's outlier channels are looked for with; null takes drawn ones.
+    /// A folder of pictures like those that will be seen: the int8 graph's weights are then rounded so that errors make up for each other on such
+    /// pictures; null rounds each weight to the nearest.
     /// </summary>
     public string? CalibrationFolder { get; init; }
 

@@ -10,27 +10,30 @@ internal static unsafe class QuantizedWeightsFile
     /// <param name="path">The safetensors file to write.</param>
     /// <param name="vit">The architecture.</param>
     /// <param name="weights">The canonical weights.</param>
-    /// <param name="adaptable">The linears to leave out: their weights are inputs.</param>
-    public static void Write(string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> adaptable)
+    /// <param name="linears">The linears.</param>
+    /// <param name="grams">What their inputs have in common, for rounding that makes up for its errors; null for plain rounding.</param>
+    public static void Write(string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> linears, InputGrams? grams)
     {
         List<TensorSource> tensors = [];
-        foreach (LinearId id in BasePackage.EveryLayer(vit, VitLinears.All).Except(adaptable))
+        foreach (LinearId id in linears)
         {
             (int input, int output) = vit.LinearShape(id.Linear);
             PackedMatrix shape = new(input, output);
             // Quantised when its turn to be written comes: one linear in memory at a time.
             tensors.Add(new TensorSource(CanonicalWeights.LinearWeight(id), ElementType.U8, [shape.Panels, shape.PanelBytes],
-                to => to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape))));
+                to => to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape, grams?[id]))));
         }
         using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
         SafetensorsWriter.Write(file, tensors);
         file.Flush(flushToDisk: true);
     }
 
-    private static byte[] Quantize(TensorView weight, PackedMatrix shape)
+    private static byte[] Quantize(TensorView weight, PackedMatrix shape, IReadOnlyList<double[]>? grams)
     {
         byte[] packed = new byte[shape.ByteLength];
-        fixed (float* from = weight.ToSingles())
+        float[] values = weight.ToSingles();
+        if (grams is not null) CompensatedRounding.Round(values, shape.OutFeatures, grams);
+        fixed (float* from = values)
         fixed (byte* to = packed) QuantizedMerge.Run([new QuantizedMergeItem(from, shape.InFeatures, shape.OutFeatures, to)], Environment.ProcessorCount);
         return packed;
     }

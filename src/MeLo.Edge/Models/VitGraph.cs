@@ -24,10 +24,12 @@ internal sealed partial class VitGraph
     private readonly GraphBuilder _graph;
     private readonly bool _embedWeights;
     private readonly SafetensorsFile? _quantized;
+    private readonly HashSet<LinearId> _observed;
 
     private VitGraph(
-        VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false, SafetensorsFile? quantized = null)
+        VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false, SafetensorsFile? quantized = null, IEnumerable<LinearId>? observed = null)
     {
+        _observed = [.. observed ?? []];
         _embedWeights = embedWeights;
         _quantized = quantized;
         _vit = vit;
@@ -52,6 +54,13 @@ internal sealed partial class VitGraph
     /// <param name="quantized">The other linears' weights under their names, in a file that will lie beside the model's.</param>
     public static GraphBuilder BuildInt8(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, SafetensorsFile quantized) =>
         new VitGraph(vit, weights, adaptable, quantized: quantized).Build();
+
+    /// <summary>
+    /// Builds the fp32 graph with constant weights and, besides the logits, the sums of x·xᵀ over the tokens of the observed linears' inputs
+    /// (<see cref="InputGrams"/>), for one image.
+    /// </summary>
+    public static GraphBuilder BuildObserved(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> observed) =>
+        new VitGraph(vit, weights, [], observed: observed).Build();
 
     private GraphBuilder Build()
     {
@@ -84,8 +93,8 @@ internal sealed partial class VitGraph
         return _graph.Add(x, positions, "tokens");
     }
 
-    // Nobody reads the other tokens of the last block: only the class token asks, of the keys and values of all.
-    private bool OnlyClassTokenAsks(int layer) => layer == _vit.Depth - 1 && _vit.Pooling == VitPooling.ClassToken;
+    // Nobody reads the other tokens of the last block: only the class token asks, of the keys and values of all. Whoever observes wants them all.
+    private bool OnlyClassTokenAsks(int layer) => layer == _vit.Depth - 1 && _vit.Pooling == VitPooling.ClassToken && _observed.Count == 0;
 
     private GraphValue Block(GraphValue x, int layer)
     {
@@ -124,6 +133,7 @@ internal sealed partial class VitGraph
         if (_vit.FinalNorm == VitFinalNorm.BeforePooling) x = FinalNorm(x);
         if (_vit.Pooling == VitPooling.ClassToken)
         {
+            if (x[1] != (Dimension)1) x = _graph.Slice(x, 1, 0, 1);                      // [b, 1, d]
             x = _graph.Reshape(x, [s_batch, _vit.Dim]);                                  // [b, 1, d] -> [b, d]
         }
         else
@@ -148,12 +158,23 @@ internal sealed partial class VitGraph
     private GraphValue Linear(GraphValue x, int layer, VitLinear linear)
     {
         LinearId id = new(layer, linear);
+        if (_observed.Contains(id)) Observe(x, id);
         (int input, int output) = _vit.LinearShape(linear);
         string weightName = CanonicalWeights.LinearWeight(id);
         GraphValue weight = _adaptable.Contains(id) ? _graph.Input(weightName, ElementType.F32, input, output) : Weight(weightName);
         if (Bias(id) is not { } bias) return _graph.MatMul(x, weight, linear.Name());
         GraphValue product = _graph.MatMul(x, weight, $"{linear.Name()}.product"); // [b, t, in] x [in, out]
         return _graph.Add(product, bias, linear.Name());
+    }
+
+    private void Observe(GraphValue x, LinearId id)
+    {
+        for (int block = 0; block < InputGrams.Blocks(_vit, id); block++)
+        {
+            int first = block * InputGrams.BlockFeatures, end = Math.Min(first + InputGrams.BlockFeatures, (int)x[2].Size);
+            GraphValue part = _graph.Slice(x, 2, first, end);                            // [1, t, n]
+            _graph.Output(_graph.MatMul(_graph.Transpose(part, [0, 2, 1]), part, InputGrams.Name(id.Linear, block))); // [1, n, n]
+        }
     }
 
     private GraphValue? Bias(LinearId id) => CanonicalWeights.HasBias(_vit, id.Linear) ? Weight(CanonicalWeights.LinearBias(id)) : null;

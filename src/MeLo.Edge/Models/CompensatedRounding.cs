@@ -1,0 +1,129 @@
+using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
+using MeLo.Edge.Adapters;
+
+namespace MeLo.Edge.Models;
+
+/// <summary>
+/// Rounding that makes up for its own errors: the weights are rounded row by row, and what a row's rounding does to the linear's output on
+/// typical inputs is taken off the rows still to come, as far as their inputs go together (GPTQ, Frantar et al., arXiv 2210.17323, with the rows
+/// in order and within blocks of features).
+/// </summary>
+internal static unsafe class CompensatedRounding
+{
+    /// <summary>What is added to the diagonal, by its mean: so much stays of plain rounding that few or peculiar pictures mislead nothing.</summary>
+    private const double Damping = 0.01;
+
+    /// <summary>Columns rounded together: with a block's rows they stay in the second-level cache.</summary>
+    private const int Columns = 64;
+
+    /// <summary>
+    /// Replaces weights by multiples of their columns' scales; <see cref="QuantizedMerge"/> then finds the same scales and these very multiples.
+    /// </summary>
+    /// <param name="weights">[in, out] row-major.</param>
+    /// <param name="outFeatures">The columns.</param>
+    /// <param name="grams">The input's blocks, as <see cref="InputGrams"/> has them.</param>
+    public static void Round(float[] weights, int outFeatures, IReadOnlyList<double[]> grams)
+    {
+        int rows = weights.Length / outFeatures;
+        float[] largest = new float[outFeatures];
+        for (int i = 0; i < rows; i++)
+            TensorPrimitives.MaxMagnitude(largest, weights.AsSpan(i * outFeatures, outFeatures), largest);
+        for (int o = 0; o < outFeatures; o++) largest[o] = MathF.Abs(largest[o]);
+        for (int block = 0, first = 0; block < grams.Count; block++)
+        {
+            int count = Math.Min(InputGrams.BlockFeatures, rows - first);
+            float[] factors = Factors(grams[block], count);
+            int start = first;
+            Parallel.For(0, (outFeatures + Columns - 1) / Columns, chunk =>
+                RoundColumns(weights, outFeatures, start, count, chunk * Columns, Math.Min(Columns, outFeatures - (chunk * Columns)), largest, factors));
+            first += count;
+        }
+    }
+
+    // factors: row i of the upper Cholesky factor of the inverse, over its own diagonal element.
+    private static void RoundColumns(float[] weights, int pitch, int first, int count, int column, int width, float[] largest, float[] factors)
+    {
+        float[] block = new float[count * Columns];
+        float[] error = new float[Columns], inverse = new float[Columns], scale = new float[Columns];
+        for (int c = 0; c < width; c++) scale[c] = QuantizedMerge.Scale(largest[column + c], out inverse[c]);
+        for (int i = 0; i < count; i++) weights.AsSpan(((first + i) * pitch) + column, width).CopyTo(block.AsSpan(i * Columns));
+        for (int i = 0; i < count; i++)
+        {
+            Span<float> row = block.AsSpan(i * Columns, Columns), to = weights.AsSpan(((first + i) * pitch) + column, width);
+            for (int c = 0; c < width; c++)
+            {
+                if (inverse[c] == 0)
+                {
+                    error[c] = 0; // a column of zeros, or of values that are not finite: left as it is
+                    continue;
+                }
+                // At most 127 steps, so that the column's scale stays what it is; and the largest weight itself is one.
+                float rounded = Math.Clamp(MathF.Round(row[c] * inverse[c], MidpointRounding.ToEven), -QuantizedMerge.Largest, QuantizedMerge.Largest);
+                if (MathF.Abs(to[c]) == largest[column + c]) rounded = MathF.CopySign(QuantizedMerge.Largest, to[c]);
+                float value = MathF.Abs(rounded) == QuantizedMerge.Largest ? MathF.CopySign(largest[column + c], rounded) : rounded * scale[c];
+                error[c] = row[c] - value;
+                to[c] = value;
+            }
+            Spread(block, error, factors.AsSpan(i * count, count), i + 1, count);
+        }
+    }
+
+    private static void Spread(float[] block, float[] error, ReadOnlySpan<float> factors, int from, int count)
+    {
+        fixed (float* b = block)
+        fixed (float* e = error)
+        {
+            Vector512<float> e0 = Vector512.Load(e), e1 = Vector512.Load(e + 16), e2 = Vector512.Load(e + 32), e3 = Vector512.Load(e + 48);
+            for (int j = from; j < count; j++)
+            {
+                float* row = b + (j * Columns);
+                Vector512<float> factor = Vector512.Create(-factors[j]);
+                Vector512.FusedMultiplyAdd(e0, factor, Vector512.Load(row)).Store(row);
+                Vector512.FusedMultiplyAdd(e1, factor, Vector512.Load(row + 16)).Store(row + 16);
+                Vector512.FusedMultiplyAdd(e2, factor, Vector512.Load(row + 32)).Store(row + 32);
+                Vector512.FusedMultiplyAdd(e3, factor, Vector512.Load(row + 48)).Store(row + 48);
+            }
+        }
+    }
+
+    /// <summary>U[i, j] / U[i, i] of the upper triangular U with UᵀU = G⁻¹, G the damped gram: what an error of row i costs row j.</summary>
+    internal static float[] Factors(double[] gram, int n)
+    {
+        double[] a = (double[])gram.Clone();
+        double mean = 0;
+        for (int i = 0; i < n; i++) mean += a[(i * n) + i] / n;
+        double damping = mean > 0 ? Damping * mean : 1; // inputs that are always zero: plain rounding
+        for (int i = 0; i < n; i++) a[(i * n) + i] += damping;
+
+        // G = R·Rᵀ with R upper triangular (Cholesky from the last row up), so that U = R⁻¹, upper triangular too, has UᵀU = G⁻¹.
+        double[] r = new double[n * n]; // row j of r is column j of R, so that both inner loops run along memory
+        for (int j = n - 1; j >= 0; j--)
+        {
+            Span<double> column = r.AsSpan(j * n, n);
+            for (int i = j; i >= 0; i--) column[i] = a[(i * n) + j];
+            for (int k = j + 1; k < n; k++)
+            {
+                // column_j -= R[j, k] · column_k over rows 0..j
+                double factor = r[(k * n) + j];
+                TensorPrimitives.MultiplyAdd(r.AsSpan(k * n, j + 1), -factor, column[..(j + 1)], column[..(j + 1)]);
+            }
+            double pivot = Math.Sqrt(column[j]);
+            TensorPrimitives.Divide(column[..(j + 1)], pivot, column[..(j + 1)]);
+        }
+
+        // U·R = I, column by column of R: rows of U by back substitution from the diagonal on.
+        double[] u = new double[n * n];
+        for (int i = 0; i < n; i++)
+        {
+            Span<double> row = u.AsSpan(i * n, n);
+            row[i] = 1 / r[(i * n) + i];
+            for (int j = i + 1; j < n; j++)
+                row[j] = -TensorPrimitives.Dot<double>(row[i..j], r.AsSpan((j * n) + i, j - i)) / r[(j * n) + j];
+        }
+        float[] factors = new float[n * n];
+        for (int i = 0; i < n; i++)
+            for (int j = i; j < n; j++) factors[(i * n) + j] = (float)(u[(i * n) + j] / u[(i * n) + i]);
+        return factors;
+    }
+}
