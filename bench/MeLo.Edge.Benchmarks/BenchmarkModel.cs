@@ -92,28 +92,45 @@ internal sealed class BenchmarkModel : IDisposable
     /// <summary>Installs signed bundles as a device does: opened, verified, probed.</summary>
     public InstalledTask[] Install(EdgeEngine engine, int count)
     {
-        float[] pixels = Pixels(0);
-        Probe probe = new(pixels, PixelShape, engine.Evaluate(Adapter, pixels, PixelShape), Classes);
+        Probe probe = MakeProbe(engine);
         InstalledTask[] tasks = new InstalledTask[count];
-        for (int i = 0; i < count; i++)
-        {
-            AdapterDescription description = new()
-            {
-                Task = $"task-{i}",
-                Release = 1,
-                Title = "benchmark",
-                Base = engine.Base.Digest,
-                Architecture = Vit.Name,
-                Lora = new LoraDescription(Rank, Rank, Adapter.Scale, Adapter.Targets, "lora-vit"),
-                Head = new HeadDescription(["no", "yes"], HeadActivation.Softmax, "zero"),
-                Input = new InputDescription(new PreprocessRecipe(ResizeMode.Squash, Vit.ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f])),
-                Tolerance = new ProbeTolerance(1e-3, 1e-3),
-                Created = DateTimeOffset.UnixEpoch,
-            };
-            tasks[i] = engine.Install(Bundle.Open(BundleWriter.Write(description, Adapter, probe, null, _key), _trust, description.Task));
-        }
+        for (int i = 0; i < count; i++) tasks[i] = engine.Install(Bundle.Open(WriteBundle(engine, $"task-{i}", probe), _trust, $"task-{i}"));
         return tasks;
     }
+
+    /// <summary>How every task's images are prepared.</summary>
+    public static PreprocessRecipe Recipe(VitArchitecture vit) =>
+        new(ResizeMode.Squash, vit.ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
+
+    /// <summary>One input, as the packer's probes have, and what the engine gives for it.</summary>
+    public Probe MakeProbe(EdgeEngine engine)
+    {
+        float[] pixels = Pixels(0);
+        return new Probe(pixels, PixelShape, engine.Evaluate(Adapter, pixels, PixelShape), Classes);
+    }
+
+    /// <summary>A signed bundle for the engine's base.</summary>
+    public byte[] WriteBundle(EdgeEngine engine, string task, Probe probe)
+    {
+        AdapterDescription description = new()
+        {
+            Task = task,
+            Release = 1,
+            Title = "benchmark",
+            Base = engine.Base.Digest,
+            Architecture = Vit.Name,
+            Lora = new LoraDescription(Rank, Rank, Adapter.Scale, Adapter.Targets, "lora-vit"),
+            Head = new HeadDescription(["no", "yes"], HeadActivation.Softmax, "zero"),
+            Input = new InputDescription(Recipe(Vit)),
+            // Random weights: what int8 does to them says nothing.
+            Tolerance = new ProbeTolerance(1e-3, 1),
+            Created = DateTimeOffset.UnixEpoch,
+        };
+        return BundleWriter.Write(description, Adapter, probe, null, _key);
+    }
+
+    /// <summary>The public key that the bundles are signed with.</summary>
+    public void WritePublicKey(string path) => _key.WritePublicPem(path);
 
     /// <summary>A model file as plain ONNX Runtime loads it.</summary>
     public static OrtSession LoadModel(string path, int threads)

@@ -22,8 +22,9 @@ public sealed class EdgeEngine : IDisposable
     private readonly SemaphoreSlim _turn = new(1);
     private volatile FrozenDictionary<string, InstalledTask> _tasks = FrozenDictionary<string, InstalledTask>.Empty;
 
-    private EdgeEngine(BasePackage package, EdgeEngineOptions options)
+    private EdgeEngine(BasePackage package, EdgeEngineOptions options, long start)
     {
+        double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         _options = options;
         Base = package;
         (Precision, PrecisionReason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
@@ -31,6 +32,7 @@ public sealed class EdgeEngine : IDisposable
         _model = new ResidentModel(package, Precision, options.Threads);
         _cache = new TaskWeightsCache(_model, options.CacheBytes);
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
+        Loading = new LoadTiming(opened, opened, _model.PristineMilliseconds, _model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
     }
 
     /// <summary>The base package that is loaded.</summary>
@@ -44,6 +46,9 @@ public sealed class EdgeEngine : IDisposable
 
     /// <summary>Why it is that precision: one line for a log.</summary>
     public string PrecisionReason { get; }
+
+    /// <summary>What loading took.</summary>
+    public LoadTiming Loading { get; }
 
     /// <summary>The installed tasks, in no particular order.</summary>
     public IReadOnlyCollection<InstalledTask> Tasks => _tasks.Values;
@@ -66,10 +71,11 @@ public sealed class EdgeEngine : IDisposable
     {
         options ??= new EdgeEngineOptions();
         options.Validate();
+        long start = Stopwatch.GetTimestamp();
         BasePackage package = BasePackage.Open(baseFolder);
         try
         {
-            return new EdgeEngine(package, options);
+            return new EdgeEngine(package, options, start);
         }
         catch
         {
