@@ -22,17 +22,15 @@ public sealed class EdgeEngine : IDisposable
     private readonly SemaphoreSlim _turn = new(1);
     private volatile FrozenDictionary<string, InstalledTask> _tasks = FrozenDictionary<string, InstalledTask>.Empty;
 
-    private EdgeEngine(BasePackage package, EdgeEngineOptions options, long start)
+    private EdgeEngine(BasePackage package, EdgeEngineOptions options, Precision precision, string reason, ResidentModel model, LoadTiming loading)
     {
-        double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         _options = options;
         Base = package;
-        (Precision, PrecisionReason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
-        CpuArithmetic.Here.Require(Precision);
-        _model = new ResidentModel(package, Precision, options.Threads);
+        (Precision, PrecisionReason) = (precision, reason);
+        _model = model;
+        Loading = loading;
         _cache = new TaskWeightsCache(_model, options.CacheBytes);
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
-        Loading = new LoadTiming(opened, opened, _model.PristineMilliseconds, _model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
     }
 
     /// <summary>The base package that is loaded.</summary>
@@ -72,10 +70,15 @@ public sealed class EdgeEngine : IDisposable
         options ??= new EdgeEngineOptions();
         options.Validate();
         long start = Stopwatch.GetTimestamp();
-        BasePackage package = BasePackage.Open(baseFolder);
+        BasePackage package = BasePackage.OpenUnchecked(baseFolder);
         try
         {
-            return new EdgeEngine(package, options, start);
+            double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            (Precision precision, string reason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
+            CpuArithmetic.Here.Require(precision);
+            ResidentModel model = LoadModel(package, precision, options.Threads, out double check);
+            LoadTiming loading = new(opened, check, model.PristineMilliseconds, model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            return new EdgeEngine(package, options, precision, reason, model, loading);
         }
         catch
         {
@@ -244,6 +247,38 @@ public sealed class EdgeEngine : IDisposable
         finally
         {
             _turn.Release();
+        }
+    }
+
+    // The digest takes as long as all the rest: it is worked out meanwhile. Nobody gets the model before the weights are vouched for.
+    private static ResidentModel LoadModel(BasePackage package, Precision precision, int threads, out double checkMilliseconds)
+    {
+        Task<double> check = Task.Factory.StartNew(() => Check(package), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        ResidentModel? model = null;
+        try
+        {
+            try
+            {
+                model = new ResidentModel(package, precision, threads);
+            }
+            finally
+            {
+                // Also where there is no model: if the weights are not what base.json says, that is why, and what is reported.
+                checkMilliseconds = check.GetAwaiter().GetResult();
+            }
+            return model;
+        }
+        catch
+        {
+            model?.Dispose();
+            throw;
+        }
+
+        static double Check(BasePackage package)
+        {
+            long start = Stopwatch.GetTimestamp();
+            package.CheckWeights();
+            return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         }
     }
 

@@ -40,16 +40,22 @@ internal sealed unsafe class ResidentModel : IDisposable
         foreach ((LinearId id, Matrix matrix) in _matrices)
             package.Weights[CanonicalWeights.LinearWeight(id)].CopyTo(new Span<float>(Pristine(id), checked(matrix.In * matrix.Out)));
         _converted = precision == Precision.Fp32 ? null : new HostBuffer(_matrices.Values.Sum(m => _format.ByteLength(m.In, m.Out)));
-        BindBase();
-        PristineMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        start = Stopwatch.GetTimestamp();
-        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads);
-        _session = OrtSession.Create(package.GraphPath(precision), options);
-        SessionMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
-        if (Mismatch() is not { } mismatch) return;
-        Dispose();
-        throw EngineException.Base(mismatch);
+        try
+        {
+            BindBase();
+            PristineMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            start = Stopwatch.GetTimestamp();
+            using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads);
+            _session = OrtSession.Create(package.GraphPath(precision), options);
+            SessionMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
+            if (Mismatch() is { } mismatch) throw EngineException.Base(mismatch);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The threads that a merge on the critical path uses.</summary>
@@ -114,7 +120,7 @@ internal sealed unsafe class ResidentModel : IDisposable
 
     public void Dispose()
     {
-        _session.Dispose();
+        _session?.Dispose(); // null when the constructor did not finish
         foreach ((_, OrtValue value) in _base) value.Dispose();
         _converted?.Dispose();
         _pristine.Dispose();
