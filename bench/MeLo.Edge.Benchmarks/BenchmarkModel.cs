@@ -95,30 +95,53 @@ internal sealed class BenchmarkModel : IDisposable
     /// <param name="withFp32Task">Whether the first demands fp32.</param>
     public InstalledTask[] Install(EdgeEngine engine, int count, bool withFp32Task = false)
     {
-        float[] pixels = Pixels(0);
         // What int8 and fp32 make of random weights differs: where both run, the probe passes whichever made it.
-        Probe probe = new(pixels, PixelShape, engine.Evaluate(Adapter, pixels, PixelShape), Classes);
+        ProbeTolerance tolerance = withFp32Task ? new(1, 1) : new(1e-3, 1);
+        Probe probe = MakeProbe(engine);
         InstalledTask[] tasks = new InstalledTask[count];
         for (int i = 0; i < count; i++)
         {
-            AdapterDescription description = new()
-            {
-                Task = $"task-{i}",
-                Release = 1,
-                Title = "benchmark",
-                Base = engine.Base.Digest,
-                Architecture = Vit.Name,
-                Lora = new LoraDescription(Rank, Rank, Adapter.Scale, Adapter.Targets, "lora-vit"),
-                Head = new HeadDescription(["no", "yes"], HeadActivation.Softmax, "zero"),
-                Input = new InputDescription(new PreprocessRecipe(ResizeMode.Squash, Vit.ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f])),
-                Tolerance = new ProbeTolerance(withFp32Task ? 1 : 1e-3, 1e-3),
-                Precision = withFp32Task && i == 0 ? Precision.Fp32 : null,
-                Created = DateTimeOffset.UnixEpoch,
-            };
-            tasks[i] = engine.Install(Bundle.Open(BundleWriter.Write(description, Adapter, probe, null, _key), _trust, description.Task));
+            string task = $"task-{i}";
+            byte[] bundle = WriteBundle(engine, task, probe, tolerance, withFp32Task && i == 0 ? Precision.Fp32 : null);
+            tasks[i] = engine.Install(Bundle.Open(bundle, _trust, task));
         }
         return tasks;
     }
+
+    /// <summary>How every task's images are prepared.</summary>
+    public static PreprocessRecipe Recipe(VitArchitecture vit) =>
+        new(ResizeMode.Squash, vit.ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
+
+    /// <summary>One input, as the packer's probes have, and what the engine gives for it.</summary>
+    public Probe MakeProbe(EdgeEngine engine)
+    {
+        float[] pixels = Pixels(0);
+        return new Probe(pixels, PixelShape, engine.Evaluate(Adapter, pixels, PixelShape), Classes);
+    }
+
+    /// <summary>A signed bundle for the engine's base.</summary>
+    public byte[] WriteBundle(EdgeEngine engine, string task, Probe probe, ProbeTolerance? tolerance = null, Precision? demanded = null)
+    {
+        AdapterDescription description = new()
+        {
+            Task = task,
+            Release = 1,
+            Title = "benchmark",
+            Base = engine.Base.Digest,
+            Architecture = Vit.Name,
+            Lora = new LoraDescription(Rank, Rank, Adapter.Scale, Adapter.Targets, "lora-vit"),
+            Head = new HeadDescription(["no", "yes"], HeadActivation.Softmax, "zero"),
+            Input = new InputDescription(Recipe(Vit)),
+            // Random weights: what int8 does to them says nothing.
+            Tolerance = tolerance ?? new ProbeTolerance(1e-3, 1),
+            Precision = demanded,
+            Created = DateTimeOffset.UnixEpoch,
+        };
+        return BundleWriter.Write(description, Adapter, probe, null, _key);
+    }
+
+    /// <summary>The public key that the bundles are signed with.</summary>
+    public void WritePublicKey(string path) => _key.WritePublicPem(path);
 
     /// <summary>A model file as plain ONNX Runtime loads it.</summary>
     public static OrtSession LoadModel(string path, int threads)

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using MeLo.Edge.Engine;
@@ -44,21 +43,11 @@ internal static class MemoryProbe
         BenchmarkModel model, BenchmarkOptions.Settings settings, MemorySide side, int tasks, CancellationToken cancellation)
     {
         Progress.Show($"memory: {side}, {tasks}");
-        ProcessStartInfo start = new(Environment.ProcessPath!) { RedirectStandardOutput = true };
-        // Under `dotnet program.dll` the process is the host, and the program its first argument.
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);
-        foreach (string argument in new[]
-        {
-            "memory-probe", side.ToString(), tasks.ToString(CultureInfo.InvariantCulture), model.Folder, "--model", settings.Model.Name,
-            "--threads", settings.Threads.ToString(CultureInfo.InvariantCulture), "--precision", settings.Precision.Name(),
-        })
-            start.ArgumentList.Add(argument);
-        using Process process = Process.Start(start)!;
-        string found = await process.StandardOutput.ReadToEndAsync(cancellation);
-        await process.WaitForExitAsync(cancellation);
-        return process.ExitCode == 0
-            ? JsonSerializer.Deserialize<MemoryUse>(found)!
-            : throw new InvalidOperationException($"The memory probe {side} with {tasks} tasks ended with exit code {process.ExitCode}.");
+        string found = await OwnProcess.RunAsync(
+            ["memory-probe", side.ToString(), tasks.ToString(CultureInfo.InvariantCulture), model.Folder, "--model", settings.Model.Name,
+                "--threads", settings.Threads.ToString(CultureInfo.InvariantCulture), "--precision", settings.Precision.Name()],
+            cancellation);
+        return JsonSerializer.Deserialize<MemoryUse>(found)!;
     }
 
     private static async Task<MemoryUse> Ours(

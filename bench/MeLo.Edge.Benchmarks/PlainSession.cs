@@ -13,14 +13,21 @@ internal sealed class PlainSession : IDisposable
     private readonly List<OrtValue> _values = [];
 
     /// <param name="path">A model file.</param>
+    /// <param name="head">The task's head.</param>
+    /// <param name="threads">Threads of the graph.</param>
+    public PlainSession(string path, TaskHead head, int threads)
+    {
+        _session = BenchmarkModel.LoadModel(path, threads);
+        Bind(VitGraph.HeadWeight, ResidentModel.Transposed(head), head.Dim, head.Classes);
+        Bind(VitGraph.HeadBias, head.Bias, head.Classes);
+    }
+
+    /// <param name="path">A model file.</param>
     /// <param name="adapter">The task; its head is bound, and its pairs where the graph has inputs for them.</param>
     /// <param name="threads">Threads of the graph.</param>
     public PlainSession(string path, LoraAdapter adapter, int threads)
+        : this(path, adapter.Head, threads)
     {
-        _session = BenchmarkModel.LoadModel(path, threads);
-        TaskHead head = adapter.Head;
-        Bind(VitGraph.HeadWeight, ResidentModel.Transposed(head), head.Dim, head.Classes);
-        Bind(VitGraph.HeadBias, head.Bias, head.Classes);
         HashSet<string> inputs = [.. _session.Inputs.Select(i => i.Name)];
         foreach (LoraPair pair in adapter.Pairs)
         {

@@ -48,9 +48,9 @@ internal static class PreprocessBenchmark
     }
 
     // Waves with noise in the low bits, as a photograph compresses.
-    private static byte[] Png(int side, int bitDepth, int colourType, int channels)
+    public static byte[] Png(int side, int bitDepth, int colourType, int channels, int seed = 1)
     {
-        Random random = new(1);
+        Random random = new(seed);
         int bytes = bitDepth / 8, rowLength = 1 + (side * channels * bytes);
         byte[] rows = new byte[side * rowLength];
         for (int y = 0; y < side; y++)

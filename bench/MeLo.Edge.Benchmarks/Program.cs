@@ -1,6 +1,8 @@
 using System.CommandLine;
 using MeLo.Edge.Benchmarks;
 
+// The process whose start is measured does not build a command line first.
+if (args is [StartProbe.Command, .. string[] start]) return await StartProbe.RunAsync(start);
 RootCommand root = new("""
     Measures MeLo Edge beside what a user would do without it. Every side of a comparison runs interleaved with the others in one process;
     the figures are medians, and the ratios are what to look at: absolute times move with the machine.
@@ -12,5 +14,6 @@ root.Subcommands.Add(QuantizedMergeBenchmark.Command());
 root.Subcommands.Add(StreamBenchmark.Command());
 root.Subcommands.Add(MemoryBenchmark.Command());
 root.Subcommands.Add(MemoryProbe.Command());
+root.Subcommands.Add(StartBenchmark.Command());
 root.Subcommands.Add(PreprocessBenchmark.Command());
 return await root.Parse(args).InvokeAsync();

@@ -9,11 +9,12 @@ namespace MeLo.Edge.Engine;
 /// <param name="package">The base; its precisions include this one.</param>
 /// <param name="precision">Which graph.</param>
 /// <param name="threads">The threads that run it; 0 takes one a core.</param>
+/// <param name="loaded">The model where it is loaded already, held by the caller.</param>
 /// <param name="beside">A graph whose pristine weights this one reads, and keeps alive, instead of holding them twice.</param>
-internal sealed class BaseGraph(BasePackage package, Precision precision, int threads, ResidentModel? beside = null) : IDisposable
+internal sealed class BaseGraph(BasePackage package, Precision precision, int threads, ResidentModel? loaded = null, ResidentModel? beside = null) : IDisposable
 {
     private readonly Lock _lock = new();
-    private ResidentModel? _model;
+    private ResidentModel? _model = loaded;
     private bool _disposed;
 
     public Precision Precision => precision;

@@ -24,14 +24,15 @@ public sealed class EdgeEngine : IDisposable
     private readonly SemaphoreSlim _turn = new(1);
     private volatile FrozenDictionary<string, InstalledTask> _tasks = FrozenDictionary<string, InstalledTask>.Empty;
 
-    private EdgeEngine(BasePackage package, EdgeEngineOptions options)
+    private EdgeEngine(BasePackage package, EdgeEngineOptions options, Precision precision, string reason, ResidentModel model, LoadTiming loading)
     {
         _options = options;
         Base = package;
-        (Precision, PrecisionReason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
-        _graph = new BaseGraph(package, Precision, options.Threads);
-        _model = _graph.Hold();
-        _fp32 = Precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, options.Threads, beside: _model);
+        (Precision, PrecisionReason) = (precision, reason);
+        _graph = new BaseGraph(package, precision, options.Threads, model);
+        _model = model;
+        _fp32 = precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, options.Threads, beside: model);
+        Loading = loading;
         _cache = new TaskWeightsCache(options.CacheBytes);
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
     }
@@ -47,6 +48,9 @@ public sealed class EdgeEngine : IDisposable
 
     /// <summary>Why it is that precision: one line for a log.</summary>
     public string PrecisionReason { get; }
+
+    /// <summary>What loading took.</summary>
+    public LoadTiming Loading { get; }
 
     /// <summary>The installed tasks, in no particular order.</summary>
     public IReadOnlyCollection<InstalledTask> Tasks => _tasks.Values;
@@ -69,10 +73,15 @@ public sealed class EdgeEngine : IDisposable
     {
         options ??= new EdgeEngineOptions();
         options.Validate();
-        BasePackage package = BasePackage.Open(baseFolder);
+        long start = Stopwatch.GetTimestamp();
+        BasePackage package = BasePackage.OpenUnchecked(baseFolder);
         try
         {
-            return new EdgeEngine(package, options);
+            double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            (Precision precision, string reason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
+            ResidentModel model = LoadModel(package, precision, options.Threads, out double check);
+            LoadTiming loading = new(opened, check, model.PristineMilliseconds, model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            return new EdgeEngine(package, options, precision, reason, model, loading);
         }
         catch
         {
@@ -248,6 +257,38 @@ public sealed class EdgeEngine : IDisposable
             {
                 _turn.Release();
             }
+        }
+    }
+
+    // The digest takes as long as all the rest: it is worked out meanwhile. Nobody gets the model before the weights are vouched for.
+    private static ResidentModel LoadModel(BasePackage package, Precision precision, int threads, out double checkMilliseconds)
+    {
+        Task<double> check = Task.Factory.StartNew(() => Check(package), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        ResidentModel? model = null;
+        try
+        {
+            try
+            {
+                model = new ResidentModel(package, precision, threads);
+            }
+            finally
+            {
+                // Also where there is no model: if the weights are not what base.json says, that is why, and what is reported.
+                checkMilliseconds = check.GetAwaiter().GetResult();
+            }
+            return model;
+        }
+        catch
+        {
+            model?.Dispose();
+            throw;
+        }
+
+        static double Check(BasePackage package)
+        {
+            long start = Stopwatch.GetTimestamp();
+            package.CheckWeights();
+            return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         }
     }
 

@@ -32,6 +32,7 @@ internal sealed unsafe class ResidentModel : IDisposable
         Threads = threads == 0 ? Environment.ProcessorCount : threads;
         if (!package.Precisions.Contains(precision))
             throw EngineException.Base($"found the precisions {string.Join(", ", package.Precisions.Select(p => p.Name()))}, expected {precision.Name()} among them");
+        long start = Stopwatch.GetTimestamp();
         _format = MergedFormat.Of(precision);
         long length = 0;
         foreach (LinearId id in package.AdaptableLinears)
@@ -46,18 +47,33 @@ internal sealed unsafe class ResidentModel : IDisposable
         foreach ((LinearId id, Matrix matrix) in beside is null ? _matrices : [])
             package.Weights[CanonicalWeights.LinearWeight(id)].CopyTo(new Span<float>(Pristine(id), checked(matrix.In * matrix.Out)));
         _converted = precision == Precision.Fp32 ? null : new HostBuffer(_matrices.Values.Sum(m => _format.ByteLength(m.In, m.Out)));
-        BindBase();
-        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads).WithOperators(ByteOperators.Domain);
-        _session = OrtSession.Create(package.GraphPath(precision), options);
-        for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
-        beside?.TryHold();
-        if (Mismatch() is not { } mismatch) return;
-        Dispose();
-        throw EngineException.Base(mismatch);
+        beside?.TryHold(); // the caller holds it, so this one gets a hold too
+        try
+        {
+            BindBase();
+            PristineMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            start = Stopwatch.GetTimestamp();
+            using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads).WithOperators(ByteOperators.Domain);
+            _session = OrtSession.Create(package.GraphPath(precision), options);
+            SessionMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
+            if (Mismatch() is { } mismatch) throw EngineException.Base(mismatch);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The threads that a merge on the critical path uses.</summary>
     public int Threads { get; }
+
+    /// <summary>What copying the pristine matrices, and making what an adapter leaves alone, took.</summary>
+    public double PristineMilliseconds { get; }
+
+    /// <summary>What creating the session took.</summary>
+    public double SessionMilliseconds { get; }
 
     /// <summary>Whether the base exposes a linear to adapters.</summary>
     public bool Exposes(LinearId linear) => _matrices.ContainsKey(linear);
@@ -127,7 +143,7 @@ internal sealed unsafe class ResidentModel : IDisposable
     public void Dispose()
     {
         if (Interlocked.Decrement(ref _holds) != 0) return;
-        _session.Dispose();
+        _session?.Dispose(); // null when the constructor did not finish
         foreach ((_, OrtValue value) in _base) value.Dispose();
         _converted?.Dispose();
         if (_beside is null) _pristine.Dispose();

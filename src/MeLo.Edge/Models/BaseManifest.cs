@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace MeLo.Edge.Models;
 
 /// <summary>The file <c>base.json</c> of a base package. Unknown, missing and repeated members are refused.</summary>
-internal sealed record BaseManifest
+internal sealed partial record BaseManifest
 {
     public const string CurrentSchema = "melo.base/1";
 
@@ -16,7 +16,12 @@ internal sealed record BaseManifest
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         WriteIndented = true,
         NewLine = "\n",
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false) },
+        Converters =
+        {
+            new JsonStringEnumConverter<VitPooling>(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false),
+            new JsonStringEnumConverter<VitFinalNorm>(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false),
+        },
+        TypeInfoResolver = Contract.Default,
     };
 
     public required string Schema { get; init; }
@@ -133,4 +138,8 @@ internal sealed record BaseManifest
             && document.RootElement.TryGetProperty("schema", out JsonElement element) && element.ValueKind == JsonValueKind.String ? element.GetString() : null;
         if (schema != CurrentSchema) throw ModelException.Package(folder, $"found schema '{schema}' in {BasePackage.ManifestFile}, expected '{CurrentSchema}'");
     }
+
+    // Made by the compiler: working it out by reflection would be a tenth of a cold start.
+    [JsonSerializable(typeof(BaseManifest))]
+    private sealed partial class Contract : JsonSerializerContext;
 }

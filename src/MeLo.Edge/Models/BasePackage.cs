@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Tensors;
@@ -14,7 +16,11 @@ public sealed class BasePackage : IDisposable
     internal const string ManifestFile = "base.json";
     internal const string WeightsFile = "weights.safetensors";
 
+    // Both passes over a piece of the weights, finite and hashed, find it in the second-level cache.
+    private const int PieceBytes = 256 << 10;
+
     private readonly IReadOnlyDictionary<Precision, string> _graphs;
+    private readonly IReadOnlyList<OwnWeights> _ownWeights;
 
     private BasePackage(
         string folder,
@@ -22,6 +28,7 @@ public sealed class BasePackage : IDisposable
         string digest,
         IReadOnlyList<VitLinear> adaptable,
         IReadOnlyDictionary<Precision, string> graphs,
+        IReadOnlyList<OwnWeights> ownWeights,
         SafetensorsFile weights)
     {
         Folder = folder;
@@ -30,6 +37,7 @@ public sealed class BasePackage : IDisposable
         AdaptableLinears = [.. EveryLayer(architecture, adaptable)];
         Weights = weights;
         _graphs = graphs;
+        _ownWeights = ownWeights;
         Precisions = [.. graphs.Keys.Order()];
     }
 
@@ -59,10 +67,31 @@ public sealed class BasePackage : IDisposable
         ? path
         : throw ModelException.Package(Folder, $"found graphs for {string.Join(", ", Precisions.Select(p => p.Name()))}, expected one for {precision.Name()}");
 
-    /// <summary>Opens a package and checks all of it: every member of base.json, every weight, the digest and the graphs' hashes.</summary>
+    /// <summary>Opens a package and checks all of it: every member of base.json, every weight, the digest and the hashes of the other files.</summary>
     /// <exception cref="ModelException">The folder is not a base package, or what it holds is not what base.json says.</exception>
     /// <exception cref="SafetensorsException">The weights file is malformed.</exception>
     public static BasePackage Open(string folder)
+    {
+        BasePackage package = OpenUnchecked(folder);
+        try
+        {
+            package.CheckWeights();
+            return package;
+        }
+        catch
+        {
+            package.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Opens a package and checks what is quick to check and has a structure: base.json, the graphs' hashes, the layout of the canonical
+    /// weights. The values of the weights are not vouched for, and neither is the digest, until <see cref="CheckWeights"/> has returned.
+    /// </summary>
+    /// <exception cref="ModelException">The folder is not a base package, or what was checked is not what base.json says.</exception>
+    /// <exception cref="SafetensorsException">The weights file is malformed.</exception>
+    internal static BasePackage OpenUnchecked(string folder)
     {
         BaseManifest manifest = BaseManifest.Read(folder);
         VitArchitecture architecture = manifest.Architecture.ToArchitecture();
@@ -71,7 +100,7 @@ public sealed class BasePackage : IDisposable
             throw ModelException.Package(folder,
                 $"found architecture name '{manifest.Architecture.Name}', expected '{architecture.Name}' for its numbers");
         IReadOnlyList<VitLinear> adaptable = Adaptable(folder, manifest);
-        IReadOnlyDictionary<Precision, string> graphs = Graphs(folder, manifest);
+        IReadOnlyDictionary<Precision, string> graphs = Graphs(folder, manifest, out List<OwnWeights> ownWeights);
         if (manifest.Weights.File != WeightsFile)
             throw ModelException.Package(folder, $"found weights file '{manifest.Weights.File}', expected '{WeightsFile}'");
         string weightsPath = Path.Combine(folder, WeightsFile);
@@ -80,16 +109,25 @@ public sealed class BasePackage : IDisposable
         try
         {
             CheckLayout(folder, weights, architecture, manifest.Weights.DataOffset);
-            string digest = ComputeDigest(folder, weights, architecture);
-            if (digest != manifest.Digest)
-                throw ModelException.Package(folder, $"found weights with digest {digest}, expected {manifest.Digest} as {ManifestFile} says");
-            return new BasePackage(folder, architecture, digest, adaptable, graphs, weights);
+            return new BasePackage(folder, architecture, manifest.Digest, adaptable, graphs, ownWeights, weights);
         }
         catch
         {
             weights.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Checks every weight: that it is finite, the digest, and the hashes of the precisions' own weights files, each on a thread of its own.</summary>
+    /// <exception cref="ModelException">They are not what base.json says.</exception>
+    internal void CheckWeights()
+    {
+        Task[] checks = [.. _ownWeights.Select(w => OnItsOwnThread(() => CheckHash(Folder, w.File, w.Sha256))), OnItsOwnThread(CheckDigest)];
+        // The first in this order is what is reported, whichever ended first; all have ended before the files are closed.
+        Task.WhenAll(checks).GetAwaiter().GetResult();
+
+        static Task OnItsOwnThread(Action check) =>
+            Task.Factory.StartNew(check, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>Closes the weights file.</summary>
@@ -125,16 +163,17 @@ public sealed class BasePackage : IDisposable
         return linears.Count > 0 ? linears : throw ModelException.Package(folder, "found no adaptable linear, expected at least one");
     }
 
-    private static Dictionary<Precision, string> Graphs(string folder, BaseManifest manifest)
+    private static Dictionary<Precision, string> Graphs(string folder, BaseManifest manifest, out List<OwnWeights> ownWeights)
     {
         Dictionary<Precision, string> graphs = [];
+        ownWeights = [];
         foreach (BaseManifest.GraphFacts facts in manifest.Graphs)
         {
             Precision precision = Models.Precisions.Parse(facts.Precision);
             if (facts.File != GraphFile(precision))
                 throw ModelException.Package(folder, $"found graph file '{facts.File}', expected '{GraphFile(precision)}'");
             string path = CheckHash(folder, facts.File, facts.Sha256);
-            if (QuantizedFile(precision) is { } quantized) CheckHash(folder, quantized, facts.WeightsSha256);
+            if (QuantizedFile(precision) is { } quantized) ownWeights.Add(new OwnWeights(quantized, facts.WeightsSha256));
             else if (facts.WeightsSha256 is not null)
                 throw ModelException.Package(folder, $"found weightsSha256 for {facts.Precision}, expected none: its graph has the canonical weights");
             if (!graphs.TryAdd(precision, path)) throw ModelException.Package(folder, $"found two graphs for {facts.Precision}");
@@ -175,16 +214,25 @@ public sealed class BasePackage : IDisposable
         }
     }
 
-    private static string ComputeDigest(string folder, SafetensorsFile weights, VitArchitecture architecture)
+    private void CheckDigest()
     {
         using BaseDigest digest = new();
-        foreach (CanonicalWeight weight in CanonicalWeights.Of(architecture))
+        foreach (CanonicalWeight weight in CanonicalWeights.Of(Architecture))
         {
-            TensorView tensor = weights[weight.Name];
-            if (!tensor.IsFinite()) throw ModelException.Package(folder, $"{WeightsFile}: '{weight.Name}' holds a value that is not finite");
             digest.Begin(weight);
-            digest.Append(tensor.Bytes);
+            ReadOnlySpan<byte> bytes = Weights[weight.Name].Bytes;
+            for (int at = 0; at < bytes.Length; at += PieceBytes)
+            {
+                ReadOnlySpan<byte> piece = bytes.Slice(at, Math.Min(PieceBytes, bytes.Length - at));
+                if (!TensorPrimitives.IsFiniteAll(MemoryMarshal.Cast<byte, float>(piece)))
+                    throw ModelException.Package(Folder, $"{WeightsFile}: '{weight.Name}' holds a value that is not finite");
+                digest.Append(piece);
+            }
         }
-        return digest.Finish();
+        string found = digest.Finish();
+        if (found != Digest) throw ModelException.Package(Folder, $"found weights with digest {found}, expected {Digest} as {ManifestFile} says");
     }
+
+    /// <summary>A precision's own weights file, and the SHA-256 that base.json gives for it.</summary>
+    private sealed record OwnWeights(string File, string? Sha256);
 }
