@@ -139,19 +139,14 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
 
     // The runtime's own switch hides the vector instructions from the program: for it, a processor of before VNNI.
     [Fact]
-    public void ProcessorThatClipsByteProducts_PacksWithoutMeasuring_AndSaysSo()
+    public async Task ProcessorWithoutDotProducts_MeasuresWhatThisOneDoes()
     {
         Assert.SkipUnless(X86Base.IsSupported, "needs an x64 processor");
-        ProgramResult result = Packer.RunWithout("AVX2", Arguments("b.melo", bench.Adapter));
-        Assert.Equal((0, ""), (result.ExitCode, result.Error));
-        Assert.Contains("int8: not measured, this processor does not multiply bytes exactly; devices run this bundle in fp32 only", result.Output, StringComparison.Ordinal);
-        AdapterDescription description = Bundle.OpenUnverified(_folder["b.melo"]).Description;
-        Assert.Equal((null, null), (description.Tolerance.Int8, description.Precision));
-        string reference = RandomVit.WriteReference(_folder["set.safetensors"], Near(1, 0.5f, 2));
-        result = Packer.RunWithout("AVX2", Arguments("c.melo", bench.Adapter, "--reference", reference));
-        Assert.Equal(PackerProgram.Refused, result.ExitCode);
-        Assert.Contains("found no int8 graph that runs here (this processor", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
-        Assert.False(File.Exists(_folder["c.melo"]));
+        ProgramResult there = Packer.RunWithout("AVX2", Arguments("there.melo", bench.Adapter)), here = await PackAsync("here.melo", bench.Adapter);
+        Assert.Equal((0, "", 0), (there.ExitCode, there.Error, here.ExitCode));
+        double expected = Bundle.OpenUnverified(_folder["here.melo"]).Description.Tolerance.Int8!.Value;
+        // Products of bytes are the same to the bit; the binary32 between them is rounded in another order.
+        Assert.Equal(expected, Bundle.OpenUnverified(_folder["there.melo"]).Description.Tolerance.Int8!.Value, 0.01);
     }
 
     public void Dispose() => _folder.Dispose();

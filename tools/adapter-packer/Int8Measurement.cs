@@ -26,41 +26,24 @@ internal sealed record Int8Measurement(LogitComparison Probe, LogitComparison? S
     /// <param name="adapter">The adapter.</param>
     /// <param name="probe">What the bundle will hold.</param>
     /// <param name="referencePath">Further inputs, or null.</param>
-    /// <param name="obstacle">Why nothing was measured; null where it was.</param>
     /// <param name="cancellation">Stops it.</param>
-    /// <returns>Null when the base has no such graph, or this processor does not compute it exactly.</returns>
+    /// <returns>Null when the base has no such graph.</returns>
     /// <exception cref="RefusedException">That is so, and <paramref name="referencePath"/> asks for a measurement.</exception>
     public static Int8Measurement? Of(
-        EdgeEngine fp32, LoraAdapter adapter, Probe probe, string? referencePath, out string? obstacle, CancellationToken cancellation)
+        EdgeEngine fp32, LoraAdapter adapter, Probe probe, string? referencePath, CancellationToken cancellation)
     {
-        using EdgeEngine? int8 = Load(fp32.Base, out obstacle);
-        if (int8 is null)
+        if (!fp32.Base.Precisions.Contains(Precision.Int8))
         {
             return referencePath is null
                 ? null
-                : throw RefusedException.File(fp32.Base.Folder, $"found no int8 graph that runs here ({obstacle}), expected one to measure --reference with");
+                : throw RefusedException.File(fp32.Base.Folder, "found no int8 graph, expected one to measure --reference with");
         }
+        using EdgeEngine int8 = EdgeEngine.Load(fp32.Base.Folder, new EdgeEngineOptions { Precision = Precision.Int8 });
         LogitComparison onProbe = LogitComparison.Of(int8.Evaluate(adapter, probe.PixelValues, probe.PixelShape, cancellation), probe.Logits, probe.Classes);
         if (referencePath is null) return new Int8Measurement(onProbe, null);
         (float[] pixels, long[] shape) = ReferenceLogits.ReadPixels(referencePath);
         float[] expected = fp32.Evaluate(adapter, pixels, shape, cancellation), found = int8.Evaluate(adapter, pixels, shape, cancellation);
         return new Int8Measurement(onProbe, LogitComparison.Of(found, expected, probe.Classes));
-    }
-
-    private static EdgeEngine? Load(BasePackage package, out string? obstacle)
-    {
-        obstacle = null;
-        try
-        {
-            if (package.Precisions.Contains(Precision.Int8)) return EdgeEngine.Load(package.Folder, new EdgeEngineOptions { Precision = Precision.Int8 });
-            obstacle = "the base has no int8 graph";
-        }
-        catch (EngineException e) when (e.Fault == EngineFault.InvalidOptions)
-        {
-            // The one option that is not a default is the precision: the engine does not trust this processor with it.
-            obstacle = "this processor does not multiply bytes exactly";
-        }
-        return null;
     }
 
     /// <summary>What the probe may differ by on a device, null where int8 is not to be used.</summary>

@@ -100,7 +100,7 @@ internal sealed class PackCommand : PackerCommand
             parsed.GetRequiredValue(_adapter), parsed.GetValue(_rank), parsed.GetValue(_alpha), headBias, engine.Base.Architecture.Depth);
         AdapterDescription description = Describe(parsed, engine, imported, card);
         Probe probe = MakeProbe(engine, imported.Adapter, description.Input.Preprocess, cancellation);
-        Int8Measurement? int8 = Int8Measurement.Of(engine, imported.Adapter, probe, parsed.GetValue(_reference), out string? obstacle, cancellation);
+        Int8Measurement? int8 = Int8Measurement.Of(engine, imported.Adapter, probe, parsed.GetValue(_reference), cancellation);
         bool asked = parsed.GetValue(_precision) is not null;
         description = description with
         {
@@ -116,7 +116,7 @@ internal sealed class PackCommand : PackerCommand
         output.WriteLine($"rank {adapter.Rank}, scale {adapter.Scale.ToString(CultureInfo.InvariantCulture)}, {string.Join(" ", adapter.Targets.Select(t => t.Name()))}, {adapter.LoraParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, head bias: {Words.BiasSource(imported.BiasSource)}");
         output.WriteLine(key is null ? "not signed: no device takes it before 'sign'" : $"signed with key {key.KeyHint}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opened again and probed: difference {difference:G3}"));
-        output.WriteLine(int8?.ToString() ?? $"int8: not measured, {obstacle}; devices run this bundle in fp32 only{(asked ? "" : ": those that run int8 refuse it, unless it is packed with --precision fp32")}");
+        output.WriteLine(int8?.ToString() ?? $"int8: not measured, the base has no int8 graph; devices run this bundle in fp32 only{(asked ? "" : ": those that run int8 refuse it, unless it is packed with --precision fp32")}");
         if (asked) output.WriteLine("demands fp32: devices that run int8 run it on their fp32 graph, or refuse it as they are set");
         else if (int8?.Damage is { } damage)
             parsed.InvocationConfiguration.Error.WriteLine($"warning: int8 damages this task: {damage}. The bundle demands fp32, as with --precision fp32: devices that run int8 run it on their fp32 graph, or refuse it as they are set.");
