@@ -24,7 +24,6 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     [Fact]
     public async Task Tolerance_IsTwiceTheProbesDifference()
     {
-        Int8Runs.Need(bench.Int8Base);
         ProgramResult result = await PackAsync("b.melo", bench.Adapter);
         BundleContents contents = Bundle.OpenUnverified(_folder["b.melo"]);
         float[] int8 = Int8Runs.Logits(bench.Int8Base, Precision.Int8, contents, contents.Probe.PixelValues);
@@ -39,7 +38,6 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     [Fact]
     public async Task ProbeThatInt8Damages_GivesNoTolerance_AndAWarning_AndDevicesRefuseInt8()
     {
-        Int8Runs.Need(bench.Int8Base);
         (string adapter, string bias) = await CancelledAsync(headScale: 100);
         ProgramResult result = await PackAsync("damaged.melo", adapter, "--head-bias", bias);
         Assert.Equal(PackerProgram.Done, result.ExitCode);
@@ -56,7 +54,6 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     [Fact]
     public async Task ReferenceSetThatInt8Changes_GivesNoTolerance_ThoughTheProbeIsFine()
     {
-        Int8Runs.Need(bench.Int8Base);
         // Logits of almost 0 around the probe: close in every figure but which is the largest.
         (string adapter, string bias) = await CancelledAsync(headScale: 0.01f);
         Assert.Equal("", (await PackAsync("alone.melo", adapter, "--head-bias", bias)).Error);
@@ -77,7 +74,6 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     [Fact]
     public async Task ReferenceSetThatInt8Keeps_LeavesTheTolerance()
     {
-        Int8Runs.Need(bench.Int8Base);
         await PackAsync("a.melo", bench.Adapter);
         float[] probe = Bundle.OpenUnverified(_folder["a.melo"]).Probe.PixelValues;
         string reference = RandomVit.WriteReference(_folder["set.safetensors"], Near(5, 0.001f, 8, probe));
@@ -90,7 +86,6 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     [Fact]
     public async Task ReferenceThatDoesNotFit_IsRefused_AndNothingIsWritten()
     {
-        Int8Runs.Need(bench.Int8Base);
         string other = RandomVit.Write(_folder["other.safetensors"], new Dictionary<string, (long[], float[])> { ["pixel_values"] = ([1, 3, 8, 8], new float[192]) });
         string none = RandomVit.Write(_folder["none.safetensors"], new Dictionary<string, (long[], float[])> { ["pixels"] = ([1, 3, 16, 16], new float[768]) });
         foreach ((string file, string reason) in ((string, string)[])[(other, "16"), (none, "pixel_values"), (_folder["absent.safetensors"], "absent.safetensors")])
