@@ -72,15 +72,18 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     }
 
     [Fact]
-    public async Task ReferenceSetThatInt8Keeps_LeavesTheTolerance()
+    public async Task ReferenceSetThatInt8Keeps_GivesTwiceTheLargerDifferenceOfSetAndProbe()
     {
         await PackAsync("a.melo", bench.Adapter);
-        float[] probe = Bundle.OpenUnverified(_folder["a.melo"]).Probe.PixelValues;
-        string reference = RandomVit.WriteReference(_folder["set.safetensors"], Near(5, 0.001f, 8, probe));
+        BundleContents alone = Bundle.OpenUnverified(_folder["a.melo"]);
+        float[] pixels = Near(5, 0.001f, 8, alone.Probe.PixelValues);
+        string reference = RandomVit.WriteReference(_folder["set.safetensors"], pixels);
         ProgramResult result = await PackAsync("b.melo", bench.Adapter, "--reference", reference);
         Assert.Equal("", result.Error);
         Assert.Contains("top-1 8 of 8", result.Output, StringComparison.Ordinal);
-        Assert.Equal(Bundle.OpenUnverified(_folder["a.melo"]).Description.Tolerance, Bundle.OpenUnverified(_folder["b.melo"]).Description.Tolerance);
+        float[] fp32 = Int8Runs.Logits(bench.Int8Base, Precision.Fp32, alone, pixels), int8 = Int8Runs.Logits(bench.Int8Base, Precision.Int8, alone, pixels);
+        double larger = Math.Max(2 * Int8Runs.Ratio(fp32, int8), alone.Description.Tolerance.Int8!.Value);
+        Assert.Equal(larger, Bundle.OpenUnverified(_folder["b.melo"]).Description.Tolerance.Int8!.Value, 1e-9);
     }
 
     [Fact]
