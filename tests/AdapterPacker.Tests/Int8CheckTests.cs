@@ -148,7 +148,6 @@ public sealed class Int8CheckTests(Workbench bench) : IDisposable
     // A bundle of the int8 base, and a reference of what fp32 answers.
     private (string Bundle, string Reference, float[] Fp32, float[] Int8) Prepare(params long[] labels)
     {
-        Int8Runs.Need(bench.Int8Base);
         string bundle = _folder["b.melo"];
         Packer.Done("pack", "--base", bench.Int8Base, "--adapter", bench.Adapter, "--task", "lesion", "--labels", Workbench.Labels, "--unsigned", "--out", bundle);
         BundleContents contents = Bundle.OpenUnverified(bundle);

@@ -7,19 +7,6 @@ namespace AdapterPacker.Tests;
 /// <summary>A bundle's logits by either graph, run through the SDK: what the program's figures are compared with.</summary>
 internal static class Int8Runs
 {
-    /// <summary>Skips the test where the engine refuses int8: on processors that clip byte products.</summary>
-    public static void Need(string package)
-    {
-        try
-        {
-            using EdgeEngine engine = EdgeEngine.Load(package, new EdgeEngineOptions { Precision = Precision.Int8 });
-        }
-        catch (EngineException e) when (e.Message.Contains("clipped", StringComparison.Ordinal))
-        {
-            Assert.Skip("the processor clips byte products");
-        }
-    }
-
     public static float[] Logits(string package, Precision precision, BundleContents bundle, float[] pixels)
     {
         using EdgeEngine engine = EdgeEngine.Load(package, new EdgeEngineOptions { Precision = precision });

@@ -17,13 +17,13 @@ public sealed class LayeringTests
         ["Native.Cng"] = [],
         ["Native.OnnxRuntime"] = ["Native", "Tensors"],
         ["Native.Vips"] = ["Native"],
-        ["Kernels"] = [],
+        ["Kernels"] = ["Native"],
         ["Onnx"] = ["Tensors"],
-        ["Adapters"] = ["Tensors"],
+        ["Adapters"] = ["Tensors", "Kernels"],
         ["Imaging"] = ["Native", "Native.Vips"],
-        ["Models"] = ["Tensors", "Native", "Native.OnnxRuntime", "Onnx", "Adapters", "Imaging"],
+        ["Models"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging"],
         ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Models"],
-        ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Onnx", "Adapters", "Imaging", "Models", "Bundles"],
+        ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging", "Models", "Bundles"],
     };
 
     [Fact]

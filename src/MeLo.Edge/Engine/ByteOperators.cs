@@ -20,7 +20,7 @@ internal static unsafe class ByteOperators
         new OrtOperator(ByteGraph.Quantize, [ElementType.F32], 1, [ElementType.U8, ElementType.F32], _ => new QuantizeKernel()),
         new OrtOperator(ByteGraph.Linear, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new LinearKernel(Shape(info))),
         new OrtOperator(ByteGraph.LinearGelu, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32], 3, [ElementType.U8, ElementType.F32], info => new LinearGeluKernel(Shape(info))),
-        new OrtOperator(ByteGraph.Attention, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new AttentionKernel(checked((int)info.Integer(ByteGraph.Heads))))));
+        new OrtOperator(ByteGraph.Attention, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new AttentionKernel(Heads(info)))));
 
     /// <summary>The operators' domain; made when first asked for.</summary>
     public static OrtOperatorDomain Domain => s_domain.Value;
@@ -31,6 +31,12 @@ internal static unsafe class ByteOperators
         return input is > 0 and <= VitArchitecture.MaxDim && output is > 0 and <= VitArchitecture.MaxDim
             ? new PackedMatrix((int)input, (int)output)
             : throw new ArgumentException($"found a matrix of [{input},{output}], expected 1 to {VitArchitecture.MaxDim} of each");
+    }
+
+    private static int Heads(OrtKernelInfo info)
+    {
+        long heads = info.Integer(ByteGraph.Heads);
+        return heads is > 0 and <= VitArchitecture.MaxDim ? (int)heads : throw new ArgumentException($"found {heads} heads, expected 1 to {VitArchitecture.MaxDim}");
     }
 
     /// <summary>An input [b, t, features] of binary32.</summary>

@@ -85,7 +85,8 @@ internal unsafe struct ByteLinear
     {
         const int TasksPerThread = 4;
         int wanted = (int)Math.Min(((long)TasksPerThread * _threads + columns - 1) / columns, Math.Max(1, _in.Rows / FewestRows));
-        _blockRows = ((_in.Rows + wanted - 1) / wanted + TileCall.MaxRows - 1) / TileCall.MaxRows * TileCall.MaxRows;
+        int rows = Math.Max(1, (_in.Rows + wanted - 1) / wanted); // of no rows there are no blocks, but nothing is divided by zero
+        _blockRows = (rows + TileCall.MaxRows - 1) / TileCall.MaxRows * TileCall.MaxRows;
         _blocks = (_in.Rows + _blockRows - 1) / _blockRows;
         Tasks = columns * _blocks;
     }

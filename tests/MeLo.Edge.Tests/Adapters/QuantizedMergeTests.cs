@@ -1,12 +1,13 @@
-using System.Runtime.InteropServices;
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Kernels;
+using MeLo.Edge.Tests.Kernels;
 
 namespace MeLo.Edge.Tests.Adapters;
 
 public sealed unsafe class QuantizedMergeTests
 {
     // in, out, rank (0: no pair), misalignment of W in floats and of the destination in bytes: tails of every kind in rows, columns and
-    // panels, panels that are narrowed for many rows, every rank to 16.
+    // panels, quads and groups, panels that are narrowed for many rows, every rank to 16.
     public static TheoryData<int, int, int, int, int> Shapes
     {
         get
@@ -16,6 +17,7 @@ public sealed unsafe class QuantizedMergeTests
                 { 1, 1, 1, 0, 0 }, { 1, 1, 0, 0, 0 }, { 3, 5, 2, 0, 0 }, { 4, 64, 4, 0, 0 }, { 5, 129, 3, 0, 0 }, { 7, 127, 0, 1, 3 }, { 64, 64, 8, 0, 4 },
                 { 197, 300, 4, 5, 1 }, { 192, 192, 4, 0, 0 }, { 768, 192, 16, 0, 0 }, { 1, 257, 4, 0, 0 }, { 400, 1, 4, 0, 0 }, { 3072, 160, 4, 0, 0 },
                 { 3073, 97, 0, 3, 32 }, { 5000, 33, 2, 0, 0 }, { 2, 640, 64, 0, 16 },
+                { 255, 65, 2, 0, 0 }, { 256, 63, 0, 0, 0 }, { 257, 128, 4, 0, 0 }, { 513, 191, 1, 0, 2 }, { 1022, 66, 3, 2, 0 },
             };
             for (int rank = 1; rank <= 16; rank++) shapes.Add(60 + rank, 120 + (3 * rank), rank, rank % 3, rank % 5);
             return shapes;
@@ -29,16 +31,15 @@ public sealed unsafe class QuantizedMergeTests
         using Matrix matrix = new(inFeatures, outFeatures, rank, fromOffset);
         float[] before = matrix.Pristine.Span.ToArray();
         float[] merged = matrix.Merged();
-        (sbyte[] expected, float[] expectedScales) = Quantised(merged, outFeatures);
+        // The whole of it: weights, sums for every group, scales, zeros in the rows and columns that fill up.
+        byte[] expected = Quantised(merged, inFeatures, outFeatures).Pack();
 
         foreach (MergePath path in MergePaths.Supported)
         {
-            using NativeBytes quantised = new(merged.Length, toOffset);
-            using NativeFloats scales = new(outFeatures, 1);
-            QuantizedMerge.Run([matrix.Item(quantised, scales)], 1, path);
-            Assert.True(quantised.GuardsHold && scales.GuardsHold, $"{path} wrote outside its destination");
-            Assert.Equal(Bits(expectedScales), Bits(scales.Span));
-            Assert.Equal(expected, quantised.Span.ToArray());
+            using NativeBytes quantised = new(new PackedMatrix(inFeatures, outFeatures).ByteLength, toOffset);
+            QuantizedMerge.Run([matrix.Item(quantised)], 1, path);
+            Assert.True(quantised.GuardsHold, $"{path} wrote outside its destination");
+            Assert.True(quantised.Span.SequenceEqual(expected), $"{path} differs at byte {quantised.Span.CommonPrefixLength(expected)} of {expected.Length}");
         }
         Assert.Equal(Bits(before), Bits(matrix.Pristine.Span));
     }
@@ -48,9 +49,9 @@ public sealed unsafe class QuantizedMergeTests
     public void AnyShape_IsCloseToTheDefinitionInDoublePrecision(int inFeatures, int outFeatures, int rank, int fromOffset, int toOffset)
     {
         using Matrix matrix = new(inFeatures, outFeatures, rank, fromOffset);
-        using NativeBytes quantised = new(inFeatures * outFeatures, toOffset);
-        using NativeFloats scales = new(outFeatures, 0);
-        QuantizedMerge.Run([matrix.Item(quantised, scales)], 1);
+        using NativeBytes packed = new(new PackedMatrix(inFeatures, outFeatures).ByteLength, toOffset);
+        QuantizedMerge.Run([matrix.Item(packed)], 1);
+        PackedValues quantised = PackedValues.Read(packed.Span, inFeatures, outFeatures);
 
         double[] exact = matrix.Exact();
         // fp32 loses at most this much of a merged value, relative to the largest in its column, over the rank's sums and the scale's quotients.
@@ -62,11 +63,11 @@ public sealed unsafe class QuantizedMergeTests
             double scale = largest == 0 ? 1 : largest / 127;
             // One row makes a value that cancels the column's largest: the error is then relative to what cancelled, at most 3 + rank here.
             double error = relative * Math.Max(largest, 3 + rank);
-            Assert.InRange(Math.Abs(scales.Span[o] - scale), 0, largest == 0 ? 0 : error / 127);
+            Assert.InRange(Math.Abs(quantised.Scales[o] - scale), 0, largest == 0 ? 0 : error / 127);
             for (int i = 0; i < inFeatures; i++)
             {
                 double q = exact[(i * outFeatures) + o] / scale;
-                Assert.InRange(Math.Abs(quantised.Span[(i * outFeatures) + o] - q), 0, 0.5 + (2 * error / scale));
+                Assert.InRange(Math.Abs(quantised.Values[(i * outFeatures) + o] - q), 0, 0.5 + (2 * error / scale));
             }
         }
     }
@@ -86,12 +87,11 @@ public sealed unsafe class QuantizedMergeTests
 
         List<byte[]> Run(MergePath path, int threads)
         {
-            NativeBytes[] quantised = [.. shapes.Select(s => new NativeBytes(s.In * s.Out, 0))];
-            NativeFloats[] scales = [.. shapes.Select(s => new NativeFloats(s.Out, 0))];
-            QuantizedMerge.Run([.. matrices.Select((m, i) => m.Item(quantised[i], scales[i]))], threads, path);
-            List<byte[]> result = [.. quantised.Select(q => MemoryMarshal.AsBytes(q.Span).ToArray()), .. scales.Select(s => MemoryMarshal.AsBytes(s.Span).ToArray())];
+            NativeBytes[] quantised = [.. shapes.Select(s => new NativeBytes(new PackedMatrix(s.In, s.Out).ByteLength, 0))];
+            QuantizedMerge.Run([.. matrices.Select((m, i) => m.Item(quantised[i]))], threads, path);
+            List<byte[]> result = [.. quantised.Select(q => q.Span.ToArray())];
+            Assert.All(quantised, q => Assert.True(q.GuardsHold));
             foreach (NativeBytes q in quantised) q.Dispose();
-            foreach (NativeFloats s in scales) s.Dispose();
             return result;
         }
     }
@@ -152,17 +152,17 @@ public sealed unsafe class QuantizedMergeTests
         {
             using NativeFloats weights = new(9 * width, 0);
             RandomAdapters.Values(new Random(4), weights.Length).CopyTo(weights.Span);
-            (sbyte[] good, float[] goodScales) = Quantised(weights.Span.ToArray(), width);
+            PackedValues expected = Quantised(weights.Span.ToArray(), 9, width);
             weights.Span[(8 * width) + bad] = value;
             foreach (MergePath path in MergePaths.Supported)
             {
-                (sbyte[] q, float[] scales) = Plain(weights, 9, width, path);
-                for (int o = 0; o < width; o++)
-                {
-                    if (o == bad) Assert.True(float.IsNaN(scales[o]));
-                    else Assert.Equal(goodScales[o], scales[o]);
-                    for (int i = 0; i < 9; i++) Assert.Equal(o == bad ? 0 : good[(i * width) + o], q[(i * width) + o]);
-                }
+                using NativeBytes packed = new(new PackedMatrix(9, width).ByteLength, 0);
+                QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, 9, width, packed.Pointer)], 1, path);
+                Assert.True(float.IsNaN(PackedValues.Read(packed.Span, 9, width).Scales[bad]));
+                // Its weights, and so their sum, are zeros; nothing else moves by a bit.
+                expected.Scales[bad] = PackedValues.Read(packed.Span, 9, width).Scales[bad];
+                for (int i = 0; i < 9; i++) expected.Values[(i * width) + bad] = 0;
+                Assert.Equal(expected.Pack(), packed.Span.ToArray());
             }
         }
     }
@@ -173,32 +173,51 @@ public sealed unsafe class QuantizedMergeTests
         LoraPair zero = new(new LinearId(0, VitLinear.Key), 1, 48, 80, new float[48], new float[80]);
         using NativeFloats weights = new(48 * 80, 0);
         RandomAdapters.Values(new Random(5), weights.Length).CopyTo(weights.Span);
-        using NativeBytes quantised = new(weights.Length, 0);
-        using NativeFloats scales = new(80, 0);
-        QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, quantised.Pointer, scales.Pointer, zero, 4)], 1);
-        (sbyte[] plain, float[] plainScales) = Plain(weights, 48, 80, MergePaths.Best);
-        Assert.Equal(plain, quantised.Span.ToArray());
-        Assert.Equal(Bits(plainScales), Bits(scales.Span));
+        using NativeBytes withPair = new(new PackedMatrix(48, 80).ByteLength, 0), plain = new(withPair.Length, 0);
+        QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, withPair.Pointer, zero, 4), new QuantizedMergeItem(weights.Pointer, 48, 80, plain.Pointer)], 1);
+        Assert.Equal(plain.Span.ToArray(), withPair.Span.ToArray());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(255)]
+    [InlineData(257)]
+    [InlineData(514)]
+    public void WhatLayInTheDestination_DoesNotShow(int inFeatures)
+    {
+        using NativeFloats weights = new(inFeatures * 65, 0);
+        weights.Span.Fill(-1);
+        foreach (MergePath path in MergePaths.Supported)
+        {
+            using NativeBytes packed = new(new PackedMatrix(inFeatures, 65).ByteLength, 0);
+            packed.Span.Fill(0xFF); // -1, and as a float NaN
+            QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, inFeatures, 65, packed.Pointer)], 1, path);
+            Assert.Equal(Quantised(weights.Span.ToArray(), inFeatures, 65).Pack(), packed.Span.ToArray());
+        }
     }
 
     [Fact]
     public void OverlapNullWidthsAndThreads_AreRefused()
     {
         LoraPair pair = RandomAdapters.Pair(new Random(1), new LinearId(2, VitLinear.Key), 2, 8, 8);
-        using NativeFloats memory = new(128, 0);
+        PackedMatrix shape = new(8, 8);
+        Assert.Equal(1024, shape.ByteLength); // 64 columns of two quads, one group of sums, scales
+        using NativeFloats memory = new(64 + 256 + 64, 0);
         memory.Span.Clear();
-        float* w = memory.Pointer, scales = w + 64;
-        sbyte* q = (sbyte*)(w + 72);
-        Refused("layers.2.key", new QuantizedMergeItem(w, (sbyte*)(w + 64) - 1, w + 100, pair, 1));
-        Refused("pristine", new QuantizedMergeItem(w, (sbyte*)w, scales, pair, 1));
-        Refused("pristine", new QuantizedMergeItem(w, q, w + 63, pair, 1));
-        Refused("its scales", new QuantizedMergeItem(w, q, w + 87, pair, 1));
-        Refused("null", new QuantizedMergeItem(null, q, scales, pair, 1));
-        Refused("null", new QuantizedMergeItem(w, null, scales, pair, 1));
-        Refused("null", new QuantizedMergeItem(w, 8, 8, q, null));
-        Refused("[0,8]", new QuantizedMergeItem(w, 0, 8, q, scales));
-        Refused("[8,-1]", new QuantizedMergeItem(w, 8, -1, q, scales));
-        QuantizedMergeItem good = new(w, q, scales, pair, 1);
+        float* w = memory.Pointer + 256;
+        byte* before = (byte*)memory.Pointer, after = (byte*)(w + 64);
+        Refused("layers.2.key: the destination overlaps", new QuantizedMergeItem(w, after - 1, pair, 1));
+        Refused("pristine", new QuantizedMergeItem(w, (byte*)w, pair, 1));
+        Refused("pristine", new QuantizedMergeItem(w, before + 1, pair, 1));
+        Refused("plain weights: the destination overlaps", new QuantizedMergeItem(w, 8, 8, before + 4));
+        Refused("null", new QuantizedMergeItem(null, before, pair, 1));
+        Refused("null", new QuantizedMergeItem(w, null, pair, 1));
+        Refused("null", new QuantizedMergeItem(w, 8, 8, null));
+        Refused("[0,8]", new QuantizedMergeItem(w, 0, 8, before));
+        Refused("[8,-1]", new QuantizedMergeItem(w, 8, -1, before));
+        QuantizedMergeItem good = new(w, before, pair, 1);
         Assert.Throws<ArgumentOutOfRangeException>(() => QuantizedMerge.Run([good], 0));
         QuantizedMerge.Run([good], 1);
         QuantizedMerge.Run([], 1);
@@ -208,20 +227,19 @@ public sealed unsafe class QuantizedMergeTests
     }
 
     // The definition, column by column.
-    private static (sbyte[] Values, float[] Scales) Quantised(float[] merged, int outFeatures)
+    private static PackedValues Quantised(float[] merged, int inFeatures, int outFeatures)
     {
-        sbyte[] values = new sbyte[merged.Length];
-        float[] scales = new float[outFeatures];
+        PackedValues quantised = new(inFeatures, outFeatures);
         for (int o = 0; o < outFeatures; o++)
         {
             float largest = 0;
             for (int at = o; at < merged.Length; at += outFeatures) largest = MathF.Max(largest, MathF.Abs(merged[at]));
-            scales[o] = largest == 0 ? 1 : largest / 127;
+            quantised.Scales[o] = largest == 0 ? 1 : largest / 127;
             float inverse = largest == 0 ? 0 : 127 / largest;
             for (int at = o; at < merged.Length; at += outFeatures)
-                values[at] = (sbyte)Math.Clamp(MathF.Round(merged[at] * inverse, MidpointRounding.ToEven), -127, 127);
+                quantised.Values[at] = (sbyte)Math.Clamp(MathF.Round(merged[at] * inverse, MidpointRounding.ToEven), -127, 127);
         }
-        return (values, scales);
+        return quantised;
     }
 
     // The same column so many times.
@@ -229,15 +247,10 @@ public sealed unsafe class QuantizedMergeTests
     {
         using NativeFloats weights = new(column.Length * width, 0);
         for (int i = 0; i < weights.Length; i++) weights.Span[i] = column[i / width];
-        return Plain(weights, column.Length, width, path);
-    }
-
-    private static (sbyte[] Values, float[] Scales) Plain(NativeFloats weights, int inFeatures, int outFeatures, MergePath path)
-    {
-        using NativeBytes quantised = new(weights.Length, 0);
-        using NativeFloats scales = new(outFeatures, 0);
-        QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, inFeatures, outFeatures, quantised.Pointer, scales.Pointer)], 1, path);
-        return (quantised.Span.ToArray(), scales.Span.ToArray());
+        using NativeBytes packed = new(new PackedMatrix(column.Length, width).ByteLength, 0);
+        QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, column.Length, width, packed.Pointer)], 1, path);
+        PackedValues quantised = PackedValues.Read(packed.Span, column.Length, width);
+        return (quantised.Values, quantised.Scales);
     }
 
     private static int[] Bits(ReadOnlySpan<float> values)
@@ -271,9 +284,9 @@ public sealed unsafe class QuantizedMergeTests
 
         public NativeFloats Pristine { get; }
 
-        public QuantizedMergeItem Item(NativeBytes destination, NativeFloats scales) => _pair is null
-            ? new QuantizedMergeItem(Pristine.Pointer, _inFeatures, _outFeatures, destination.Pointer, scales.Pointer)
-            : new QuantizedMergeItem(Pristine.Pointer, destination.Pointer, scales.Pointer, _pair, Factor);
+        public QuantizedMergeItem Item(NativeBytes destination) => _pair is null
+            ? new QuantizedMergeItem(Pristine.Pointer, _inFeatures, _outFeatures, destination.Pointer)
+            : new QuantizedMergeItem(Pristine.Pointer, destination.Pointer, _pair, Factor);
 
         public float[] Merged()
         {

@@ -1,8 +1,7 @@
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
+using MeLo.Edge.Kernels;
 using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Tests.Engine;
@@ -12,8 +11,6 @@ public sealed class Int8EngineTests : IDisposable
 {
     private readonly EngineFixture _fixture = new(AdaptableSet.QueryValue, Precision.Fp32, Precision.Int8);
     private static readonly EdgeEngineOptions s_int8 = new() { Threads = 2, Precision = Precision.Int8 };
-
-    public Int8EngineTests() => Assert.SkipUnless(CpuArithmetic.Here.IsExact, "the processor clips byte products");
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -59,13 +56,17 @@ public sealed class Int8EngineTests : IDisposable
     }
 
     [Fact]
-    public void CachedTask_TakesAQuarterOfTheMemory()
+    public void CachedTask_TakesAQuarterOfTheMemory_AndTheSumsAndScales()
     {
         using EdgeEngine engine = _fixture.Load(s_int8);
         engine.Install(Measured("a", 1));
-        long scales = _fixture.Architecture.Depth * 2L * _fixture.Architecture.Dim * sizeof(float);
-        Assert.Equal((_fixture.TaskBytes / 4) + scales, engine.Statistics.CacheBytes);
+        long sumsAndScales = _fixture.Architecture.Depth * 2L * 2 * _fixture.Architecture.Dim * sizeof(float);
+        Assert.Equal((_fixture.TaskBytes / 4) + sumsAndScales, engine.Statistics.CacheBytes);
     }
+
+    [Fact]
+    public void Processor_IsCalledByTheInstructionsOfItsFastestPath() =>
+        Assert.Equal(ByteTilePaths.Instructions(ByteTilePaths.Supported[^1]), CpuArithmetic.Here.Instructions);
 
     [Fact]
     public void AdapterOfSomeLinears_LeavesTheOthersAsTheBaseHasThem()
@@ -106,39 +107,19 @@ public sealed class Int8EngineTests : IDisposable
 
     [Theory]
     [InlineData(true, true, true, Precision.Int8, "dot")]
-    [InlineData(true, true, false, Precision.Fp32, "clipped")]
+    [InlineData(true, true, false, Precision.Fp32, "no dot-product instructions")]
     [InlineData(true, false, true, Precision.Fp32, "no int8 graph")]
-    [InlineData(false, true, false, Precision.Int8, "no other graph")]
-    public void Choice_FollowsTheGraphsAndTheProcessor(bool hasFp32, bool hasInt8, bool exact, Precision expected, string reason)
+    [InlineData(false, true, true, Precision.Int8, "the base has no other graph; the processor has dot products")]
+    [InlineData(false, true, false, Precision.Int8, "no dot-product instructions, so it will be slow")]
+    public void Choice_FollowsTheGraphsAndTheProcessor(bool hasFp32, bool hasInt8, bool hasDotProducts, Precision expected, string reason)
     {
         List<Precision> available = [];
         if (hasFp32) available.Add(Precision.Fp32);
         if (hasInt8) available.Add(Precision.Int8);
-        CpuArithmetic processor = new(exact ? "dot products" : null, exact);
+        CpuArithmetic processor = new(hasDotProducts ? "dot products" : null);
         (Precision precision, string why) = processor.Choose(available);
         Assert.Equal(expected, precision);
         Assert.Contains(reason, why, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void ProcessorThatClips_RefusesInt8()
-    {
-        EngineException refused = Assert.Throws<EngineException>(() => new CpuArithmetic(null, IsExact: false).Require(Precision.Int8));
-        Assert.Contains("byte products are clipped", refused.Message, StringComparison.Ordinal);
-        new CpuArithmetic(null, IsExact: false).Require(Precision.Fp32);
-    }
-
-    // Why such processors are refused: the very instruction that they would use, against exact arithmetic.
-    [Fact]
-    public void ByteProductsWithoutVnni_AreClippedTo16Bits()
-    {
-        Assert.SkipUnless(Avx2.IsSupported, "needs AVX2");
-        short clipped = Avx2.MultiplyAddAdjacent(Vector256.Create((byte)255), Vector256.Create((sbyte)127))[0];
-        Assert.Equal(short.MaxValue, clipped);
-        Assert.Equal(64_770, (255 * 127) + (255 * 127));
-        Assert.SkipUnless(AvxVnni.IsSupported, "needs AVX-VNNI for the other half");
-        int exact = AvxVnni.MultiplyWideningAndAdd(Vector256<int>.Zero, Vector256.Create((byte)255), Vector256.Create((sbyte)127))[0];
-        Assert.Equal(4 * 255 * 127, exact);
     }
 
     public void Dispose() => _fixture.Dispose();

@@ -1,0 +1,50 @@
+using MeLo.Edge.Models;
+using MeLo.Edge.Tests.Engine;
+
+namespace MeLo.Edge.Tests.Models;
+
+public sealed class CalibrationPicturesTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    [Fact]
+    public void Folder_GivesItsPicturesInOrderOfTheirNames_Normalised()
+    {
+        File.WriteAllBytes(_folder["pictures", "b.bmp"], EngineFixture.Picture(2, size: 16));
+        File.WriteAllBytes(_folder["pictures", "a.bmp"], EngineFixture.Picture(1, size: 16));
+        IReadOnlyList<float[]> pictures = CalibrationPictures.Of(Path.Combine(_folder.Root, "pictures"), 16);
+        Assert.Equal(2, pictures.Count);
+        byte[] file = EngineFixture.Picture(1, size: 16);
+        // The first pixel's blue is the file's first byte of its last row.
+        float blue = file[54 + (15 * 48)] / 255f;
+        Assert.Equal((blue - 0.5f) / 0.5f, pictures[0][2 * 256], 1e-6f);
+        Assert.NotEqual(pictures[0], pictures[1]);
+    }
+
+    [Fact]
+    public void FolderWithoutPictures_OrWithWhatIsNone_IsRefused_ByTheFilesName()
+    {
+        File.WriteAllBytes(_folder["text", "1.bmp"], EngineFixture.Picture(1));
+        File.WriteAllText(_folder["text", "2-notes.txt"], "not a picture");
+        File.WriteAllBytes(_folder["broken", "half.bmp"], EngineFixture.Picture(1)[..100]);
+        Directory.CreateDirectory(Path.Combine(_folder.Root, "empty"));
+        Refused("expected pictures", "empty");
+        Refused("'2-notes.txt' in", "text");
+        Refused("'half.bmp' in", "broken");
+
+        void Refused(string what, string folder) =>
+            Assert.Contains(what, Assert.Throws<ModelException>(() => CalibrationPictures.Of(Path.Combine(_folder.Root, folder), 16)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DrawnPictures_AreTheSameEachTime_AndDiffer()
+    {
+        float[][] first = [.. CalibrationPictures.Drawn(16)], second = [.. CalibrationPictures.Drawn(16)];
+        Assert.Equal(first, second);
+        Assert.All(first, p => Assert.Equal(3 * 16 * 16, p.Length));
+        Assert.All(first.SelectMany(p => p), v => Assert.InRange(v, -1, 1));
+        Assert.Equal(first.Length, first.Select(p => p.Sum()).Distinct().Count());
+    }
+
+    public void Dispose() => _folder.Dispose();
+}
