@@ -323,6 +323,8 @@ public sealed class EdgeEngine : IDisposable
         finally
         {
             weights.Release();
+            // A task that was retired meanwhile must not keep a second graph in memory.
+            if (!ReferenceEquals(task.Graph, _graph) && !ReferenceEquals(Find(task.Task), task)) _cache.Remove(task);
         }
         if (!TensorPrimitives.IsFiniteAll<float>(logits))
             throw EngineException.Bundle(EngineFault.NotFinite, task.Task, task.Release, "found a logit that is not finite, expected numbers");

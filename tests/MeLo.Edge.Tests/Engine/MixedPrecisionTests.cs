@@ -111,7 +111,7 @@ public sealed class MixedPrecisionTests : IDisposable
     [Fact]
     public async Task Fp32Graph_IsLoadedWithTheFirstTaskThatNeedsIt_AndFreedAfterTheLast()
     {
-        using EdgeEngine engine = _fixture.Load(s_int8 with { CacheBytes = 0 });
+        using EdgeEngine engine = _fixture.Load(s_int8);
         engine.Install(Measured("rounded", 1));
         InstalledTask first = engine.Install(Demanding("first", 2)), second = engine.Install(Demanding("second", 3));
         ResidentModel model = first.Graph.Hold();
@@ -122,11 +122,10 @@ public sealed class MixedPrecisionTests : IDisposable
         InstalledTask replacement = engine.Install(Measured("second", 4, release: 2)); // without the demand
         Assert.Equal(Precision.Int8, replacement.Precision);
         Assert.False(IsLoaded(model), "no task needs it");
-        // Work that began with a retired task ends with it, on a graph that is loaded once more.
+        // Work that began with a retired task ends with it, on a graph that is loaded once more, and leaves nothing behind.
         using EdgeEngine fp32 = _fixture.Load();
         Assert.Equal(Logits(await PredictAsync(fp32, fp32.Install(Demanding("first", 2)), 1)), Logits(await PredictAsync(engine, first, 1)));
-        await PredictAsync(engine, replacement, 1); // evicts it
-        Assert.Equal(Int8TaskBytes, engine.Statistics.CacheBytes);
+        Assert.Equal(2 * Int8TaskBytes, engine.Statistics.CacheBytes);
     }
 
     [Fact]
