@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
@@ -29,6 +30,21 @@ public sealed class CalibrationTests(Workbench bench) : IDisposable
     }
 
     [Fact]
+    public void PicturesToCalibrateWith_ChangeTheInt8WeightsAlone_AndOneThatIsNone_IsRefused()
+    {
+        string pictures = Path.GetDirectoryName(_folder["pictures", "a.bmp"])!;
+        for (int i = 0; i < 3; i++) File.WriteAllBytes(Path.Combine(pictures, $"{i}.bmp"), Bmp(i));
+        string[] arguments = ["base", "import", bench.Checkpoint, "--heads", "2", "--precision", "fp32,int8", "--out"];
+        Packer.Done([.. arguments, _folder["plain"]]);
+        Packer.Done([.. arguments, _folder["calibrated"], "--calibrate", pictures]);
+        foreach ((string file, bool same) in new[] { ("weights.safetensors", true), ("model.fp32.onnx", true), ("weights.int8.safetensors", false) })
+            Assert.Equal(same, File.ReadAllBytes(Path.Combine(_folder["plain"], file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(_folder["calibrated"], file))));
+        File.WriteAllText(Path.Combine(pictures, "notes.txt"), "not a picture");
+        Packer.Refused("'notes.txt' in", [.. arguments, _folder["refused"], "--calibrate", pictures]);
+        Assert.False(Directory.Exists(_folder["refused"]));
+    }
+
+    [Fact]
     public async Task CalibrationThatNoGraphWouldUse_IsWrongUsage()
     {
         ProgramResult result = await Packer.RunHereAsync("base", "import", bench.Checkpoint, "--out", _folder["base"], "--heads", "2", "--calibrate", _folder.Root);
@@ -37,6 +53,18 @@ public sealed class CalibrationTests(Workbench bench) : IDisposable
         result = await Packer.RunHereAsync("base", "import", bench.Checkpoint, "--out", _folder["base"], "--heads", "2", "--calibrate", _folder.Root, "--precision", "int9");
         Assert.Equal(PackerProgram.WrongUsage, result.ExitCode);
         Assert.Contains("int9", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+    }
+
+    // A bitmap of 24 bits, 16 by 16, of noise.
+    private static byte[] Bmp(int seed)
+    {
+        const int size = 16, header = 54;
+        byte[] file = new byte[header + (3 * size * size)];
+        new Random(seed).NextBytes(file.AsSpan(header));
+        "BM"u8.CopyTo(file);
+        foreach ((int at, int value) in new[] { (2, file.Length), (10, header), (14, 40), (18, size), (22, size), (26, 1 | (24 << 16)), (34, 3 * size * size) })
+            BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at), value);
+        return file;
     }
 
     public void Dispose() => _folder.Dispose();

@@ -106,7 +106,6 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     [Fact]
     public async Task PrecisionThatIsAskedFor_IsDemanded_WithoutAWarning_WhetherInt8WasMeasuredOrNot()
     {
-        Int8Runs.Need(bench.Int8Base);
         await PackAsync("plain.melo", bench.Adapter);
         ProgramResult measured = await PackAsync("asked.melo", bench.Adapter, "--precision", "fp32");
         Assert.Equal((0, ""), (measured.ExitCode, measured.Error));

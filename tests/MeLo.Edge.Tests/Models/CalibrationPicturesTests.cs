@@ -36,15 +36,5 @@ public sealed class CalibrationPicturesTests : IDisposable
             Assert.Contains(what, Assert.Throws<ModelException>(() => CalibrationPictures.Of(Path.Combine(_folder.Root, folder), 16)).Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void DrawnPictures_AreTheSameEachTime_AndDiffer()
-    {
-        float[][] first = [.. CalibrationPictures.Drawn(16)], second = [.. CalibrationPictures.Drawn(16)];
-        Assert.Equal(first, second);
-        Assert.All(first, p => Assert.Equal(3 * 16 * 16, p.Length));
-        Assert.All(first.SelectMany(p => p), v => Assert.InRange(v, -1, 1));
-        Assert.Equal(first.Length, first.Select(p => p.Sum()).Distinct().Count());
-    }
-
     public void Dispose() => _folder.Dispose();
 }
