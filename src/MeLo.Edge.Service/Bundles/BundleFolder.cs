@@ -46,6 +46,18 @@ internal sealed class BundleFolder(
     /// <summary>Bundle files that wait because nobody is trusted yet.</summary>
     public int WaitingForTrust { get; private set; }
 
+    /// <summary>How long until the first file that moved in the last pass can have come to rest.</summary>
+    public TimeSpan SettlesIn => trust.SettlesIn < probe.UntilStable ? trust.SettlesIn : probe.UntilStable;
+
+    /// <summary>Shows a probe every bundle file, so that the time until it has come to rest begins: the first pass comes later.</summary>
+    /// <exception cref="IOException">The folder cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
+    public static void Look(string folder, StableFileProbe probe)
+    {
+        foreach ((string path, FileStamp stamp) in Files(folder)) probe.IsStable(path, stamp);
+        probe.EndScan();
+    }
+
     /// <summary>Clears up after a crash: before the first pass.</summary>
     public void Recover()
     {
@@ -87,11 +99,9 @@ internal sealed class BundleFolder(
     {
         HashSet<string> present = new(StringComparer.Ordinal);
         WaitingForTrust = 0;
-        foreach (string path in Directory.GetFiles(folder.Bundles).Order(StringComparer.Ordinal))
+        foreach ((string path, FileStamp stamp) in Files(folder.Bundles))
         {
             string name = Path.GetFileName(path);
-            if (FileNames.IsIgnored(name) || !name.EndsWith(Extension, StringComparison.OrdinalIgnoreCase)) continue;
-            if (RegularFile.Look(path, out FileStamp stamp) != FileKind.Regular) continue;
             present.Add(name);
             bool stable = probe.IsStable(path, stamp);
             if (_verified.TryGetValue(name, out BundleFile? known) && known.Stamp == stamp) continue;
@@ -107,6 +117,16 @@ internal sealed class BundleFolder(
             else IsMoving = true;
         }
         _missing.RemoveWhere(name => present.Contains(name) || !_verified.ContainsKey(name));
+    }
+
+    private static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder)
+    {
+        foreach (string path in Directory.GetFiles(folder).Order(StringComparer.Ordinal))
+        {
+            string name = Path.GetFileName(path);
+            if (FileNames.IsIgnored(name) || !name.EndsWith(Extension, StringComparison.OrdinalIgnoreCase)) continue;
+            if (RegularFile.Look(path, out FileStamp stamp) == FileKind.Regular) yield return (path, stamp);
+        }
     }
 
     private void Verify(string path, string name, TrustStore store)

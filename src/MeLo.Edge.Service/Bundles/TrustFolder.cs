@@ -18,6 +18,9 @@ internal sealed class TrustFolder(string folder, StableFileProbe probe, Conditio
     /// <summary>Whether the folder is still changing.</summary>
     public bool IsSettling { get; private set; }
 
+    /// <summary>How long until the first file that moved in the last look can have come to rest.</summary>
+    public TimeSpan SettlesIn => probe.UntilStable;
+
     /// <summary>Looks at the folder.</summary>
     /// <returns>Whether trust is another now: everything that relied on it must be verified again.</returns>
     public bool Refresh()
@@ -26,11 +29,8 @@ internal sealed class TrustFolder(string folder, StableFileProbe probe, Conditio
         {
             List<string> state = [];
             IsSettling = false;
-            foreach (string path in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
+            foreach ((string path, FileStamp stamp) in Files(folder))
             {
-                if (Path.GetFileName(path).StartsWith('.')) continue;
-                FileInfo target = new(path); // links are fine here: administrators keep certificates elsewhere
-                FileStamp stamp = new(target.Length, target.LastWriteTimeUtc.Ticks, 0);
                 IsSettling |= !probe.IsStable(path, stamp);
                 state.Add($"{path}|{stamp}");
             }
@@ -46,6 +46,25 @@ internal sealed class TrustFolder(string folder, StableFileProbe probe, Conditio
             _read = null; // read again when it can be, also if it is then as it was: the hindrance has to end
             Hinder(StorageTrouble.Describe(e));
             return false;
+        }
+    }
+
+    /// <summary>Shows a probe every file, so that the time until it has come to rest begins.</summary>
+    /// <exception cref="IOException">The folder cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
+    public static void Look(string folder, StableFileProbe probe)
+    {
+        foreach ((string path, FileStamp stamp) in Files(folder)) probe.IsStable(path, stamp);
+        probe.EndScan();
+    }
+
+    private static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder)
+    {
+        foreach (string path in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
+        {
+            if (Path.GetFileName(path).StartsWith('.')) continue;
+            FileInfo target = new(path); // links are fine here: administrators keep certificates elsewhere
+            yield return (path, new FileStamp(target.Length, target.LastWriteTimeUtc.Ticks, 0));
         }
     }
 

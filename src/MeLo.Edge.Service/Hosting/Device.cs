@@ -18,7 +18,7 @@ internal sealed class Device : IDisposable
 
     private readonly InstanceLock _lock;
 
-    private Device(DataFolder folder, InstanceLock instanceLock, ServiceOptions options, JobJournal journal, EdgeEngine engine,
+    private Device(DataFolder folder, InstanceLock instanceLock, ServiceOptions options, JobJournal journal, StableFiles stable, EdgeEngine engine,
         Conditions conditions, ServiceMetrics metrics, StallWatch watch, TimeProvider time, ILogger logger)
     {
         _lock = instanceLock;
@@ -28,16 +28,16 @@ internal sealed class Device : IDisposable
         Journal = journal;
         Engine = engine;
         Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, costs, time);
-        Inbox = new Inbox(folder.Inbox, new StableFileProbe(options.StableInterval, time), Schedule, time);
+        Inbox = new Inbox(folder.Inbox, stable.Inbox, Schedule, time);
         Delivery = new Delivery(folder, journal, Inbox, conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
         Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery);
         Bundles = new BundleFolder(
             folder, engine,
-            new TrustFolder(folder.Trust, new StableFileProbe(options.StableInterval, time), conditions, logger),
+            new TrustFolder(folder.Trust, stable.Trust, conditions, logger),
             new RejectedBundles(folder.Rejected, journal, metrics, time, logger),
-            Tasks, journal, new StableFileProbe(options.StableInterval, time), conditions, time, logger);
+            Tasks, journal, stable.Bundles, conditions, time, logger);
         Disk = new DiskWatermark(folder.Root, options.MinFreeBytes);
         metrics.ObserveQueue(() => Schedule.Lengths);
     }
@@ -80,8 +80,9 @@ internal sealed class Device : IDisposable
             folder.Create();
             instanceLock = InstanceLock.Take(folder);
             journal = new JobJournal(folder.Journal, time);
+            StableFiles stable = new(folder, options.StableInterval, time);
             EdgeEngine engine = LoadEngine(folder, options, time);
-            return new Device(folder, instanceLock, options, journal, engine, conditions, metrics, watch, time, logger);
+            return new Device(folder, instanceLock, options, journal, stable, engine, conditions, metrics, watch, time, logger);
         }
         catch (Exception e)
         {

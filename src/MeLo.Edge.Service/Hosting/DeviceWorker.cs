@@ -130,7 +130,8 @@ internal sealed class DeviceWorker(
         {
             device.Bundles.Reconcile();
             if (!device.Bundles.IsMoving) return;
-            await Pause(options.StableInterval < s_startPatience ? options.StableInterval : s_startPatience, stopping);
+            TimeSpan pause = options.StableInterval < s_startPatience ? options.StableInterval : s_startPatience;
+            await Pause(device.Bundles.SettlesIn < pause ? device.Bundles.SettlesIn : pause, stopping);
         }
         while (time.GetElapsedTime(start) < patience && !stopping.IsCancellationRequested);
     }
@@ -163,10 +164,11 @@ internal sealed class DeviceWorker(
             // A storm of events must not turn into a storm of scans.
             TimeSpan pause = TimeSpan.FromMilliseconds(Math.Clamp(10 * time.GetElapsedTime(start).TotalMilliseconds, 20, 2000));
             await Pause(pause, stopping);
-            TimeSpan due = scan.Settling + scan.Deferred > 0 ? options.StableInterval
+            TimeSpan due = scan.Settling > 0 ? scan.SettlesIn : scan.Deferred > 0 ? options.StableInterval
                 : scan.HeldBack > 0 || (options.Once && scan.InWork + scan.Queued > 0) ? TimeSpan.FromMilliseconds(100)
                 : options.Once ? TimeSpan.FromMilliseconds(50) : options.ScanInterval;
-            if (due > pause) await WaitAsync(_inboxHint, due < options.ScanInterval ? due : options.ScanInterval, stopping);
+            TimeSpan rest = (due < options.ScanInterval ? due : options.ScanInterval) - pause;
+            if (rest > TimeSpan.Zero) await WaitAsync(_inboxHint, rest, stopping);
         }
     }
 

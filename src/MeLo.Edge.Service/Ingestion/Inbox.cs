@@ -17,6 +17,9 @@ internal sealed record InboxScan
     /// <summary>Files that still change, or were not seen for long enough.</summary>
     public int Settling { get; set; }
 
+    /// <summary>How long until the first of them can have come to rest.</summary>
+    public TimeSpan SettlesIn { get; set; } = TimeSpan.MaxValue;
+
     /// <summary>Files that failed and are tried again later.</summary>
     public int Deferred { get; set; }
 
@@ -71,30 +74,24 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
         InboxScan scan = new();
         List<InboxFile> ready = [];
         HashSet<(string, Priority, string)> seen = [];
-        foreach (string taskFolder in Folders(scan))
+        foreach (InboxFile file in Files(folder, scan))
         {
-            string task = Path.GetFileName(taskFolder);
-            bool installed = isInstalled(task);
-            string stat = Path.Combine(taskFolder, DataFolder.StatName);
-            // Also while the task is not installed, and whoever made it: a folder of that name, never a link or a file.
-            bool hasStat = IsFolder(stat);
-            if (hasStat) ScanFolder(stat, task, Priority.Stat, without: null);
-            ScanFolder(taskFolder, task, Priority.Routine, without: hasStat ? DataFolder.StatName : null);
-
-            void ScanFolder(string path, string task, Priority priority, string? without)
-            {
-                foreach (InboxFile file in Files(path, task, priority, without, scan))
-                {
-                    seen.Add(file.Place);
-                    scan.Files++;
-                    Sort(file, installed, scan, ready);
-                }
-            }
+            seen.Add(file.Place);
+            scan.Files++;
+            Sort(file, isInstalled(file.Task), scan, ready);
         }
         probe.EndScan();
+        scan.SettlesIn = probe.UntilStable;
         ForgetDeferralsOf(seen);
         Queue(ready, takeNothing, scan);
         return scan;
+    }
+
+    /// <summary>Shows a probe every file, so that the time until it has come to rest begins: the first scan comes later.</summary>
+    public static void Look(string folder, StableFileProbe probe)
+    {
+        foreach (InboxFile file in Files(folder, new InboxScan())) probe.IsStable(file.Path, file.Stamp);
+        probe.EndScan();
     }
 
     /// <summary>Ends the work on a file: it left the inbox, or it waits there for another scan.</summary>
@@ -164,7 +161,20 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
         }
     }
 
-    private IEnumerable<string> Folders(InboxScan scan) => Entries(folder, scan, folders: true)
+    // The files of every task's inbox, the urgent ones of a task first.
+    private static IEnumerable<InboxFile> Files(string folder, InboxScan scan)
+    {
+        foreach (string taskFolder in Folders(folder, scan))
+        {
+            string task = Path.GetFileName(taskFolder), stat = Path.Combine(taskFolder, DataFolder.StatName);
+            // Also while the task is not installed, and whoever made it: a folder of that name, never a link or a file.
+            bool hasStat = IsFolder(stat);
+            foreach (InboxFile file in hasStat ? Files(stat, task, Priority.Stat, without: null, scan) : []) yield return file;
+            foreach (InboxFile file in Files(taskFolder, task, Priority.Routine, without: hasStat ? DataFolder.StatName : null, scan)) yield return file;
+        }
+    }
+
+    private static IEnumerable<string> Folders(string folder, InboxScan scan) => Entries(folder, scan, folders: true)
         .Where(path => DataFolder.IsTaskName(Path.GetFileName(path)) && new DirectoryInfo(path).LinkTarget is null);
 
     private static bool IsFolder(string path) => Directory.Exists(path) && new DirectoryInfo(path).LinkTarget is null;

@@ -10,6 +10,13 @@ internal sealed class StableFileProbe(TimeSpan interval, TimeProvider time)
 {
     private readonly Dictionary<string, (FileStamp Stamp, long Since)> _seen = new(StringComparer.Ordinal);
     private readonly HashSet<string> _current = new(StringComparer.Ordinal);
+    private TimeSpan _soonest = TimeSpan.MaxValue;
+
+    /// <summary>
+    /// How long after the last scan the first of the files that still moved in it will have come to rest, if it does not change again, in
+    /// whole milliseconds as timers count; <see cref="TimeSpan.MaxValue"/> when none moved.
+    /// </summary>
+    public TimeSpan UntilStable { get; private set; } = TimeSpan.MaxValue;
 
     /// <summary>Records that a file was seen in a state, and says whether it has been in that state for the interval.</summary>
     public bool IsStable(string path, FileStamp stamp)
@@ -18,10 +25,13 @@ internal sealed class StableFileProbe(TimeSpan interval, TimeProvider time)
         _current.Add(path);
         if (!_seen.TryGetValue(path, out (FileStamp Stamp, long Since) before) || before.Stamp != stamp)
         {
-            _seen[path] = (stamp, now);
-            return interval == TimeSpan.Zero;
+            before = (stamp, now);
+            _seen[path] = before;
         }
-        return time.GetElapsedTime(before.Since, now) >= interval;
+        TimeSpan left = interval - time.GetElapsedTime(before.Since, now);
+        if (left <= TimeSpan.Zero) return true;
+        if (left < _soonest) _soonest = left;
+        return false;
     }
 
     /// <summary>Ends a scan: what was not seen in it is forgotten, so that a file that comes back starts anew.</summary>
@@ -29,5 +39,7 @@ internal sealed class StableFileProbe(TimeSpan interval, TimeProvider time)
     {
         foreach (string path in _seen.Keys.Where(path => !_current.Contains(path)).ToArray()) _seen.Remove(path);
         _current.Clear();
+        UntilStable = _soonest == TimeSpan.MaxValue ? _soonest : TimeSpan.FromMilliseconds(Math.Ceiling(_soonest.TotalMilliseconds));
+        _soonest = TimeSpan.MaxValue;
     }
 }

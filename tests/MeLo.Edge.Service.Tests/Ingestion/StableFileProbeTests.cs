@@ -45,6 +45,38 @@ public class StableFileProbeTests
         Assert.False(Scan(probe, stamp));
     }
 
+    [Fact]
+    public void UntilStable_IsTheFirstFilesRest_InWholeMilliseconds()
+    {
+        StableFileProbe probe = new(TimeSpan.FromSeconds(1), _time);
+        Assert.Equal(TimeSpan.MaxValue, probe.UntilStable);
+        FileStamp stamp = new(10, 5, 1);
+        probe.IsStable("/inbox/a/x.png", stamp);
+        _time.Advance(0.3004);
+        probe.IsStable("/inbox/a/x.png", stamp);
+        probe.IsStable("/inbox/a/later.png", stamp);
+        probe.EndScan();
+        Assert.Equal(TimeSpan.FromMilliseconds(700), probe.UntilStable);
+        _time.Advance(0.7);
+        probe.IsStable("/inbox/a/x.png", stamp);
+        probe.IsStable("/inbox/a/later.png", stamp);
+        probe.EndScan();
+        Assert.Equal(TimeSpan.FromMilliseconds(300), probe.UntilStable);
+        _time.Advance(0.3);
+        probe.IsStable("/inbox/a/x.png", stamp);
+        probe.IsStable("/inbox/a/later.png", stamp);
+        probe.EndScan();
+        Assert.Equal(TimeSpan.MaxValue, probe.UntilStable);
+    }
+
+    [Fact]
+    public void NoInterval_IsStableAtOnce()
+    {
+        StableFileProbe probe = new(TimeSpan.Zero, _time);
+        Assert.True(Scan(probe, new FileStamp(10, 5, 1)));
+        Assert.Equal(TimeSpan.MaxValue, probe.UntilStable);
+    }
+
     private static bool Scan(StableFileProbe probe, FileStamp stamp)
     {
         bool stable = probe.IsStable("/inbox/a/x.png", stamp);
