@@ -15,8 +15,6 @@ internal sealed partial class GraphBuilder
 
     public GraphValue Div(GraphValue a, GraphValue b, string? name = null) => Elementwise("Div", a, b, name);
 
-    public GraphValue Min(GraphValue a, GraphValue b, string? name = null) => Elementwise("Min", a, b, name);
-
     // ---- products ----
 
     /// <summary>[..., m, k] x [..., k, n] -> [..., m, n]; the leading dimensions broadcast.</summary>
@@ -71,9 +69,6 @@ internal sealed partial class GraphBuilder
     public GraphValue Gelu(GraphValue x, string? name = null) =>
         Node("Gelu", [x], x.Type, x.Shape, [("approximate", "none")], name);
 
-    /// <summary>max(x, 0).</summary>
-    public GraphValue Relu(GraphValue x, string? name = null) => Node("Relu", [x], x.Type, x.Shape, name: name);
-
     // ---- quantisation ----
 
     /// <summary>
@@ -83,19 +78,6 @@ internal sealed partial class GraphBuilder
     {
         GraphNode node = Node("DynamicQuantizeLinear", [x], [(ElementType.U8, x.Shape), (ElementType.F32, []), (ElementType.U8, [])], name: name);
         return (node.Outputs[0], node.Outputs[1], node.Outputs[2]);
-    }
-
-    /// <summary>
-    /// com.microsoft's MatMulIntegerToFloat: [..., m, k] bytes x [k, n] signed bytes, multiplied as integers, scaled once, plus a bias. The
-    /// weights are symmetric: they have no zero point, and one scale a column.
-    /// </summary>
-    public GraphValue MatMulIntegerToFloat(
-        GraphValue a, GraphValue aScale, GraphValue aZeroPoint, GraphValue b, GraphValue bScale, GraphValue? bias, string? name = null)
-    {
-        Require(a.Type == ElementType.U8 && b.Type == ElementType.I8 && b.Rank == 2 && a[-1] == b[0] && bScale.Rank == 1 && bScale[0] == b[1],
-            "MatMulIntegerToFloat", a, b, bScale);
-        return Node("MatMulIntegerToFloat", bias is null ? [a, b, aScale, bScale, aZeroPoint] : [a, b, aScale, bScale, aZeroPoint, null, bias],
-            ElementType.F32, With(a.Shape, -1, b[1]), name: name, domain: MicrosoftDomain);
     }
 
     public GraphValue Cast(GraphValue x, ElementType type, string? name = null) =>
@@ -154,17 +136,6 @@ internal sealed partial class GraphBuilder
 
     /// <summary>The mean over one axis, which disappears.</summary>
     public GraphValue ReduceMean(GraphValue x, int axis, string? name = null) => Reduce("ReduceMean", x, axis, name);
-
-    /// <summary>The maximum over one axis, which disappears.</summary>
-    public GraphValue ReduceMax(GraphValue x, int axis, string? name = null) => Reduce("ReduceMax", x, axis, name);
-
-    /// <summary>The elements of one axis that <paramref name="indices"/> names, in that order.</summary>
-    public GraphValue Gather(GraphValue x, int axis, IReadOnlyList<long> indices, string? name = null)
-    {
-        if (indices.Any(i => i < 0 || i >= x[axis].Size)) throw new ArgumentException($"Gather of {x} has no such element on axis {axis}.", nameof(indices));
-        string full = name ?? FreshName("Gather")[_scope.Length..];
-        return Node("Gather", [x, Constant($"{full}.indices", [.. indices])], x.Type, With(x.Shape, axis, indices.Count), [("axis", (long)(axis < 0 ? x.Rank + axis : axis))], full);
-    }
 
     private static readonly Comparer<Dimension> s_byName = Comparer<Dimension>.Create((a, b) => string.CompareOrdinal(a.Name, b.Name));
 

@@ -11,9 +11,6 @@ namespace MeLo.Edge.Onnx;
 /// </summary>
 internal sealed partial class GraphBuilder
 {
-    /// <summary>ONNX Runtime's own operators, for <see cref="UseOperatorSet"/>.</summary>
-    public const string MicrosoftDomain = "com.microsoft";
-
     private readonly Dictionary<string, GraphValue> _values = new(StringComparer.Ordinal);
     private readonly HashSet<string> _nodeNames = new(StringComparer.Ordinal);
     private readonly List<GraphValue> _inputs = [];
@@ -135,7 +132,7 @@ internal sealed partial class GraphBuilder
         return node;
     }
 
-    /// <summary>Lets nodes use operators beyond ONNX's own: <c>com.microsoft</c>, 1.</summary>
+    /// <summary>Lets nodes use operators beyond ONNX's own: <c>melo.edge</c>, 1.</summary>
     public void UseOperatorSet(string domain, int version) => _operatorSets.Add(domain, version);
 
     /// <summary>Until the result is disposed, the names of nodes and constants start with <paramref name="name"/> and a dot. Scopes nest.</summary>
