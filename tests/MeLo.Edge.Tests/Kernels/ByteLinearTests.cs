@@ -77,13 +77,13 @@ public sealed unsafe class ByteLinearTests
                     for (int i = 0; i < rows; i++)
                     {
                         values.AsSpan(i * outs, outs).CopyTo(row.Span);
-                        for (int group = 0; group < to.Groups; group++) Gelu.Apply(row.Pointer + (group * 256), Math.Min(256, outs - (group * 256)));
+                        Gelu.Run(row.Pointer, row.Pointer, outs);
                         RowQuantizer.Row(row.Pointer, to, i);
                         for (int o = 0; o < outs; o++)
                         {
                             float scale = to.Scales[(o / 256 * rows) + i], low = to.Lows[(o / 256 * rows) + i];
                             double back = low + ((double)scale * to.Bytes[(i * to.RowBytes) + o]);
-                            Assert.InRange(Math.Abs(back - exact[(i * outs) + o]), 0, (scale * 0.501) + (1e-6 * Math.Max(1, Math.Abs(values[(i * outs) + o]))));
+                            Assert.InRange(Math.Abs(back - exact[(i * outs) + o]), 0, (scale * 0.501) + (2e-6 * Math.Max(1, Math.Abs(values[(i * outs) + o]))));
                         }
                     }
                     Assert.True(expected.Span.SequenceEqual(found), $"[{rows},{features}]·[{features},{outs}], bias {bias}");
