@@ -32,7 +32,7 @@ internal sealed class BaseImportCommand : PackerCommand
 
     private readonly Option<string?> _calibrate = new("--calibrate")
     {
-        Description = "Pictures like those that will be seen, to find the channels that int8 must leave in fp32. Default: drawn ones.", HelpName = "DIR",
+        Description = "Pictures like those that will be seen: int8 weights are then rounded so that errors make up for each other on them. Default: each to the nearest.", HelpName = "DIR",
     };
 
     public BaseImportCommand()
