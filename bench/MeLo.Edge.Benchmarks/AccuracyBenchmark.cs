@@ -26,7 +26,7 @@ internal static class AccuracyBenchmark
         Option<string> checkpoint = new("--checkpoint") { Description = "A trained checkpoint with its classifier (head.weight, head.bias), mean and deviation 0.5.", Required = true };
         Option<string[]> pictures = new("--pictures") { Description = "Folders of pictures with a labels.csv: file,label,split.", Required = true, AllowMultipleArgumentsPerToken = true };
         Option<string?> adapter = new("--adapter") { Description = "A LoRA-ViT adapter to merge, besides the base as it is." };
-        Option<string?> calibration = new("--calibrate") { Description = "Pictures for the import to calibrate with; drawn ones else." };
+        Option<string?> calibration = new("--calibrate") { Description = "Pictures for the import to calibrate with; without, every weight is rounded to the nearest." };
         Option<bool> json = new("--json") { Description = "Print one JSON object instead of a table." };
         Command command = new("accuracy", "Int8 against fp32 on real weights and pictures.") { checkpoint, pictures, adapter, calibration, json };
         command.SetAction(result => Run(
@@ -48,14 +48,15 @@ internal static class AccuracyBenchmark
             List<JsonObject> rows = [];
             foreach (string folder in folders)
             {
-                LabelledPictures labelled = LabelledPictures.Read(folder, vit.ImageSize);
+                LabelledPictures labelled = LabelledPictures.Read(folder, vit);
+                string pictures = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
                 foreach ((string name, LoraAdapter adapter) in variants)
                 {
                     float[][] exact = Features(fp32, adapter, labelled.Pixels, vit), rounded = Features(int8, adapter, labelled.Pixels, vit);
-                    rows.Add(Row(Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)), name, "its own classes", exact, rounded, classifier, null, []));
-                    FittedHead fitted = FittedHead.Fit(exact, labelled);
+                    rows.Add(Row(pictures, name, "its own classes", exact, rounded, classifier, null, []));
+                    TaskHead fitted = FittedHead.Fit(exact, labelled);
                     int[] held = [.. Enumerable.Range(0, exact.Length).Where(i => !labelled.IsTraining[i])];
-                    rows.Add(Row(Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)), name, "labels", exact, rounded, fitted.Head, labelled.Labels, held));
+                    rows.Add(Row(pictures, name, "labels", exact, rounded, fitted, labelled.Labels, held));
                 }
             }
             Print(rows, vit.Name, json);
@@ -77,8 +78,7 @@ internal static class AccuracyBenchmark
         for (int i = 0; i < exact.Length; i++)
         {
             ReadOnlySpan<float> a = fp32.AsSpan(i * classes, classes), b = int8.AsSpan(i * classes, classes);
-            cosines.Add(TensorPrimitives.CosineSimilarity(exact[i], rounded[i]));
-            if (labels is null) cosines[^1] = TensorPrimitives.CosineSimilarity(a, b);
+            cosines.Add(labels is null ? TensorPrimitives.CosineSimilarity(a, b) : TensorPrimitives.CosineSimilarity<float>(exact[i], rounded[i]));
             if (TensorPrimitives.IndexOfMax(a) == TensorPrimitives.IndexOfMax(b)) agreeing++;
         }
         JsonObject row = new()

@@ -3,14 +3,14 @@ using MeLo.Edge.Adapters;
 namespace MeLo.Edge.Benchmarks;
 
 /// <summary>A head fitted to features by ridge regression on the labels: the same each time, and solved at once.</summary>
-internal sealed record FittedHead(TaskHead Head)
+internal static class FittedHead
 {
     // Relative to the features' mean square: enough that a few hundred pictures do not overfit two hundred features.
     private const double Ridge = 0.1;
 
     /// <param name="features">One row a picture.</param>
     /// <param name="pictures">The labels, and which to learn from.</param>
-    public static FittedHead Fit(float[][] features, LabelledPictures pictures)
+    public static TaskHead Fit(float[][] features, LabelledPictures pictures)
     {
         int dim = features[0].Length, n = dim + 1;
         double[,] gram = new double[n, n];
@@ -37,7 +37,7 @@ internal sealed record FittedHead(TaskHead Head)
             for (int i = 0; i < dim; i++) weight[(c * dim) + i] = (float)target[i, c];
             bias[c] = (float)target[dim, c];
         }
-        return new FittedHead(new TaskHead(pictures.Classes, dim, weight, bias));
+        return new TaskHead(pictures.Classes, dim, weight, bias);
     }
 
     // Cholesky's decomposition of the lower triangle, then both substitutions in place.

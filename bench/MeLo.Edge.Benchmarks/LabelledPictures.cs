@@ -1,4 +1,5 @@
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Benchmarks;
 
@@ -10,9 +11,9 @@ namespace MeLo.Edge.Benchmarks;
 internal sealed record LabelledPictures(IReadOnlyList<float[]> Pixels, int[] Labels, bool[] IsTraining, int Classes)
 {
     /// <summary>Reads a folder whose labels.csv has a heading and then file,label,split, where "train" is for training.</summary>
-    public static LabelledPictures Read(string folder, int size)
+    public static LabelledPictures Read(string folder, VitArchitecture vit)
     {
-        PreprocessRecipe recipe = new(ResizeMode.Squash, size, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
+        PreprocessRecipe recipe = BenchmarkModel.Recipe(vit);
         string[][] lines = [.. File.ReadLines(Path.Combine(folder, "labels.csv")).Skip(1).Select(line => line.Split(','))];
         string[] names = [.. lines.Select(l => l[1]).Distinct().Order(StringComparer.Ordinal)];
         List<float[]> pixels = [];

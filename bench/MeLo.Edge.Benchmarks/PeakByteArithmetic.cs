@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using MeLo.Edge.Kernels;
+using MeLo.Edge.Native;
 
 namespace MeLo.Edge.Benchmarks;
 
@@ -10,12 +11,9 @@ namespace MeLo.Edge.Benchmarks;
 /// The machine's peak of byte products, measured with the dot-product instruction that ONNX Runtime's kernels use, in registers only.
 /// .NET has its 256-bit form; the 512-bit one (AVX-512 VNNI) is written down as machine code.
 /// </summary>
-internal static unsafe partial class PeakByteArithmetic
+internal static unsafe class PeakByteArithmetic
 {
     private const int Repeats = 2_000_000, Chains = 12;
-
-    // mmap: PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS (Linux, x64).
-    private const int ReadWriteExecute = 7, PrivateAnonymous = 0x22;
 
     private static readonly delegate* unmanaged<long, void> s_wide = Wide();
 
@@ -58,25 +56,13 @@ internal static unsafe partial class PeakByteArithmetic
     /// <summary>void(long count), System V: count times twelve "vpdpbusd zmm_k, zmm12, zmm13"; null where it cannot run.</summary>
     private static delegate* unmanaged<long, void> Wide()
     {
-        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64 || !Avx512BW.IsSupported) return null;
-        if ((X86Base.CpuId(7, 0).Ecx & (1 << 11)) == 0) return null; // AVX512_VNNI
-        List<byte> code = [];
-        for (int k = 0; k < Chains; k++)
-        {
-            // EVEX.512.66.0F38.W0 50 /r (Intel's manual, volume 2, VPDPBUSD); register numbers' high bits are stored inverted.
-            byte first = (byte)(0x52 | (k < 8 ? 0x80 : 0));
-            code.AddRange([0x62, first, 0x1D, 0x48, 0x50, (byte)(0xC0 | ((k & 7) << 3) | 5)]);
-        }
-        code.AddRange([0x48, 0xFF, 0xCF]);                                         // dec rdi
-        code.AddRange([0x0F, 0x85, .. BitConverter.GetBytes(-(code.Count + 6))]);  // jnz to the first
-        code.AddRange([0xC5, 0xF8, 0x77, 0xC3]);                                   // vzeroupper, ret
-        nint memory = Map(0, 4096, ReadWriteExecute, PrivateAnonymous, -1, 0);
-        if (memory == -1) return null;
-        Marshal.Copy([.. code], 0, memory, code.Count);
-        return (delegate* unmanaged<long, void>)memory;
+        if (!OperatingSystem.IsLinux() || !ByteTileCode.IsSupported) return null;
+        X64Assembler code = new();
+        for (int k = 0; k < Chains; k++) code.Vpdpbusd(k, Chains, Chains + 1);
+        code.Add(Gpr.Rdi, -1);
+        code.JumpIfNotZero(0);
+        code.Vzeroupper();
+        code.Return();
+        return (delegate* unmanaged<long, void>)ExecutableMemory.Place(code.Code);
     }
-
-    [LibraryImport("libc", EntryPoint = "mmap")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial nint Map(nint address, nuint length, int protection, int flags, int file, nint offset);
 }

@@ -105,8 +105,7 @@ internal unsafe struct ByteLinear
             {
                 long at = ((long)(row + i) * _shape.OutFeatures) + column;
                 float* sums = tile + (i * PackedMatrix.PanelColumns);
-                if (_residual == null) Finish(sums, scales, _bias == null ? null : _bias + column, width, _out + at);
-                else FinishAdd(sums, scales, _bias == null ? null : _bias + column, _residual + at, width, _out + at);
+                Finish(sums, scales, _bias == null ? null : _bias + column, _residual == null ? null : _residual + at, width, _out + at);
             }
         }
     }
@@ -129,7 +128,7 @@ internal unsafe struct ByteLinear
                 Tile(panel, first + row, rows, row, tile);
                 for (int i = 0; i < rows; i++)
                 {
-                    Finish(tile + (i * PackedMatrix.PanelColumns), scales, _bias == null ? null : _bias + start + column, panelWidth,
+                    Finish(tile + (i * PackedMatrix.PanelColumns), scales, _bias == null ? null : _bias + start + column, null, panelWidth,
                         block + ((row + i) * PackedMatrix.GroupRows) + column);
                 }
             }
@@ -185,26 +184,19 @@ internal unsafe struct ByteLinear
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Finish(float* sums, float* scales, float* bias, int width, float* to)
+    private static void Finish(float* sums, float* scales, float* bias, float* residual, int width, float* to)
     {
         int lanes = Vector512<float>.Count, i = 0;
         for (; i <= width - lanes; i += lanes)
         {
             Vector512<float> value = Vector512.FusedMultiplyAdd(Vector512.Load(sums + i), Vector512.Load(scales + i), bias == null ? default : Vector512.Load(bias + i));
+            if (residual != null) value += Vector512.Load(residual + i);
             value.Store(to + i);
         }
-        for (; i < width; i++) to[i] = MathF.FusedMultiplyAdd(sums[i], scales[i], bias == null ? 0 : bias[i]);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FinishAdd(float* sums, float* scales, float* bias, float* residual, int width, float* to)
-    {
-        int lanes = Vector512<float>.Count, i = 0;
-        for (; i <= width - lanes; i += lanes)
+        for (; i < width; i++)
         {
-            Vector512<float> value = Vector512.FusedMultiplyAdd(Vector512.Load(sums + i), Vector512.Load(scales + i), bias == null ? default : Vector512.Load(bias + i));
-            (value + Vector512.Load(residual + i)).Store(to + i);
+            float value = MathF.FusedMultiplyAdd(sums[i], scales[i], bias == null ? 0 : bias[i]);
+            to[i] = residual == null ? value : value + residual[i];
         }
-        for (; i < width; i++) to[i] = MathF.FusedMultiplyAdd(sums[i], scales[i], bias == null ? 0 : bias[i]) + residual[i];
     }
 }
