@@ -22,6 +22,7 @@ internal sealed record AnswerComparison(float[][] Fp32, float[][] Int8, int[]? L
         {
             ["pictures"] = pictures, ["weights"] = weights, ["head"] = head, ["count"] = Fp32.Length, ["changed"] = Fp32.Length - agreeing,
             ["top1_agreement"] = Math.Round((double)agreeing / Fp32.Length, 4),
+            ["cosine"] = Math.Round((double)TensorPrimitives.CosineSimilarity<float>(Flat(Fp32), Flat(Int8)), 5),
             ["smallest_cosine"] = Math.Round(cosines.Min(), 5), ["mean_cosine"] = Math.Round(cosines.Average(), 5),
         };
         if (Labels is null) return row;
