@@ -15,7 +15,7 @@ namespace MeLo.Edge.Benchmarks;
 
 /// <summary>
 /// What int8 keeps of a real model's answers on real pictures: of trained tasks; of the checkpoint's own classes; and of the labels of a folder by a
-/// head fitted to the fp32 features of its training pictures, for the base and with an adapter merged.
+/// head fitted to the fp32 features of its training pictures.
 /// </summary>
 internal static class AccuracyBenchmark
 {
@@ -26,16 +26,15 @@ internal static class AccuracyBenchmark
         Option<string> checkpoint = new("--checkpoint") { Description = "A trained checkpoint with its classifier (head.weight, head.bias), mean and deviation 0.5.", Required = true };
         Option<string[]> pictures = new("--pictures") { Description = "Folders of pictures with a labels.csv: file,label,split.", Required = true, AllowMultipleArgumentsPerToken = true };
         Option<string[]> tasks = new("--tasks") { Description = "Bundles of trained tasks, each judged on the folder that has the task's name.", AllowMultipleArgumentsPerToken = true };
-        Option<string?> adapter = new("--adapter") { Description = "A LoRA-ViT adapter to merge, besides the base as it is." };
         Option<string?> calibration = new("--calibrate") { Description = "Pictures for the import to calibrate with; without, every weight is rounded to the nearest." };
         Option<bool> json = new("--json") { Description = "Print one JSON object instead of a table." };
-        Command command = new("accuracy", "Int8 against fp32 on real weights and pictures.") { checkpoint, pictures, tasks, adapter, calibration, json };
+        Command command = new("accuracy", "Int8 against fp32 on real weights and pictures.") { checkpoint, pictures, tasks, calibration, json };
         command.SetAction(result => Run(
-            result.GetValue(checkpoint)!, result.GetValue(pictures)!, result.GetValue(tasks) ?? [], result.GetValue(adapter), result.GetValue(calibration), result.GetValue(json)));
+            result.GetValue(checkpoint)!, result.GetValue(pictures)!, result.GetValue(tasks) ?? [], result.GetValue(calibration), result.GetValue(json)));
         return command;
     }
 
-    private static int Run(string checkpoint, string[] folders, string[] tasks, string? adapterPath, string? calibration, bool json)
+    private static int Run(string checkpoint, string[] folders, string[] tasks, string? calibration, bool json)
     {
         string scratch = Directory.CreateTempSubdirectory("melo-accuracy-").FullName;
         try
@@ -44,21 +43,18 @@ internal static class AccuracyBenchmark
             using EdgeEngine fp32 = Load(Precision.Fp32), int8 = Load(Precision.Int8);
             VitArchitecture vit = fp32.Base.Architecture;
             TaskHead classifier = Classifier(checkpoint, vit.Dim);
-            List<(string Name, LoraAdapter Adapter)> variants = [("base", Unchanged(vit))];
-            if (adapterPath is not null) variants.Add((Path.GetFileNameWithoutExtension(adapterPath), WithFeatures(LoraVitFile.Read(adapterPath).Adapter, vit.Dim)));
+            LoraAdapter features = Features(vit);
             List<JsonObject> rows = [.. tasks.Select(task => TaskRow(task, folders, fp32, int8))];
             foreach (string folder in folders)
             {
                 LabelledPictures labelled = LabelledPictures.Read(folder, BenchmarkModel.Recipe(vit));
                 string pictures = Name(folder);
-                foreach ((string name, LoraAdapter adapter) in variants)
-                {
-                    float[][] exact = Outputs(fp32, adapter, labelled.Pixels), rounded = Outputs(int8, adapter, labelled.Pixels);
-                    rows.Add(new AnswerComparison(Logits(classifier, exact), Logits(classifier, rounded)).Row(pictures, name, "its own classes"));
-                    TaskHead fitted = FittedHead.Fit(exact, labelled);
-                    float[][] Held(float[][] all) => [.. labelled.HeldOut.Select(i => all[i])];
-                    rows.Add(new AnswerComparison(Logits(fitted, Held(exact)), Logits(fitted, Held(rounded)), labelled.Held().Labels).Row(pictures, name, "fitted to labels"));
-                }
+                float[][] exact = Outputs(fp32, features, labelled.Pixels), rounded = Outputs(int8, features, labelled.Pixels);
+                rows.Add(new AnswerComparison(Logits(classifier, exact), Logits(classifier, rounded)).Row(pictures, "its own classes"));
+                TaskHead fitted = FittedHead.Fit(exact, labelled);
+                rows.Add(new AnswerComparison(Logits(fitted, Held(exact)), Logits(fitted, Held(rounded)), labelled.Held().Labels).Row(pictures, "fitted to labels"));
+
+                float[][] Held(float[][] all) => [.. labelled.HeldOut.Select(i => all[i])];
             }
             Print(rows, vit.Name, json);
             return 0;
@@ -79,7 +75,7 @@ internal static class AccuracyBenchmark
         string folder = folders.FirstOrDefault(f => Name(f) == description.Task)
             ?? throw new InvalidDataException($"{path}: found no folder of that name for the task {description.Task}, expected one among --pictures");
         LabelledPictures held = LabelledPictures.Read(folder, description.Input.Preprocess, description.Head.Labels).Held();
-        return new AnswerComparison(Outputs(fp32, bundle.Adapter, held.Pixels), Outputs(int8, bundle.Adapter, held.Pixels), held.Labels).Row(description.Task, "trained", "trained");
+        return new AnswerComparison(Outputs(fp32, bundle.Adapter, held.Pixels), Outputs(int8, bundle.Adapter, held.Pixels), held.Labels).Row(description.Task, "trained");
     }
 
     private static string Name(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
@@ -112,17 +108,13 @@ internal static class AccuracyBenchmark
         return new TaskHead(bias.Length, dim, file["head.weight"].ToSingles(), bias);
     }
 
-    // A pair of zeros changes nothing, and goes the way that every adapter goes.
-    private static LoraAdapter Unchanged(VitArchitecture vit) => WithFeatures(
-        new LoraAdapter(1, [.. Enumerable.Range(0, vit.Depth).SelectMany(i => new[] { VitLinear.Query, VitLinear.Value }
-            .Select(l => new LoraPair(new LinearId(i, l), 1, vit.Dim, vit.Dim, new float[vit.Dim], new float[vit.Dim])))], new TaskHead(1, vit.Dim, new float[vit.Dim], [0])), vit.Dim);
-
-    // A head that answers with the features themselves.
-    private static LoraAdapter WithFeatures(LoraAdapter adapter, int dim)
+    // The base as it is, with a head that answers with the features themselves. A pair of zeros changes nothing, and goes the way that every adapter goes.
+    private static LoraAdapter Features(VitArchitecture vit)
     {
-        float[] identity = new float[dim * dim];
-        for (int i = 0; i < dim; i++) identity[(i * dim) + i] = 1;
-        return new LoraAdapter(adapter.Scale, adapter.Pairs, new TaskHead(dim, dim, identity, new float[dim]));
+        float[] identity = new float[vit.Dim * vit.Dim];
+        for (int i = 0; i < vit.Dim; i++) identity[(i * vit.Dim) + i] = 1;
+        return new LoraAdapter(1, [.. Enumerable.Range(0, vit.Depth).SelectMany(i => new[] { VitLinear.Query, VitLinear.Value }
+            .Select(l => new LoraPair(new LinearId(i, l), 1, vit.Dim, vit.Dim, new float[vit.Dim], new float[vit.Dim])))], new TaskHead(vit.Dim, vit.Dim, identity, new float[vit.Dim]));
     }
 
     private static void Print(List<JsonObject> rows, string model, bool json)

@@ -12,15 +12,14 @@ internal sealed record AnswerComparison(float[][] Fp32, float[][] Int8, int[]? L
 {
     /// <summary>A row of the report.</summary>
     /// <param name="pictures">What the pictures are.</param>
-    /// <param name="weights">What is merged.</param>
-    /// <param name="head">Where the head is from.</param>
-    public JsonObject Row(string pictures, string weights, string head)
+    /// <param name="head">Where the head, and with a trained one the adapter, is from.</param>
+    public JsonObject Row(string pictures, string head)
     {
         int agreeing = Fp32.Zip(Int8, (a, b) => TensorPrimitives.IndexOfMax<float>(a) == TensorPrimitives.IndexOfMax<float>(b)).Count(same => same);
         double[] cosines = [.. Fp32.Zip(Int8, (a, b) => (double)TensorPrimitives.CosineSimilarity<float>(a, b))];
         JsonObject row = new()
         {
-            ["pictures"] = pictures, ["weights"] = weights, ["head"] = head, ["count"] = Fp32.Length, ["changed"] = Fp32.Length - agreeing,
+            ["pictures"] = pictures, ["head"] = head, ["count"] = Fp32.Length, ["changed"] = Fp32.Length - agreeing,
             ["top1_agreement"] = Math.Round((double)agreeing / Fp32.Length, 4),
             ["cosine"] = Math.Round((double)TensorPrimitives.CosineSimilarity<float>(Flat(Fp32), Flat(Int8)), 5),
             ["smallest_cosine"] = Math.Round(cosines.Min(), 5), ["mean_cosine"] = Math.Round(cosines.Average(), 5),
