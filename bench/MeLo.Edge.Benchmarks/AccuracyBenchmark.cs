@@ -5,8 +5,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using AdapterPacker;
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
-using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
 using MeLo.Edge.Tensors;
 using Spectre.Console;
@@ -14,8 +14,8 @@ using Spectre.Console;
 namespace MeLo.Edge.Benchmarks;
 
 /// <summary>
-/// What int8 keeps of a real model's answers on real pictures: the checkpoint's own classes, and the labels of a folder by a head fitted to the
-/// fp32 features of its training pictures, for the base and with an adapter merged.
+/// What int8 keeps of a real model's answers on real pictures: of trained tasks; of the checkpoint's own classes; and of the labels of a folder by a
+/// head fitted to the fp32 features of its training pictures.
 /// </summary>
 internal static class AccuracyBenchmark
 {
@@ -25,16 +25,16 @@ internal static class AccuracyBenchmark
     {
         Option<string> checkpoint = new("--checkpoint") { Description = "A trained checkpoint with its classifier (head.weight, head.bias), mean and deviation 0.5.", Required = true };
         Option<string[]> pictures = new("--pictures") { Description = "Folders of pictures with a labels.csv: file,label,split.", Required = true, AllowMultipleArgumentsPerToken = true };
-        Option<string?> adapter = new("--adapter") { Description = "A LoRA-ViT adapter to merge, besides the base as it is." };
+        Option<string[]> tasks = new("--tasks") { Description = "Bundles of trained tasks, each judged on the folder that has the task's name.", AllowMultipleArgumentsPerToken = true };
         Option<string?> calibration = new("--calibrate") { Description = "Pictures for the import to calibrate with; without, every weight is rounded to the nearest." };
         Option<bool> json = new("--json") { Description = "Print one JSON object instead of a table." };
-        Command command = new("accuracy", "Int8 against fp32 on real weights and pictures.") { checkpoint, pictures, adapter, calibration, json };
+        Command command = new("accuracy", "Int8 against fp32 on real weights and pictures.") { checkpoint, pictures, tasks, calibration, json };
         command.SetAction(result => Run(
-            result.GetValue(checkpoint)!, result.GetValue(pictures)!, result.GetValue(adapter), result.GetValue(calibration), result.GetValue(json)));
+            result.GetValue(checkpoint)!, result.GetValue(pictures)!, result.GetValue(tasks) ?? [], result.GetValue(calibration), result.GetValue(json)));
         return command;
     }
 
-    private static int Run(string checkpoint, string[] folders, string? adapterPath, string? calibration, bool json)
+    private static int Run(string checkpoint, string[] folders, string[] tasks, string? calibration, bool json)
     {
         string scratch = Directory.CreateTempSubdirectory("melo-accuracy-").FullName;
         try
@@ -43,21 +43,18 @@ internal static class AccuracyBenchmark
             using EdgeEngine fp32 = Load(Precision.Fp32), int8 = Load(Precision.Int8);
             VitArchitecture vit = fp32.Base.Architecture;
             TaskHead classifier = Classifier(checkpoint, vit.Dim);
-            List<(string Name, LoraAdapter Adapter)> variants = [("base", Unchanged(vit))];
-            if (adapterPath is not null) variants.Add((Path.GetFileNameWithoutExtension(adapterPath), WithFeatures(LoraVitFile.Read(adapterPath).Adapter, vit.Dim)));
-            List<JsonObject> rows = [];
+            LoraAdapter features = Features(vit);
+            List<JsonObject> rows = [.. tasks.Select(task => TaskRow(task, folders, fp32, int8))];
             foreach (string folder in folders)
             {
-                LabelledPictures labelled = LabelledPictures.Read(folder, vit);
-                string pictures = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
-                foreach ((string name, LoraAdapter adapter) in variants)
-                {
-                    float[][] exact = Features(fp32, adapter, labelled.Pixels, vit), rounded = Features(int8, adapter, labelled.Pixels, vit);
-                    rows.Add(Row(pictures, name, "its own classes", exact, rounded, classifier, null, []));
-                    TaskHead fitted = FittedHead.Fit(exact, labelled);
-                    int[] held = [.. Enumerable.Range(0, exact.Length).Where(i => !labelled.IsTraining[i])];
-                    rows.Add(Row(pictures, name, "labels", exact, rounded, fitted, labelled.Labels, held));
-                }
+                LabelledPictures labelled = LabelledPictures.Read(folder, BenchmarkModel.Recipe(vit));
+                string pictures = Name(folder);
+                float[][] exact = Outputs(fp32, features, labelled.Pixels), rounded = Outputs(int8, features, labelled.Pixels);
+                rows.Add(new AnswerComparison(Logits(classifier, exact), Logits(classifier, rounded)).Row(pictures, "its own classes"));
+                TaskHead fitted = FittedHead.Fit(exact, labelled);
+                rows.Add(new AnswerComparison(Logits(fitted, Held(exact)), Logits(fitted, Held(rounded)), labelled.Held().Labels).Row(pictures, "fitted to labels"));
+
+                float[][] Held(float[][] all) => [.. labelled.HeldOut.Select(i => all[i])];
             }
             Print(rows, vit.Name, json);
             return 0;
@@ -70,55 +67,38 @@ internal static class AccuracyBenchmark
         }
     }
 
-    private static JsonObject Row(string pictures, string weights, string head, float[][] exact, float[][] rounded, TaskHead classifier, int[]? labels, int[] held)
+    private static JsonObject TaskRow(string path, string[] folders, EdgeEngine fp32, EdgeEngine int8)
     {
-        float[] fp32 = [.. exact.SelectMany(f => Logits(classifier, f))], int8 = [.. rounded.SelectMany(f => Logits(classifier, f))];
-        int classes = classifier.Classes, agreeing = 0;
-        List<double> cosines = [];
-        for (int i = 0; i < exact.Length; i++)
-        {
-            ReadOnlySpan<float> a = fp32.AsSpan(i * classes, classes), b = int8.AsSpan(i * classes, classes);
-            cosines.Add(labels is null ? TensorPrimitives.CosineSimilarity(a, b) : TensorPrimitives.CosineSimilarity<float>(exact[i], rounded[i]));
-            if (TensorPrimitives.IndexOfMax(a) == TensorPrimitives.IndexOfMax(b)) agreeing++;
-        }
-        JsonObject row = new()
-        {
-            ["pictures"] = pictures, ["weights"] = weights, ["head"] = head, ["count"] = exact.Length,
-            ["top1_agreement"] = Math.Round((double)agreeing / exact.Length, 4),
-            ["smallest_cosine"] = Math.Round(cosines.Min(), 5), ["mean_cosine"] = Math.Round(cosines.Average(), 5),
-        };
-        if (labels is not null)
-        {
-            int[] truth = [.. held.Select(i => labels[i])];
-            row["fp32_accuracy"] = Math.Round(LabelScores.Accuracy(Held(fp32), truth, classes), 4);
-            row["int8_accuracy"] = Math.Round(LabelScores.Accuracy(Held(int8), truth, classes), 4);
-            row["fp32_auc"] = Math.Round(LabelScores.MeanAuc(Held(fp32), truth, classes), 4);
-            row["int8_auc"] = Math.Round(LabelScores.MeanAuc(Held(int8), truth, classes), 4);
-        }
-        return row;
-
-        float[] Held(float[] logits) => [.. held.SelectMany(i => logits.AsSpan(i * classes, classes).ToArray())];
+        BundleContents bundle = Bundle.OpenUnverified(path);
+        AdapterDescription description = bundle.Description;
+        if (description.Base != fp32.Base.Digest) throw new InvalidDataException($"{path}: found base {description.Base}, expected {fp32.Base.Digest}, the checkpoint's");
+        string folder = folders.FirstOrDefault(f => Name(f) == description.Task)
+            ?? throw new InvalidDataException($"{path}: found no folder of that name for the task {description.Task}, expected one among --pictures");
+        LabelledPictures held = LabelledPictures.Read(folder, description.Input.Preprocess, description.Head.Labels).Held();
+        return new AnswerComparison(Outputs(fp32, bundle.Adapter, held.Pixels), Outputs(int8, bundle.Adapter, held.Pixels), held.Labels).Row(description.Task, "trained");
     }
 
-    private static float[] Logits(TaskHead head, float[] features)
+    private static string Name(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
+
+    private static float[][] Logits(TaskHead head, float[][] features) => [.. features.Select(f =>
     {
         float[] logits = [.. head.Bias];
-        for (int c = 0; c < logits.Length; c++) logits[c] += TensorPrimitives.Dot<float>(head.Weight.AsSpan(c * head.Dim, head.Dim), features);
+        for (int c = 0; c < logits.Length; c++) logits[c] += TensorPrimitives.Dot<float>(head.Weight.AsSpan(c * head.Dim, head.Dim), f);
         return logits;
-    }
+    })];
 
-    private static float[][] Features(EdgeEngine engine, LoraAdapter adapter, IReadOnlyList<float[]> pictures, VitArchitecture vit)
+    private static float[][] Outputs(EdgeEngine engine, LoraAdapter adapter, IReadOnlyList<float[]> pictures)
     {
-        List<float[]> features = [];
+        int size = engine.Base.Architecture.ImageSize;
+        List<float[]> outputs = [];
         for (int first = 0; first < pictures.Count; first += Batch)
         {
             Progress.Show($"{engine.Precision.Name()}: {first} of {pictures.Count}");
             float[][] batch = [.. pictures.Skip(first).Take(Batch)];
-            float[] found = engine.Evaluate(adapter, [.. batch.SelectMany(p => p)], [batch.Length, 3, vit.ImageSize, vit.ImageSize]);
-            features.AddRange(found.Chunk(vit.Dim));
+            outputs.AddRange(engine.Evaluate(adapter, [.. batch.SelectMany(p => p)], [batch.Length, 3, size, size]).Chunk(adapter.Head.Classes));
         }
         Progress.Clear();
-        return [.. features];
+        return [.. outputs];
     }
 
     private static TaskHead Classifier(string checkpoint, int dim)
@@ -128,17 +108,13 @@ internal static class AccuracyBenchmark
         return new TaskHead(bias.Length, dim, file["head.weight"].ToSingles(), bias);
     }
 
-    // A pair of zeros changes nothing, and goes the way that every adapter goes.
-    private static LoraAdapter Unchanged(VitArchitecture vit) => WithFeatures(
-        new LoraAdapter(1, [.. Enumerable.Range(0, vit.Depth).SelectMany(i => new[] { VitLinear.Query, VitLinear.Value }
-            .Select(l => new LoraPair(new LinearId(i, l), 1, vit.Dim, vit.Dim, new float[vit.Dim], new float[vit.Dim])))], new TaskHead(1, vit.Dim, new float[vit.Dim], [0])), vit.Dim);
-
-    // A head that answers with the features themselves.
-    private static LoraAdapter WithFeatures(LoraAdapter adapter, int dim)
+    // The base as it is, with a head that answers with the features themselves. A pair of zeros changes nothing, and goes the way that every adapter goes.
+    private static LoraAdapter Features(VitArchitecture vit)
     {
-        float[] identity = new float[dim * dim];
-        for (int i = 0; i < dim; i++) identity[(i * dim) + i] = 1;
-        return new LoraAdapter(adapter.Scale, adapter.Pairs, new TaskHead(dim, dim, identity, new float[dim]));
+        float[] identity = new float[vit.Dim * vit.Dim];
+        for (int i = 0; i < vit.Dim; i++) identity[(i * vit.Dim) + i] = 1;
+        return new LoraAdapter(1, [.. Enumerable.Range(0, vit.Depth).SelectMany(i => new[] { VitLinear.Query, VitLinear.Value }
+            .Select(l => new LoraPair(new LinearId(i, l), 1, vit.Dim, vit.Dim, new float[vit.Dim], new float[vit.Dim])))], new TaskHead(vit.Dim, vit.Dim, identity, new float[vit.Dim]));
     }
 
     private static void Print(List<JsonObject> rows, string model, bool json)

@@ -1,5 +1,4 @@
 using MeLo.Edge.Imaging;
-using MeLo.Edge.Models;
 
 namespace MeLo.Edge.Benchmarks;
 
@@ -10,12 +9,20 @@ namespace MeLo.Edge.Benchmarks;
 /// <param name="Classes">The number of classes.</param>
 internal sealed record LabelledPictures(IReadOnlyList<float[]> Pixels, int[] Labels, bool[] IsTraining, int Classes)
 {
+    /// <summary>The numbers of the pictures that are not for training.</summary>
+    public int[] HeldOut => [.. Enumerable.Range(0, Labels.Length).Where(i => !IsTraining[i])];
+
     /// <summary>Reads a folder whose labels.csv has a heading and then file,label,split, where "train" is for training.</summary>
-    public static LabelledPictures Read(string folder, VitArchitecture vit)
+    /// <param name="folder">The folder.</param>
+    /// <param name="recipe">How a picture becomes the input.</param>
+    /// <param name="names">The classes in their order; null takes those of the file in byte order.</param>
+    /// <exception cref="InvalidDataException">The file has a class that is not among the names.</exception>
+    public static LabelledPictures Read(string folder, PreprocessRecipe recipe, IReadOnlyList<string>? names = null)
     {
-        PreprocessRecipe recipe = BenchmarkModel.Recipe(vit);
         string[][] lines = [.. File.ReadLines(Path.Combine(folder, "labels.csv")).Skip(1).Select(line => line.Split(','))];
-        string[] names = [.. lines.Select(l => l[1]).Distinct().Order(StringComparer.Ordinal)];
+        string[] classes = names is not null ? [.. names] : [.. lines.Select(l => l[1]).Distinct().Order(StringComparer.Ordinal)];
+        if (lines.Select(l => l[1]).Except(classes).FirstOrDefault() is { } unknown)
+            throw new InvalidDataException($"{folder}/labels.csv: found the class '{unknown}', expected {string.Join(", ", classes)}");
         List<float[]> pixels = [];
         foreach (string[] line in lines)
         {
@@ -23,6 +30,10 @@ internal sealed record LabelledPictures(IReadOnlyList<float[]> Pixels, int[] Lab
             Preprocessing.Apply(RasterDecoder.Decode(File.ReadAllBytes(Path.Combine(folder, line[0]))), recipe, picture);
             pixels.Add(picture);
         }
-        return new LabelledPictures(pixels, [.. lines.Select(l => Array.IndexOf(names, l[1]))], [.. lines.Select(l => l[2] == "train")], names.Length);
+        return new LabelledPictures(pixels, [.. lines.Select(l => Array.IndexOf(classes, l[1]))], [.. lines.Select(l => l[2] == "train")], classes.Length);
     }
+
+    /// <summary>Those that are not for training.</summary>
+    public LabelledPictures Held() =>
+        new([.. HeldOut.Select(i => Pixels[i])], [.. HeldOut.Select(i => Labels[i])], new bool[HeldOut.Length], Classes);
 }

@@ -45,6 +45,16 @@ public sealed class CalibrationTests(Workbench bench) : IDisposable
     }
 
     [Fact]
+    public void CalibrationOfABase_WhoseLinearsAllAdapt_IsRefused()
+    {
+        string pictures = Path.GetDirectoryName(_folder["pictures", "a.bmp"])!;
+        File.WriteAllBytes(Path.Combine(pictures, "a.bmp"), Bmp(1));
+        Packer.Refused("found every linear adaptable",
+            "base", "import", bench.Checkpoint, "--out", _folder["base"], "--heads", "2", "--precision", "fp32,int8", "--adapt", "all", "--calibrate", pictures);
+        Assert.False(Directory.Exists(_folder["base"]));
+    }
+
+    [Fact]
     public async Task CalibrationThatNoGraphWouldUse_IsWrongUsage()
     {
         ProgramResult result = await Packer.RunHereAsync("base", "import", bench.Checkpoint, "--out", _folder["base"], "--heads", "2", "--calibrate", _folder.Root);

@@ -30,6 +30,8 @@ public static class BaseImport
         options ??= new BaseImportOptions();
         if (options.Precisions.Count == 0 || options.Precisions.Distinct().Count() != options.Precisions.Count)
             throw ModelException.Option("precision", $"found {options.Precisions.Count} precisions, expected at least one, each once");
+        if (options.CalibrationFolder is not null && options.Adapt == AdaptableSet.All)
+            throw ModelException.Option("calibrate", "found every linear adaptable, expected query and value alone: weights that a task merges are rounded on the device, which has no pictures");
         string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(outFolder));
         // A link to an empty folder, on a larger disk perhaps, stays a link.
         if (Directory.Exists(target)) target = Directory.ResolveLinkTarget(target, returnFinalTarget: true)?.FullName ?? target;
@@ -112,10 +114,8 @@ public static class BaseImport
         {
             string quantizedPath = Path.Combine(folder, quantizedFile);
             LinearId[] constant = [.. BasePackage.EveryLayer(vit, VitLinears.All).Except(adaptable)];
-            InputGrams? grams = options.CalibrationFolder is { } calibration
-                ? InputGrams.Observe(vit, weights, folder, constant, CalibrationPictures.Of(calibration, vit.ImageSize), cancellation)
-                : null;
-            QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, grams);
+            if (options.CalibrationFolder is null) QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant);
+            else WriteCalibrated(quantizedPath, vit, weights, constant, CalibrationPictures.Of(options.CalibrationFolder, vit.ImageSize), cancellation);
             quantizedHash = BasePackage.Sha256(quantizedPath);
             using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
             graph = VitGraph.BuildInt8(vit, weights, adaptable, quantized);
@@ -125,6 +125,23 @@ public static class BaseImport
         string file = BasePackage.GraphFile(precision), path = Path.Combine(folder, file);
         WriteDurably(path, OnnxWriter.ToBytes(graph));
         return new BaseManifest.GraphFacts(precision.Name(), file, BasePackage.Sha256(path), quantizedHash);
+    }
+
+    private static void WriteCalibrated(
+        string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, IReadOnlyList<float[]> pictures, CancellationToken cancellation)
+    {
+        string folder = Path.GetDirectoryName(path)!, equalizedPath = Path.Combine(folder, ".equalized.safetensors");
+        LinearId[] mlp = [.. constant.Where(id => id.Linear is VitLinear.Fc1 or VitLinear.Fc2)];
+        try
+        {
+            EqualizedWeights.Write(equalizedPath, vit, weights, InputGrams.Observe(vit, weights, folder, mlp, pictures, cancellation));
+            using SafetensorsFile equalized = SafetensorsFile.Open(equalizedPath);
+            QuantizedWeightsFile.Write(path, vit, equalized, constant, InputGrams.Observe(vit, equalized, folder, constant, pictures, cancellation), EqualizedWeights.Others(vit));
+        }
+        finally
+        {
+            File.Delete(equalizedPath);
+        }
     }
 
     private static string WriteWeights(

@@ -6,8 +6,8 @@ namespace MeLo.Edge.Models;
 
 /// <summary>
 /// Rounding that makes up for its own errors: the weights are rounded row by row, and what a row's rounding does to the linear's output on
-/// typical inputs is taken off the rows still to come, as far as their inputs go together (GPTQ, Frantar et al., arXiv 2210.17323, with the rows
-/// in order and within blocks of features).
+/// typical inputs is taken off the rows still to come, as far as their inputs go together (GPTQ, Frantar et al., arXiv 2210.17323, within blocks of
+/// features, the rows with the largest inputs first: what weighs most is rounded while the most can still make up for it).
 /// </summary>
 internal static unsafe class CompensatedRounding
 {
@@ -33,24 +33,36 @@ internal static unsafe class CompensatedRounding
         for (int block = 0, first = 0; block < grams.Count; block++)
         {
             int count = Math.Min(InputGrams.BlockFeatures, rows - first);
-            float[] factors = Factors(grams[block], count);
-            int start = first;
+            int[] order = Order(grams[block], count), rowsInOrder = [.. order.Select(i => first + i)];
+            float[] factors = Factors(Ordered(grams[block], order), count);
             Parallel.For(0, (outFeatures + Columns - 1) / Columns, chunk =>
-                RoundColumns(weights, outFeatures, start, count, chunk * Columns, Math.Min(Columns, outFeatures - (chunk * Columns)), largest, factors));
+                RoundColumns(weights, outFeatures, rowsInOrder, chunk * Columns, Math.Min(Columns, outFeatures - (chunk * Columns)), largest, factors));
             first += count;
         }
     }
 
-    // factors: row i of the upper Cholesky factor of the inverse, over its own diagonal element.
-    private static void RoundColumns(float[] weights, int pitch, int first, int count, int column, int width, float[] largest, float[] factors)
+    private static int[] Order(double[] gram, int n) => [.. Enumerable.Range(0, n).OrderByDescending(i => gram[(i * n) + i])];
+
+    private static double[] Ordered(double[] gram, int[] order)
     {
+        int n = order.Length;
+        double[] ordered = new double[n * n];
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < n; j++) ordered[(i * n) + j] = gram[(order[i] * n) + order[j]];
+        return ordered;
+    }
+
+    // factors: row i of the upper Cholesky factor of the inverse, over its own diagonal element.
+    private static void RoundColumns(float[] weights, int pitch, int[] rows, int column, int width, float[] largest, float[] factors)
+    {
+        int count = rows.Length;
         float[] block = new float[count * Columns];
         float[] error = new float[Columns], inverse = new float[Columns], scale = new float[Columns];
         for (int c = 0; c < width; c++) scale[c] = QuantizedMerge.Scale(largest[column + c], out inverse[c]);
-        for (int i = 0; i < count; i++) weights.AsSpan(((first + i) * pitch) + column, width).CopyTo(block.AsSpan(i * Columns));
+        for (int i = 0; i < count; i++) weights.AsSpan((rows[i] * pitch) + column, width).CopyTo(block.AsSpan(i * Columns));
         for (int i = 0; i < count; i++)
         {
-            Span<float> row = block.AsSpan(i * Columns, Columns), to = weights.AsSpan(((first + i) * pitch) + column, width);
+            Span<float> row = block.AsSpan(i * Columns, Columns), to = weights.AsSpan((rows[i] * pitch) + column, width);
             for (int c = 0; c < width; c++)
             {
                 if (inverse[c] == 0)

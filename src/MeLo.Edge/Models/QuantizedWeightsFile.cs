@@ -4,15 +4,20 @@ using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Models;
 
-/// <summary>Writes the constant linears of the int8 graph: every linear that no task changes, quantised as a merge on the device would.</summary>
+/// <summary>
+/// Writes the int8 graph's own weights: every linear that no task changes, quantised as a merge on the device would, and what else is not the
+/// canonical weights' as it stands.
+/// </summary>
 internal static unsafe class QuantizedWeightsFile
 {
     /// <param name="path">The safetensors file to write.</param>
     /// <param name="vit">The architecture.</param>
-    /// <param name="weights">The canonical weights.</param>
+    /// <param name="weights">The weights, under canonical names.</param>
     /// <param name="linears">The linears.</param>
     /// <param name="grams">What their inputs have in common, for rounding that makes up for its errors; null for plain rounding.</param>
-    public static void Write(string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> linears, InputGrams? grams)
+    /// <param name="others">The names of further weights that the graph takes from this file, as they are.</param>
+    public static void Write(
+        string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> linears, InputGrams? grams = null, IEnumerable<string>? others = null)
     {
         List<TensorSource> tensors = [];
         foreach (LinearId id in linears)
@@ -23,6 +28,8 @@ internal static unsafe class QuantizedWeightsFile
             tensors.Add(new TensorSource(CanonicalWeights.LinearWeight(id), ElementType.U8, [shape.Panels, shape.PanelBytes],
                 to => to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape, grams?[id]))));
         }
+        // Behind the packed ones, whose alignment they would spoil.
+        foreach (string name in others ?? []) tensors.Add(new TensorSource(name, ElementType.F32, weights[name].Shape, to => to.Write(weights[name].Bytes)));
         using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
         SafetensorsWriter.Write(file, tensors);
         file.Flush(flushToDisk: true);

@@ -41,7 +41,7 @@ internal sealed partial class VitGraph
     {
         PackedMatrix shape = Packed(id.Linear);
         string name = CanonicalWeights.LinearWeight(id);
-        return _adaptable.Contains(id) ? _graph.Input(name, ElementType.U8, shape.Panels, shape.PanelBytes) : Weight(_quantized!, name);
+        return _adaptable.Contains(id) ? _graph.Input(name, ElementType.U8, shape.Panels, shape.PanelBytes) : Weight(name);
     }
 
     private PackedMatrix Packed(VitLinear linear)

@@ -49,9 +49,9 @@ internal sealed partial class VitGraph
 
     /// <summary>Builds the int8 graph. Its linears' weights are bytes, [panels, bytes of a panel], as <see cref="Kernels.PackedMatrix"/> lays them out.</summary>
     /// <param name="vit">The architecture.</param>
-    /// <param name="weights">The canonical weights, F32, in a file that will lie beside the model's: all but the linears' are taken from there.</param>
+    /// <param name="weights">The canonical weights, F32, in a file that will lie beside the model's: what the other file has not is taken from there.</param>
     /// <param name="adaptable">The linears whose weights are inputs.</param>
-    /// <param name="quantized">The other linears' weights under their names, in a file that will lie beside the model's.</param>
+    /// <param name="quantized">The other linears' packed weights under their names, in a file that will lie beside the model's, and other weights as F32.</param>
     public static GraphBuilder BuildInt8(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, SafetensorsFile quantized) =>
         new VitGraph(vit, weights, adaptable, quantized: quantized).Build();
 
@@ -179,7 +179,8 @@ internal sealed partial class VitGraph
 
     private GraphValue? Bias(LinearId id) => CanonicalWeights.HasBias(_vit, id.Linear) ? Weight(CanonicalWeights.LinearBias(id)) : null;
 
-    private GraphValue Weight(string name) => Weight(_weights, name);
+    // What a precision's own file holds goes before the canonical weights.
+    private GraphValue Weight(string name) => Weight(_quantized is { } own && own.Tensors.ContainsKey(name) ? own : _weights, name);
 
     private GraphValue Weight(SafetensorsFile file, string name)
     {

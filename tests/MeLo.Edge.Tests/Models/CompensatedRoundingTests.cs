@@ -20,6 +20,21 @@ public sealed class CompensatedRoundingTests
     }
 
     [Fact]
+    public void OrderOfTheFeatures_ChangesNothing_BecauseTheLargestInputsAreRoundedFirst()
+    {
+        const int rows = 48, columns = 20;
+        Random random = new(11);
+        double[][] inputs = Correlated(random, rows, 4 * rows);
+        foreach (double[] x in inputs)
+            for (int i = 0; i < rows; i++) x[i] *= 1 + i; // so that no two features are alike
+        float[] weights = Weights(random, rows * columns), rounded = [.. weights], backwards = [.. Enumerable.Range(0, rows).Reverse().SelectMany(i => weights[(i * columns)..((i + 1) * columns)])];
+        CompensatedRounding.Round(rounded, columns, Grams(inputs, rows));
+        CompensatedRounding.Round(backwards, columns, Grams([.. inputs.Select(x => (double[])[.. x.Reverse()])], rows));
+        for (int i = 0; i < rows; i++)
+            for (int o = 0; o < columns; o++) Assert.Equal(rounded[(i * columns) + o], backwards[((rows - 1 - i) * columns) + o], 1e-6f);
+    }
+
+    [Fact]
     public void Result_IsWholeSteps_OfTheColumnsOwnScale()
     {
         const int rows = 40, columns = 70;
