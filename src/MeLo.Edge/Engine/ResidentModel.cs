@@ -25,11 +25,11 @@ internal sealed unsafe class ResidentModel : IDisposable
 
     /// <param name="package">The base.</param>
     /// <param name="precision">Which of its graphs.</param>
-    /// <param name="threads">The threads that run it; 0 takes one a core.</param>
+    /// <param name="threads">The threads that run it.</param>
     /// <param name="beside">A model of the same base, held by the caller, whose pristine matrices serve this one too.</param>
-    public ResidentModel(BasePackage package, Precision precision, int threads, ResidentModel? beside = null)
+    public ResidentModel(BasePackage package, Precision precision, SessionThreads threads, ResidentModel? beside = null)
     {
-        Threads = threads == 0 ? Environment.ProcessorCount : threads;
+        Threads = threads.Count;
         if (!package.Precisions.Contains(precision))
             throw EngineException.Base($"found the precisions {string.Join(", ", package.Precisions.Select(p => p.Name()))}, expected {precision.Name()} among them");
         long start = Stopwatch.GetTimestamp();
@@ -53,7 +53,7 @@ internal sealed unsafe class ResidentModel : IDisposable
             BindBase();
             PristineMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             start = Stopwatch.GetTimestamp();
-            using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Threads).WithOperators(ByteOperators.Domain);
+            using OrtSessionOptions options = threads.Options().WithOperators(ByteOperators.For(threads.Count));
             _session = OrtSession.Create(package.GraphPath(precision), options);
             SessionMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
