@@ -217,7 +217,7 @@ public sealed class EdgeEngine : IDisposable
             TaskWeights weights = model.Merge(adapter, pool.Rent(model.MergedBytes(adapter)), pool, model.Threads, out _);
             try
             {
-                return model.Run(weights, pixels, shape, cancellation);
+                return model.RunEach(weights, pixels, shape, cancellation);
             }
             finally
             {
@@ -382,7 +382,7 @@ public sealed class EdgeEngine : IDisposable
             TaskWeights weights = _cache.Acquire(task, out _);
             try
             {
-                float[] logits = weights.Model.Run(weights, probe.PixelValues, probe.PixelShape, CancellationToken.None);
+                float[] logits = weights.Model.RunEach(weights, probe.PixelValues, probe.PixelShape, CancellationToken.None);
                 return ProbeComparison.Check(task.Description, task.Precision, logits, probe.Logits);
             }
             finally

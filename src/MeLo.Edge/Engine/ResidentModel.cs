@@ -126,6 +126,21 @@ internal sealed unsafe class ResidentModel : IDisposable
         }
     }
 
+    /// <summary>
+    /// Runs the graph for one image after the other. Together they would be hardly faster, in int8 slower, and the runtime keeps the memory of its
+    /// largest run for good.
+    /// </summary>
+    /// <inheritdoc cref="Run"/>
+    public float[] RunEach(TaskWeights weights, float[] pixels, ReadOnlySpan<long> shape, CancellationToken cancellation)
+    {
+        int images = checked((int)shape[0]);
+        if (images == 1) return Run(weights, pixels, shape, cancellation);
+        int length = images == 0 ? 0 : pixels.Length / images;
+        List<float> logits = [];
+        for (int i = 0; i < images; i++) logits.AddRange(Run(weights, pixels[(i * length)..((i + 1) * length)], [1, .. shape[1..]], cancellation));
+        return [.. logits];
+    }
+
     /// <summary>Takes a hold, unless the last one is already given back.</summary>
     public bool TryHold()
     {
