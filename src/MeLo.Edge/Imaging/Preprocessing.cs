@@ -1,7 +1,4 @@
 using System.Buffers;
-using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace MeLo.Edge.Imaging;
 
@@ -36,17 +33,12 @@ public static class Preprocessing
         try
         {
             Resampler.Resample(image, horizontal, vertical, clamp, resized.AsSpan(0, size * size * lanes));
-            Span<float> scales = stackalloc float[RowResampler.ColourLanes], offsets = stackalloc float[RowResampler.ColourLanes];
-            scales.Clear();
-            offsets.Clear();
             for (int c = 0; c < Channels; c++)
             {
                 // (v / white - mean) / std
-                (scales[c], offsets[c]) = (1 / (image.White * recipe.Std[c]), -recipe.Mean[c] / recipe.Std[c]);
+                float scale = 1 / (image.White * recipe.Std[c]), offset = -recipe.Mean[c] / recipe.Std[c];
+                Normalise(resized, lanes == 1 ? 0 : c, lanes, scale, offset, destination.Slice(c * size * size, size * size));
             }
-            ReadOnlySpan<float> pixels = resized.AsSpan(0, size * size * lanes);
-            if (lanes == 1) NormaliseGray(pixels, scales, offsets, destination);
-            else NormaliseColour(pixels, scales, offsets, destination);
         }
         finally
         {
@@ -54,28 +46,8 @@ public static class Preprocessing
         }
     }
 
-    // Rounded after the product and after the sum, as everywhere that a tensor was made before: no fused multiply-add.
-    internal static void NormaliseGray(ReadOnlySpan<float> pixels, ReadOnlySpan<float> scales, ReadOnlySpan<float> offsets, Span<float> planes)
+    private static void Normalise(ReadOnlySpan<float> pixels, int lane, int lanes, float scale, float offset, Span<float> plane)
     {
-        for (int c = 0; c < Channels; c++)
-        {
-            Span<float> plane = planes.Slice(c * pixels.Length, pixels.Length);
-            TensorPrimitives.Multiply(pixels, scales[c], plane);
-            TensorPrimitives.Add(plane, offsets[c], plane);
-        }
-    }
-
-    // A pixel in one step, its samples to a plane each.
-    internal static void NormaliseColour(ReadOnlySpan<float> pixels, ReadOnlySpan<float> scales, ReadOnlySpan<float> offsets, Span<float> planes)
-    {
-        int length = planes.Length / Channels;
-        Span<float> red = planes[..length], green = planes.Slice(length, length), blue = planes.Slice(2 * length, length);
-        ReadOnlySpan<Vector128<float>> vectors = MemoryMarshal.Cast<float, Vector128<float>>(pixels);
-        Vector128<float> scale = Vector128.Create(scales), offset = Vector128.Create(offsets);
-        for (int i = 0; i < vectors.Length; i++)
-        {
-            Vector128<float> pixel = (vectors[i] * scale) + offset;
-            (red[i], green[i], blue[i]) = (pixel.GetElement(0), pixel.GetElement(1), pixel.GetElement(2));
-        }
+        for (int i = 0; i < plane.Length; i++) plane[i] = (pixels[(i * lanes) + lane] * scale) + offset;
     }
 }

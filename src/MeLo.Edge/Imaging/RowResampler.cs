@@ -14,11 +14,8 @@ internal static class RowResampler
     /// <summary>Floats in the widest vector.</summary>
     public const int Align = 16;
 
-    /// <summary>Lanes of a pixel with colour.</summary>
-    public const int ColourLanes = 4;
-
     /// <summary>Lanes of a pixel of that many channels.</summary>
-    public static int Lanes(int channels) => channels == 1 ? 1 : ColourLanes;
+    public static int Lanes(int channels) => channels == 1 ? 1 : 4;
 
     /// <summary>[inputs, lanes] from position <see cref="ResampleAxis.Begin"/> on, to [outputs, lanes].</summary>
     public static void Resample(ReadOnlySpan<float> row, ResampleAxis axis, int lanes, Span<float> destination)

@@ -103,30 +103,6 @@ public sealed class PreprocessingTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 128 << 10);
     }
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(17)]
-    [InlineData(224 * 224)]
-    public void Normalising_RoundsAfterTheProductAndAfterTheSum(int pixels)
-    {
-        Random random = new(pixels);
-        float[] colour = [.. Enumerable.Range(0, pixels * 4).Select(_ => random.NextSingle() * 255)], gray = colour[..pixels];
-        float[] scales = [1 / (255 * 0.229f), 1 / (255 * 0.224f), 1 / (255 * 0.225f), 0], offsets = [-0.485f / 0.229f, -0.456f / 0.224f, -0.406f / 0.225f, 0];
-        float[] planes = new float[pixels * 3];
-        Preprocessing.NormaliseColour(colour, scales, offsets, planes);
-        for (int i = 0; i < planes.Length; i++)
-        {
-            float product = colour[(i % pixels * 4) + (i / pixels)] * scales[i / pixels];
-            Assert.Equal(product + offsets[i / pixels], planes[i]);
-        }
-        Preprocessing.NormaliseGray(gray, scales, offsets, planes);
-        for (int i = 0; i < planes.Length; i++)
-        {
-            float product = gray[i % pixels] * scales[i / pixels];
-            Assert.Equal(product + offsets[i / pixels], planes[i]);
-        }
-    }
-
     [Fact]
     public void WrongDestination_IsRefused() => Assert.Throws<ArgumentException>(() =>
         Preprocessing.Apply(PixelBuffer.FromBytes(1, 1, 1, [0]), PreprocessRecipe.Half, new float[3]));
