@@ -45,7 +45,7 @@ internal sealed class BenchmarkModel : IDisposable
         BaseFolder = Path.Combine(folder, "base");
         MergedModel = Path.Combine(folder, "merged", "model.onnx");
         MergedModelBesideWeights = Path.Combine(folder, "merged", "model-beside-weights.onnx");
-        Adapter = RandomAdapter();
+        Adapter = AdapterOf(0);
     }
 
     /// <summary>What another process has generated and still owns.</summary>
@@ -57,7 +57,7 @@ internal sealed class BenchmarkModel : IDisposable
 
     public string BaseFolder { get; }
 
-    /// <summary>The adapter of every task: switching costs the same whatever the numbers are.</summary>
+    /// <summary>The adapter of the first task, which the models without adapters are merged with.</summary>
     public LoraAdapter Adapter { get; }
 
     /// <summary>An ONNX file with the adapter merged into its constants, which it carries itself: what PyTorch's exporter writes for a model of this size.</summary>
@@ -97,12 +97,12 @@ internal sealed class BenchmarkModel : IDisposable
     {
         // What int8 and fp32 make of random weights differs: where both run, the probe passes whichever made it.
         ProbeTolerance tolerance = withFp32Task ? new(1, 1) : new(1e-3, 1);
-        Probe probe = MakeProbe(engine);
         InstalledTask[] tasks = new InstalledTask[count];
         for (int i = 0; i < count; i++)
         {
             string task = $"task-{i}";
-            byte[] bundle = WriteBundle(engine, task, probe, tolerance, withFp32Task && i == 0 ? Precision.Fp32 : null);
+            LoraAdapter adapter = AdapterOf(i);
+            byte[] bundle = WriteBundle(engine, task, adapter, MakeProbe(engine, adapter), tolerance, withFp32Task && i == 0 ? Precision.Fp32 : null);
             tasks[i] = engine.Install(Bundle.Open(bundle, _trust, task));
         }
         return tasks;
@@ -113,14 +113,14 @@ internal sealed class BenchmarkModel : IDisposable
         new(ResizeMode.Squash, vit.ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
 
     /// <summary>One input, as the packer's probes have, and what the engine gives for it.</summary>
-    public Probe MakeProbe(EdgeEngine engine)
+    public Probe MakeProbe(EdgeEngine engine, LoraAdapter adapter)
     {
         float[] pixels = Pixels(0);
-        return new Probe(pixels, PixelShape, engine.Evaluate(Adapter, pixels, PixelShape), Classes);
+        return new Probe(pixels, PixelShape, engine.Evaluate(adapter, pixels, PixelShape), Classes);
     }
 
     /// <summary>A signed bundle for the engine's base.</summary>
-    public byte[] WriteBundle(EdgeEngine engine, string task, Probe probe, ProbeTolerance? tolerance = null, Precision? demanded = null)
+    public byte[] WriteBundle(EdgeEngine engine, string task, LoraAdapter adapter, Probe probe, ProbeTolerance? tolerance = null, Precision? demanded = null)
     {
         AdapterDescription description = new()
         {
@@ -129,7 +129,7 @@ internal sealed class BenchmarkModel : IDisposable
             Title = "benchmark",
             Base = engine.Base.Digest,
             Architecture = Vit.Name,
-            Lora = new LoraDescription(Rank, Rank, Adapter.Scale, Adapter.Targets, "lora-vit"),
+            Lora = new LoraDescription(Rank, Rank, adapter.Scale, adapter.Targets, "lora-vit"),
             Head = new HeadDescription(["no", "yes"], HeadActivation.Softmax, "zero"),
             Input = new InputDescription(Recipe(Vit)),
             // Random weights: what int8 does to them says nothing.
@@ -137,7 +137,7 @@ internal sealed class BenchmarkModel : IDisposable
             Precision = demanded,
             Created = DateTimeOffset.UnixEpoch,
         };
-        return BundleWriter.Write(description, Adapter, probe, null, _key);
+        return BundleWriter.Write(description, adapter, probe, null, _key);
     }
 
     /// <summary>The public key that the bundles are signed with.</summary>
@@ -165,9 +165,10 @@ internal sealed class BenchmarkModel : IDisposable
         if (_ownsFolder) Directory.Delete(_folder, recursive: true);
     }
 
-    private LoraAdapter RandomAdapter()
+    // Every task answers differently, so that one taken for another is seen; switching costs the same whatever the numbers are.
+    private LoraAdapter AdapterOf(int task)
     {
-        Random random = new(7);
+        Random random = new(7 + task);
         List<LoraPair> pairs = [];
         for (int layer = 0; layer < Vit.Depth; layer++)
         {

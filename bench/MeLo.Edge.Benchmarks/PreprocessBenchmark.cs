@@ -24,6 +24,7 @@ internal static class PreprocessBenchmark
     {
         Report report = new("preprocess", settings);
         Measure(report, settings, "png8_512", Png(512, bitDepth: 8, colourType: 2, channels: 3));
+        Measure(report, settings, "png8_2048", Png(2048, bitDepth: 8, colourType: 2, channels: 3));
         Measure(report, settings, "png16_2000", Png(2000, bitDepth: 16, colourType: 0, channels: 1));
         foreach (FileInfo file in files) Measure(report, settings, Path.GetFileNameWithoutExtension(file.Name), File.ReadAllBytes(file.FullName));
         Progress.Clear();

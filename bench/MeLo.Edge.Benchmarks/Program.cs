@@ -16,4 +16,6 @@ root.Subcommands.Add(MemoryBenchmark.Command());
 root.Subcommands.Add(MemoryProbe.Command());
 root.Subcommands.Add(StartBenchmark.Command());
 root.Subcommands.Add(PreprocessBenchmark.Command());
+root.Subcommands.Add(ThreadsBenchmark.Command());
+root.Subcommands.Add(BatchBenchmark.Command());
 return await root.Parse(args).InvokeAsync();

@@ -40,7 +40,7 @@ internal sealed class StartFiles(string folder)
         foreach (string made in new[] { files.Trust, Path.GetDirectoryName(files.Bundle)!, files.Inbox }) Directory.CreateDirectory(made);
         Directory.CreateSymbolicLink(files.Base, model.BaseFolder);
         using EdgeEngine engine = model.LoadWithCache(threads, null);
-        File.WriteAllBytes(files.Bundle, model.WriteBundle(engine, Task, model.MakeProbe(engine)));
+        File.WriteAllBytes(files.Bundle, model.WriteBundle(engine, Task, model.Adapter, model.MakeProbe(engine, model.Adapter)));
         model.WritePublicKey(Path.Combine(files.Trust, "key.pem"));
         File.WriteAllBytes(files.Picture, MakePicture(0));
         return files;

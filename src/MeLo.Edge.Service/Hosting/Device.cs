@@ -120,6 +120,7 @@ internal sealed class Device : IDisposable
             {
                 Precision = options.Precision == ServiceOptions.AutomaticPrecision ? null : Precisions.Parse(options.Precision),
                 Fp32Tasks = options.Fp32Tasks,
+                Threads = options.Threads,
                 CacheBytes = options.CacheBytes,
                 DecodeLimits = DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes },
                 TimeProvider = time,

@@ -32,6 +32,9 @@ internal sealed record ServiceOptions
     /// <summary>What to do with a task whose bundle demands fp32 where the graph is int8.</summary>
     public Fp32TaskPolicy Fp32Tasks { get; init; } = Fp32TaskPolicy.Run;
 
+    /// <summary>The threads that run the graph and merge a task; 0 takes one a core.</summary>
+    public int Threads { get; init; }
+
     /// <summary>The time between two full scans of the folders when no folder event asks for one sooner.</summary>
     public TimeSpan ScanInterval { get; init; } = TimeSpan.FromSeconds(5);
 

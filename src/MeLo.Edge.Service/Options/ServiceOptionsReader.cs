@@ -32,6 +32,7 @@ internal sealed class ServiceOptionsReader
             Port = Port(defaults.Port),
             Precision = Precision(defaults.Precision),
             Fp32Tasks = Fp32Tasks(defaults.Fp32Tasks),
+            Threads = (int)Number(nameof(ServiceOptions.Threads), defaults.Threads, 0, EdgeEngineOptions.MaxThreads),
             ScanInterval = Milliseconds("ScanIntervalMs", defaults.ScanInterval, 10, 3_600_000),
             StableInterval = Milliseconds("StableIntervalMs", defaults.StableInterval, 0, 3_600_000),
             MaxWait = Milliseconds("MaxWaitMs", defaults.MaxWait, 0, 3_600_000),

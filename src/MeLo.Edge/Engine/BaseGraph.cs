@@ -1,4 +1,5 @@
 using MeLo.Edge.Models;
+using MeLo.Edge.Native.OnnxRuntime;
 
 namespace MeLo.Edge.Engine;
 
@@ -8,10 +9,10 @@ namespace MeLo.Edge.Engine;
 /// </summary>
 /// <param name="package">The base; its precisions include this one.</param>
 /// <param name="precision">Which graph.</param>
-/// <param name="threads">The threads that run it; 0 takes one a core.</param>
+/// <param name="threads">The threads that run it.</param>
 /// <param name="loaded">The model where it is loaded already, held by the caller.</param>
 /// <param name="beside">A graph whose pristine weights this one reads, and keeps alive, instead of holding them twice.</param>
-internal sealed class BaseGraph(BasePackage package, Precision precision, int threads, ResidentModel? loaded = null, ResidentModel? beside = null) : IDisposable
+internal sealed class BaseGraph(BasePackage package, Precision precision, SessionThreads threads, ResidentModel? loaded = null, ResidentModel? beside = null) : IDisposable
 {
     private readonly Lock _lock = new();
     private ResidentModel? _model = loaded;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using MeLo.Edge.Kernels;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
@@ -14,16 +15,18 @@ internal static unsafe class ByteOperators
     /// <summary>Rows made bytes in one task.</summary>
     private const int TaskRows = 16;
 
-    private static readonly Lazy<OrtOperatorDomain> s_domain = new(() => new OrtOperatorDomain(
+    private static readonly ConcurrentDictionary<int, Lazy<OrtOperatorDomain>> s_domains = new();
+
+    /// <summary>The operators' domain for sessions of so many threads, by which the linears divide their work; made when first asked for.</summary>
+    public static OrtOperatorDomain For(int threads) => s_domains.GetOrAdd(threads, static threads => new Lazy<OrtOperatorDomain>(() => Make(threads))).Value;
+
+    private static OrtOperatorDomain Make(int threads) => new(
         ByteGraph.Domain,
         new OrtOperator(ByteGraph.Normalize, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.U8, ElementType.F32], info => new NormalizeKernel(info.Single(ByteGraph.Epsilon))),
         new OrtOperator(ByteGraph.Quantize, [ElementType.F32], 1, [ElementType.U8, ElementType.F32], _ => new QuantizeKernel()),
-        new OrtOperator(ByteGraph.Linear, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new LinearKernel(Shape(info))),
-        new OrtOperator(ByteGraph.LinearGelu, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32], 3, [ElementType.U8, ElementType.F32], info => new LinearGeluKernel(Shape(info))),
-        new OrtOperator(ByteGraph.Attention, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new AttentionKernel(Heads(info)))));
-
-    /// <summary>The operators' domain; made when first asked for.</summary>
-    public static OrtOperatorDomain Domain => s_domain.Value;
+        new OrtOperator(ByteGraph.Linear, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new LinearKernel(Shape(info), threads)),
+        new OrtOperator(ByteGraph.LinearGelu, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32], 3, [ElementType.U8, ElementType.F32], info => new LinearGeluKernel(Shape(info), threads)),
+        new OrtOperator(ByteGraph.Attention, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new AttentionKernel(Heads(info))));
 
     private static PackedMatrix Shape(OrtKernelInfo info)
     {
@@ -149,7 +152,7 @@ internal static unsafe class ByteOperators
 
     private static void RunLinear(void* linear, int task) => ((ByteLinear*)linear)->Task(task);
 
-    private sealed class LinearKernel(PackedMatrix shape) : OrtKernel
+    private sealed class LinearKernel(PackedMatrix shape, int threads) : OrtKernel
     {
         public override void Compute(OrtKernelContext context)
         {
@@ -159,18 +162,18 @@ internal static unsafe class ByteOperators
             if (residual.IsPresent) Expect(residual.ElementCount, elements, "residual");
             float* result = (float*)context.Output(0, inputs.Images, inputs.Tokens, shape.OutFeatures);
             ByteLinear linear = ByteLinear.Floats(
-                inputs.X, inputs.Matrix, shape.OutFeatures, inputs.Bias, residual.IsPresent ? (float*)residual.Data : null, result, Environment.ProcessorCount, ByteTilePaths.Best);
+                inputs.X, inputs.Matrix, shape.OutFeatures, inputs.Bias, residual.IsPresent ? (float*)residual.Data : null, result, threads, ByteTilePaths.Best);
             context.ParallelFor(linear.Tasks, &RunLinear, &linear);
         }
     }
 
-    private sealed class LinearGeluKernel(PackedMatrix shape) : OrtKernel
+    private sealed class LinearGeluKernel(PackedMatrix shape, int threads) : OrtKernel
     {
         public override void Compute(OrtKernelContext context)
         {
             LinearInputs inputs = new(context, shape);
             ByteRows result = Bytes(context, inputs.Images, inputs.Tokens, shape.OutFeatures);
-            ByteLinear linear = ByteLinear.GeluBytes(inputs.X, inputs.Matrix, inputs.Bias, result, Environment.ProcessorCount, ByteTilePaths.Best);
+            ByteLinear linear = ByteLinear.GeluBytes(inputs.X, inputs.Matrix, inputs.Bias, result, threads, ByteTilePaths.Best);
             context.ParallelFor(linear.Tasks, &RunLinear, &linear);
         }
     }

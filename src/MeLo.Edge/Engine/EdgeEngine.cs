@@ -5,6 +5,7 @@ using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
+using MeLo.Edge.Native.OnnxRuntime;
 
 namespace MeLo.Edge.Engine;
 
@@ -24,14 +25,14 @@ public sealed class EdgeEngine : IDisposable
     private readonly SemaphoreSlim _turn = new(1);
     private volatile FrozenDictionary<string, InstalledTask> _tasks = FrozenDictionary<string, InstalledTask>.Empty;
 
-    private EdgeEngine(BasePackage package, EdgeEngineOptions options, Precision precision, string reason, ResidentModel model, LoadTiming loading)
+    private EdgeEngine(BasePackage package, EdgeEngineOptions options, SessionThreads threads, Precision precision, string reason, ResidentModel model, LoadTiming loading)
     {
         _options = options;
         Base = package;
         (Precision, PrecisionReason) = (precision, reason);
-        _graph = new BaseGraph(package, precision, options.Threads, model);
+        _graph = new BaseGraph(package, precision, threads, model);
         _model = model;
-        _fp32 = precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, options.Threads, beside: model);
+        _fp32 = precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, threads, beside: model);
         Loading = loading;
         _cache = new TaskWeightsCache(options.CacheBytes);
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
@@ -79,9 +80,10 @@ public sealed class EdgeEngine : IDisposable
         {
             double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             (Precision precision, string reason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
-            ResidentModel model = LoadModel(package, precision, options.Threads, out double check);
+            SessionThreads threads = SessionThreads.Of(options.Threads);
+            ResidentModel model = LoadModel(package, precision, threads, out double check);
             LoadTiming loading = new(opened, check, model.PristineMilliseconds, model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-            return new EdgeEngine(package, options, precision, reason, model, loading);
+            return new EdgeEngine(package, options, threads, precision, reason, model, loading);
         }
         catch
         {
@@ -215,7 +217,7 @@ public sealed class EdgeEngine : IDisposable
             TaskWeights weights = model.Merge(adapter, pool.Rent(model.MergedBytes(adapter)), pool, model.Threads, out _);
             try
             {
-                return model.Run(weights, pixels, shape, cancellation);
+                return model.RunEach(weights, pixels, shape, cancellation);
             }
             finally
             {
@@ -261,7 +263,7 @@ public sealed class EdgeEngine : IDisposable
     }
 
     // The digest takes as long as all the rest: it is worked out meanwhile. Nobody gets the model before the weights are vouched for.
-    private static ResidentModel LoadModel(BasePackage package, Precision precision, int threads, out double checkMilliseconds)
+    private static ResidentModel LoadModel(BasePackage package, Precision precision, SessionThreads threads, out double checkMilliseconds)
     {
         Task<double> check = Task.Factory.StartNew(() => Check(package), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         ResidentModel? model = null;
@@ -380,7 +382,7 @@ public sealed class EdgeEngine : IDisposable
             TaskWeights weights = _cache.Acquire(task, out _);
             try
             {
-                float[] logits = weights.Model.Run(weights, probe.PixelValues, probe.PixelShape, CancellationToken.None);
+                float[] logits = weights.Model.RunEach(weights, probe.PixelValues, probe.PixelShape, CancellationToken.None);
                 return ProbeComparison.Check(task.Description, task.Precision, logits, probe.Logits);
             }
             finally

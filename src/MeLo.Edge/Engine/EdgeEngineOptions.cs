@@ -21,7 +21,13 @@ public sealed record EdgeEngineOptions
     /// </summary>
     public Fp32TaskPolicy Fp32Tasks { get; init; } = Fp32TaskPolicy.Run;
 
-    /// <summary>The number of threads that run the graph and merge a task, from 1 to 1024; 0, the default, takes one a processor core.</summary>
+    /// <summary>The most threads that can be asked for.</summary>
+    public const int MaxThreads = 1024;
+
+    /// <summary>
+    /// The number of threads that run the graph and merge a task, from 1 to <see cref="MaxThreads"/>; 0, the default, takes one a core. A core
+    /// that runs two threads at once counts once: they would share its arithmetic.
+    /// </summary>
     public int Threads { get; init; }
 
     /// <summary>
@@ -41,7 +47,7 @@ public sealed record EdgeEngineOptions
         List<string> faults = [];
         if (Provider != ExecutionProvider.Cpu) faults.Add($"{nameof(Provider)}: found {Provider}, expected {ExecutionProvider.Cpu}");
         if (!Enum.IsDefined(Fp32Tasks)) faults.Add($"{nameof(Fp32Tasks)}: found {Fp32Tasks}, expected {string.Join(" or ", Enum.GetNames<Fp32TaskPolicy>())}");
-        if (Threads is < 0 or > 1024) faults.Add($"{nameof(Threads)}: found {Threads}, expected 0 to 1024");
+        if (Threads is < 0 or > MaxThreads) faults.Add($"{nameof(Threads)}: found {Threads}, expected 0 to {MaxThreads}");
         if (CacheBytes < 0) faults.Add($"{nameof(CacheBytes)}: found {CacheBytes}, expected 0 or more");
         if (faults.Count > 0) throw EngineException.Options(faults);
     }

@@ -57,7 +57,7 @@ internal sealed class InputGrams
 
     private void Run(VitArchitecture vit, string model, IReadOnlyCollection<LinearId> linears, IEnumerable<float[]> pictures, CancellationToken cancellation)
     {
-        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(Environment.ProcessorCount);
+        using OrtSessionOptions options = SessionThreads.Of(0).Options();
         using OrtSession session = OrtSession.Create(model, options);
         using OrtValue headWeight = OrtValue.FromArray(new float[vit.Dim], [vit.Dim, 1]);
         using OrtValue headBias = OrtValue.FromArray(new float[1], [1]);

@@ -13,9 +13,9 @@ public class ServiceOptionsReaderTests
     [Fact]
     public void Settings_AreRead()
     {
-        ServiceOptions options = Read(("Data", "/data"), ("Port", "0"), ("MaxWaitMs", "250"), ("QueueLimit", "3"), ("MaxFileMegabytes", "2"), ("Once", "true"));
-        Assert.Equal(("/data", 0, TimeSpan.FromMilliseconds(250), 3, 2 << 20, true),
-            (options.Data, options.Port, options.MaxWait, options.QueueLimit, options.MaxFileBytes, options.Once));
+        ServiceOptions options = Read(("Data", "/data"), ("Port", "0"), ("MaxWaitMs", "250"), ("QueueLimit", "3"), ("MaxFileMegabytes", "2"), ("Once", "true"), ("Threads", "3"));
+        Assert.Equal(("/data", 0, TimeSpan.FromMilliseconds(250), 3, 2 << 20, true, 3),
+            (options.Data, options.Port, options.MaxWait, options.QueueLimit, options.MaxFileBytes, options.Once, options.Threads));
         Assert.Null(Read(("Port", "off")).Port);
         Assert.Equal(Fp32TaskPolicy.Refuse, Read(("Fp32Tasks", "refuse")).Fp32Tasks);
         Assert.Equal(Fp32TaskPolicy.Run, Read(("Fp32Tasks", "run")).Fp32Tasks);
@@ -25,11 +25,11 @@ public class ServiceOptionsReaderTests
     public void EveryFault_IsReportedAtOnce()
     {
         ServiceException refused = Assert.Throws<ServiceException>(() =>
-            Read(("Port", "70000"), ("QueueLimit", "0"), ("ScanIntervalMs", "-1"), ("Once", "maybe"), ("Quarantine", "x"), ("Data", " "), ("Precision", "fp31"), ("Fp32Tasks", "1")));
+            Read(("Port", "70000"), ("QueueLimit", "0"), ("ScanIntervalMs", "-1"), ("Once", "maybe"), ("Quarantine", "x"), ("Data", " "), ("Precision", "fp31"), ("Fp32Tasks", "1"), ("Threads", "1025")));
         Assert.Equal(ExitCode.Usage, refused.ExitCode);
-        foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data", "Precision", "Fp32Tasks"])
+        foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data", "Precision", "Fp32Tasks", "Threads"])
             Assert.Contains($"MeLo:{setting}:", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(8, refused.Message.Split(Environment.NewLine).Length);
+        Assert.Equal(9, refused.Message.Split(Environment.NewLine).Length);
     }
 
     private static ServiceOptions Read(params (string Key, string Value)[] settings) => ServiceOptionsReader.Read(new ConfigurationBuilder()

@@ -161,7 +161,7 @@ public sealed unsafe class ByteOperatorsTests
         GraphValue[] values = [.. inputs.Select((type, i) => graph.Input($"x{i}", type))];
         GraphNode node = graph.Node(op, values, [.. outputs.Select(type => (type, (IReadOnlyList<Dimension>)["m", "n", "o"]))], attributes, "y", ByteGraph.Domain);
         foreach (GraphValue output in node.Outputs) graph.Output(output);
-        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads).WithOperators(ByteOperators.Domain);
+        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads).WithOperators(ByteOperators.For(threads));
         return OrtSession.Create(OnnxWriter.ToBytes(graph), options);
     }
 }

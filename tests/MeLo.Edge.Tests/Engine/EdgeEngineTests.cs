@@ -67,6 +67,15 @@ public sealed class EdgeEngineTests(EngineFixture fixture) : IClassFixture<Engin
         Assert.Equal(ImageFault.OverLimit, e.Fault);
     }
 
+    [Fact]
+    public void Evaluate_OfSeveralImages_GivesEachWhatItGetsAlone()
+    {
+        using EdgeEngine engine = fixture.Load();
+        float[] pixels = [.. Enumerable.Range(0, 3 * 3 * 32 * 32).Select(i => MathF.Sin(i * 0.37f))];
+        float[] together = engine.Evaluate(fixture.Adapter(1), pixels, [3, 3, 32, 32], Cancellation);
+        Assert.Equal(together, Enumerable.Range(0, 3).SelectMany(i => engine.Evaluate(fixture.Adapter(1), pixels[(i * 3072)..((i + 1) * 3072)], [1, 3, 32, 32], Cancellation)));
+    }
+
     [Theory]
     [InlineData(1L, 3L, 16L, 64L)]
     [InlineData(2L, 3L, 32L, 32L)]

@@ -1,6 +1,7 @@
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
+using MeLo.Edge.Native.OnnxRuntime;
 
 namespace MeLo.Edge.Tests.Engine;
 
@@ -9,7 +10,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     private readonly BasePackage _package = BasePackage.Open(fixture.BaseFolder);
     private BaseGraph? _graph;
 
-    private BaseGraph Graph => _graph ??= new BaseGraph(_package, Precision.Fp32, threads: 1);
+    private BaseGraph Graph => _graph ??= new BaseGraph(_package, Precision.Fp32, SessionThreads.Of(1));
 
     [Fact]
     public async Task Prefetch_MakesTheNextSwitchWarm()

@@ -129,7 +129,7 @@ public sealed class Int8GraphTests
         QuantizedWeightsFile.Write(quantizedPath, vit, package.Weights, [.. BasePackage.EveryLayer(vit, VitLinears.All)]);
         using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
         OnnxWriter.Write(VitGraph.BuildInt8(vit, package.Weights, [], quantized), model);
-        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads).WithOperators(ByteOperators.Domain);
+        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads).WithOperators(ByteOperators.For(threads));
         using OrtSession session = OrtSession.Create(model, options);
         float[] identity = new float[vit.Dim * vit.Dim];
         for (int i = 0; i < vit.Dim; i++) identity[(i * vit.Dim) + i] = 1;

@@ -2,7 +2,7 @@ namespace MeLo.Edge.Native.OnnxRuntime;
 
 /// <summary>
 /// A set of operators written in C#, under a domain name that graphs import at version 1. Sessions hold on to it without owning it,
-/// so it lives as long as the process: make one of a name and keep it in a static field.
+/// so it lives as long as the process: make few and keep them in a static field. A session has one of a name.
 /// </summary>
 internal sealed unsafe class OrtOperatorDomain
 {
@@ -25,7 +25,7 @@ internal sealed unsafe class OrtOperatorDomain
     public nint Pointer { get; }
 
     // The first session with a domain enters its name into a table of the process, looking and adding without a lock: of two first
-    // sessions at the same time one would fail. So the first is made here, of a graph that hands a scalar through.
+    // sessions of a name at the same time one would fail. So the first is made here, of a graph that hands a scalar through.
     private void Register()
     {
         ReadOnlySpan<byte> model =
