@@ -46,7 +46,7 @@ public sealed class EdgeEngine : IDisposable
     /// <summary>The precision of the resident graph. A task whose bundle demands another says so: <see cref="InstalledTask.Precision"/>.</summary>
     public Precision Precision { get; }
 
-    /// <summary>Why it is that precision: one line for a log.</summary>
+    /// <summary>Why it is that precision, and what instructions for it the processor has: one line for a log.</summary>
     public string PrecisionReason { get; }
 
     /// <summary>What loading took.</summary>
@@ -78,7 +78,7 @@ public sealed class EdgeEngine : IDisposable
         try
         {
             double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            (Precision precision, string reason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
+            (Precision precision, string reason) = CpuArithmetic.Here.Choose(package.Precisions, options.Precision);
             ResidentModel model = LoadModel(package, precision, options.Threads, out double check);
             LoadTiming loading = new(opened, check, model.PristineMilliseconds, model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             return new EdgeEngine(package, options, precision, reason, model, loading);
