@@ -42,6 +42,12 @@ public static class BaseImport
             vit.Validate();
         }
 
+        // Every picture is looked at now: a folder with one that is none is refused before anything is written, however long the import would take.
+        if (options.CalibrationFolder is { } calibration)
+        {
+            foreach (float[] _ in CalibrationPictures.Of(calibration, vit.ImageSize)) cancellation.ThrowIfCancellationRequested();
+        }
+
         // In the same parent, so that the last step is one rename.
         string parent = Path.GetDirectoryName(target) ?? throw ModelException.Option("out", $"found '{outFolder}', expected a folder that can be made");
         Directory.CreateDirectory(parent);
@@ -115,7 +121,7 @@ public static class BaseImport
             InputGrams? grams = options.CalibrationFolder is { } calibration
                 ? InputGrams.Observe(vit, weights, folder, constant, CalibrationPictures.Of(calibration, vit.ImageSize), cancellation)
                 : null;
-            QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, grams);
+            QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, grams, cancellation);
             quantizedHash = BasePackage.Sha256(quantizedPath);
             using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
             graph = VitGraph.BuildInt8(vit, weights, adaptable, quantized);

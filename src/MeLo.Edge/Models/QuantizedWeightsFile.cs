@@ -12,7 +12,9 @@ internal static unsafe class QuantizedWeightsFile
     /// <param name="weights">The canonical weights.</param>
     /// <param name="linears">The linears.</param>
     /// <param name="grams">What their inputs have in common, for rounding that makes up for its errors; null for plain rounding.</param>
-    public static void Write(string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> linears, InputGrams? grams)
+    /// <param name="cancellation">Ends it between two linears; the file is then incomplete.</param>
+    public static void Write(
+        string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> linears, InputGrams? grams, CancellationToken cancellation)
     {
         List<TensorSource> tensors = [];
         foreach (LinearId id in linears)
@@ -21,7 +23,11 @@ internal static unsafe class QuantizedWeightsFile
             PackedMatrix shape = new(input, output);
             // Quantised when its turn to be written comes: one linear in memory at a time.
             tensors.Add(new TensorSource(CanonicalWeights.LinearWeight(id), ElementType.U8, [shape.Panels, shape.PanelBytes],
-                to => to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape, grams?[id]))));
+                to =>
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape, grams?[id]));
+                }));
         }
         using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
         SafetensorsWriter.Write(file, tensors);

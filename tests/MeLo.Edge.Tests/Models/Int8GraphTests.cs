@@ -126,7 +126,7 @@ public sealed class Int8GraphTests
         using BasePackage package = BasePackage.Open(folder["base"]);
         VitArchitecture vit = package.Architecture;
         string quantizedPath = Path.Combine(package.Folder, "quantized.safetensors"), model = Path.Combine(package.Folder, "features.onnx");
-        QuantizedWeightsFile.Write(quantizedPath, vit, package.Weights, [.. BasePackage.EveryLayer(vit, VitLinears.All)], grams: null);
+        QuantizedWeightsFile.Write(quantizedPath, vit, package.Weights, [.. BasePackage.EveryLayer(vit, VitLinears.All)], grams: null, CancellationToken.None);
         using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
         OnnxWriter.Write(VitGraph.BuildInt8(vit, package.Weights, [], quantized), model);
         using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads).WithOperators(ByteOperators.Domain);
