@@ -5,6 +5,8 @@ using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
+using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Engine;
 
@@ -68,7 +70,9 @@ public sealed class EdgeEngine : IDisposable
     /// <param name="baseFolder">The folder that <c>adapter-packer base import</c> wrote.</param>
     /// <param name="options">How to load it; null for the defaults.</param>
     /// <exception cref="ModelException">The package is damaged or not a base package.</exception>
+    /// <exception cref="SafetensorsException">The weights file is malformed.</exception>
     /// <exception cref="EngineException">The options are out of range or the package does not fit them.</exception>
+    /// <exception cref="OrtException">ONNX Runtime is missing, or refuses the graph though its hash is the one that base.json says.</exception>
     public static EdgeEngine Load(string baseFolder, EdgeEngineOptions? options = null)
     {
         options ??= new EdgeEngineOptions();
