@@ -55,6 +55,20 @@ public sealed class CalibrationTests(Workbench bench) : IDisposable
     }
 
     [Fact]
+    public void FolderWithoutPictures_OrModelThatOverflowsOnThem_IsRefused_AndNothingIsLeft()
+    {
+        string pictures = Path.GetDirectoryName(_folder["pictures", "a.bmp"])!;
+        RandomVit vit = new(1);
+        float[] fc1 = vit.Tensors["blocks.0.mlp.fc1.weight"].Values;
+        for (int i = 0; i < fc1.Length; i++) fc1[i] *= 1e25f;
+        string[] arguments = ["base", "import", vit.WriteCheckpoint(_folder["wild.safetensors"]), "--heads", "2", "--precision", "fp32,int8", "--out", _folder["bases", "base"], "--calibrate", pictures];
+        Packer.Refused("found no file in", arguments);
+        File.WriteAllBytes(Path.Combine(pictures, "0.bmp"), Bmp(0));
+        Packer.Refused("found inputs of layers.0.fc2.weight whose products are not finite", arguments);
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_folder.Root, "bases")));
+    }
+
+    [Fact]
     public async Task CalibrationThatNoGraphWouldUse_IsWrongUsage()
     {
         ProgramResult result = await Packer.RunHereAsync("base", "import", bench.Checkpoint, "--out", _folder["base"], "--heads", "2", "--calibrate", _folder.Root);

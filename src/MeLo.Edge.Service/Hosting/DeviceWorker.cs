@@ -86,7 +86,7 @@ internal sealed class DeviceWorker(
         int putBack = device.Delivery.Recover();
         int delivered = device.Delivery.DeliverOwed();
         if (putBack + delivered > 0) logger.Recovered(putBack, delivered);
-        logger.Started(device.Folder.Root, device.Engine.Base.Digest, device.Engine.Base.Architecture.Name, device.Engine.Precision.Name(), device.Engine.Provider.ToString(), device.Engine.PrecisionReason);
+        logger.Started(device.Folder.Root, device.Engine.Base.Digest, device.Engine.Base.Architecture.Name, device.Engine.Precision.Name(), device.Engine.Provider.ToString().ToLowerInvariant(), device.Engine.PrecisionReason);
         await ReconcileFirstAsync(device, stoppingToken);
         state.Device = device;
 

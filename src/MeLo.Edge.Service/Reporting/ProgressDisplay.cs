@@ -12,8 +12,6 @@ internal sealed class ProgressDisplay(DeviceState state, ServiceMetrics metrics,
     private static readonly TimeSpan s_terminalInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_lineInterval = TimeSpan.FromSeconds(1);
 
-    private long _all;
-
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Terminal.IsInteractive ? ShowBarAsync(stoppingToken) : PrintLinesAsync(stoppingToken);
 
@@ -49,25 +47,28 @@ internal sealed class ProgressDisplay(DeviceState state, ServiceMetrics metrics,
 
     private void Update(ProgressTask bar)
     {
-        (long settled, long all) = Counts();
-        bar.MaxValue = Math.Max(1, all);
-        bar.Value = settled;
+        if (state.Device is Device device)
+        {
+            (long settled, long all) = Counts(device);
+            bar.MaxValue = Math.Max(1, all);
+            bar.Value = settled;
+        }
         bar.Description = Markup.Escape(Line());
     }
 
     private string Line()
     {
         if (state.Device is not Device device) return state.IsReady ? "stopping" : "loading the model";
-        (long settled, long all) = Counts();
+        (long settled, long all) = Counts(device);
         return $"{settled} of {all} files settled, {device.Tasks.All.Count} tasks active, {metrics.Refused} bundles refused";
     }
 
-    private (long Settled, long All) Counts()
+    private (long Settled, long All) Counts(Device device)
     {
+        // What the last scan took may have been settled since; what is in work now is known by itself.
         InboxScan scan = state.Scan;
-        long settled = metrics.Results + metrics.Duplicates + metrics.Quarantined;
-        _all = Math.Max(_all, settled + scan.Files - scan.InWork); // files in work may have been settled since the scan
-        return (settled, Math.Max(settled, _all));
+        long inWork = device.Inbox.InWork, settled = metrics.Results + metrics.Duplicates + metrics.Quarantined;
+        return (settled, settled + inWork + scan.Files - scan.Queued - scan.InWork);
     }
 
     private static async Task Quietly(Task wait)

@@ -14,14 +14,16 @@ internal sealed record CpuArithmetic(string? Instructions)
     /// <summary>This machine.</summary>
     public static CpuArithmetic Here { get; } = new(ByteTilePaths.Instructions(ByteTilePaths.Best));
 
-    /// <summary>The precision for a base's graphs on this processor, and the reason in one line.</summary>
-    public (Precision Precision, string Reason) Choose(IReadOnlyList<Precision> available)
+    /// <summary>The precision to run a base in on this processor, and the reason in one line, which names the processor's instructions.</summary>
+    /// <param name="available">The precisions that the base has graphs for.</param>
+    /// <param name="asked">The precision that was asked for, which is taken as it is; null chooses.</param>
+    public (Precision Precision, string Reason) Choose(IReadOnlyList<Precision> available, Precision? asked = null)
     {
-        if (!available.Contains(Precision.Int8)) return (Precision.Fp32, "the base has no int8 graph");
-        if (!available.Contains(Precision.Fp32))
-            return (Precision.Int8, $"the base has no other graph; the processor has {Instructions ?? "no dot-product instructions, so it will be slow"}");
-        return Instructions is null
-            ? (Precision.Fp32, "the processor has no dot-product instructions (VNNI): int8 would be no faster")
-            : (Precision.Int8, $"the base has an int8 graph and the processor has {Instructions}");
+        string processor = Instructions is null ? "the processor has no dot-product instructions (VNNI)" : $"the processor has {Instructions}";
+        string slow = Instructions is null ? ", so it will be slow" : "";
+        if (asked is { } precision) return (precision, $"asked for; {processor}{(precision == Precision.Int8 ? slow : "")}");
+        if (!available.Contains(Precision.Int8)) return (Precision.Fp32, $"the base has no int8 graph; {processor}");
+        if (!available.Contains(Precision.Fp32)) return (Precision.Int8, $"the base has no other graph; {processor}{slow}");
+        return Instructions is null ? (Precision.Fp32, $"{processor}: int8 would be no faster") : (Precision.Int8, $"the base has an int8 graph and {processor}");
     }
 }

@@ -6,6 +6,7 @@ using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Engine;
 
@@ -47,7 +48,7 @@ public sealed class EdgeEngine : IDisposable
     /// <summary>The precision of the resident graph. A task whose bundle demands another says so: <see cref="InstalledTask.Precision"/>.</summary>
     public Precision Precision { get; }
 
-    /// <summary>Why it is that precision: one line for a log.</summary>
+    /// <summary>Why it is that precision, and what instructions for it the processor has: one line for a log.</summary>
     public string PrecisionReason { get; }
 
     /// <summary>What loading took.</summary>
@@ -69,7 +70,9 @@ public sealed class EdgeEngine : IDisposable
     /// <param name="baseFolder">The folder that <c>adapter-packer base import</c> wrote.</param>
     /// <param name="options">How to load it; null for the defaults.</param>
     /// <exception cref="ModelException">The package is damaged or not a base package.</exception>
+    /// <exception cref="SafetensorsException">The weights file is malformed.</exception>
     /// <exception cref="EngineException">The options are out of range or the package does not fit them.</exception>
+    /// <exception cref="OrtException">ONNX Runtime is missing, or refuses the graph though its hash is the one that base.json says.</exception>
     public static EdgeEngine Load(string baseFolder, EdgeEngineOptions? options = null)
     {
         options ??= new EdgeEngineOptions();
@@ -79,7 +82,7 @@ public sealed class EdgeEngine : IDisposable
         try
         {
             double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            (Precision precision, string reason) = options.Precision is { } asked ? (asked, "asked for") : CpuArithmetic.Here.Choose(package.Precisions);
+            (Precision precision, string reason) = CpuArithmetic.Here.Choose(package.Precisions, options.Precision);
             SessionThreads threads = SessionThreads.Of(options.Threads);
             ResidentModel model = LoadModel(package, precision, threads, out double check);
             LoadTiming loading = new(opened, check, model.PristineMilliseconds, model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);

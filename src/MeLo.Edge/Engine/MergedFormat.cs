@@ -47,8 +47,15 @@ internal abstract class MergedFormat
     /// <summary>Makes every matrix.</summary>
     public abstract void Merge(ReadOnlySpan<MergeTarget> targets, int threads);
 
+    /// <summary>What the graph's input of a linear's weights is.</summary>
+    public abstract (ElementType Type, long[] Shape) Input(int inFeatures, int outFeatures);
+
     /// <summary>Describes one made matrix to the runtime: the graph's input of the linear's weights.</summary>
-    public abstract OrtValue Bind(in MergeTarget target);
+    public unsafe OrtValue Bind(in MergeTarget target)
+    {
+        (ElementType type, long[] shape) = Input(target.InFeatures, target.OutFeatures);
+        return OrtValue.Over(target.Destination, shape[0] * shape[1] * type.Size(), type, shape);
+    }
 
     protected static long Padded(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
 
@@ -67,8 +74,7 @@ internal abstract class MergedFormat
             LoraMerge.Run(items, threads);
         }
 
-        public override OrtValue Bind(in MergeTarget target) =>
-            OrtValue.Over(target.Destination, (long)target.InFeatures * target.OutFeatures * sizeof(float), ElementType.F32, [target.InFeatures, target.OutFeatures]);
+        public override (ElementType Type, long[] Shape) Input(int inFeatures, int outFeatures) => (ElementType.F32, [inFeatures, outFeatures]);
     }
 
     /// <summary>Bytes as <see cref="PackedMatrix"/> lays them out.</summary>
@@ -89,10 +95,10 @@ internal abstract class MergedFormat
             QuantizedMerge.Run(items, threads);
         }
 
-        public override OrtValue Bind(in MergeTarget target)
+        public override (ElementType Type, long[] Shape) Input(int inFeatures, int outFeatures)
         {
-            PackedMatrix shape = new(target.InFeatures, target.OutFeatures);
-            return OrtValue.Over(target.Destination, shape.ByteLength, ElementType.U8, [shape.Panels, shape.PanelBytes]);
+            PackedMatrix packed = new(inFeatures, outFeatures);
+            return (ElementType.U8, [packed.Panels, packed.PanelBytes]);
         }
     }
 }

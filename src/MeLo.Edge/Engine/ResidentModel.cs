@@ -227,9 +227,18 @@ internal sealed unsafe class ResidentModel : IDisposable
         string[] expected = [VitGraph.PixelValues, .. _matrices.Keys.Select(CanonicalWeights.LinearWeight), VitGraph.HeadWeight, VitGraph.HeadBias];
         if (expected.FirstOrDefault(name => !_inputIndex.ContainsKey(name)) is { } missing)
             return $"found a graph without the input '{missing}', expected one for every linear that base.json calls adaptable";
-        return _inputIndex.Keys.FirstOrDefault(name => !expected.Contains(name)) is { } extra
-            ? $"found a graph with the input '{extra}', expected one only for the linears that base.json calls adaptable"
-            : null;
+        if (_inputIndex.Keys.FirstOrDefault(name => !expected.Contains(name)) is { } extra)
+            return $"found a graph with the input '{extra}', expected one only for the linears that base.json calls adaptable";
+        foreach ((LinearId id, Matrix matrix) in _matrices)
+        {
+            OrtPort input = _session.Inputs[_inputIndex[CanonicalWeights.LinearWeight(id)]];
+            (ElementType type, long[] shape) = _format.Input(matrix.In, matrix.Out);
+            if (input.Info.Type != type || !input.Info.Dimensions.SequenceEqual(shape))
+                return $"found a graph with the input '{input.Name}' of {Text(input.Info.Type, input.Info.Dimensions)}, expected {Text(type, shape)}";
+        }
+        return null;
+
+        static string Text(ElementType type, long[] shape) => $"{type.HeaderName()} [{string.Join(',', shape)}]";
     }
 
     // [classes, dim] -> [dim, classes], as the graph multiplies from the left.

@@ -23,9 +23,7 @@ internal static unsafe class ByteTile
             }
             bytes += quads * PackedMatrix.QuadRows;
             weights += (long)quads * PackedMatrix.QuadRows * PackedMatrix.PanelColumns;
-            call->Sums += PackedMatrix.PanelColumns;
-            call->Scales = (float*)((byte*)call->Scales + call->RangeStride);
-            call->Lows = (float*)((byte*)call->Lows + call->RangeStride);
+            NextGroup(call);
         }
     }
 
@@ -49,10 +47,15 @@ internal static unsafe class ByteTile
             }
             bytes += features;
             weights += (long)features * PackedMatrix.PanelColumns;
-            call->Sums += PackedMatrix.PanelColumns;
-            call->Scales = (float*)((byte*)call->Scales + call->RangeStride);
-            call->Lows = (float*)((byte*)call->Lows + call->RangeStride);
+            NextGroup(call);
         }
+    }
+
+    private static void NextGroup(TileCall* call)
+    {
+        call->Sums += PackedMatrix.PanelColumns;
+        call->Scales = (float*)((byte*)call->Scales + call->RangeStride);
+        call->Lows = (float*)((byte*)call->Lows + call->RangeStride);
     }
 
     // Six sums, two vectors of weights and one of bytes, with room for what a processor without dot products needs beside them in 16 registers.

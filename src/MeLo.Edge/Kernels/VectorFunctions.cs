@@ -29,7 +29,8 @@ internal static class VectorFunctions
     }
 
     /// <summary>
-    /// GELU: x · Φ(x), with an error function that is off by at most 2e-6. NaN is NaN, Infinity is Infinity, -Infinity is 0 (the limit).
+    /// GELU: x · Φ(x), with an error function that is off by at most 2e-6. NaN is NaN, and so is an infinity of either sign: a sum that
+    /// overflowed must not pass for one that is merely very negative.
     /// </summary>
     /// <remarks>
     /// x · Φ(x) = max(x, 0) + m · Φ(m) with m = -|x|. Below -5 the tail Φ(m) is taken for 0: there it is less than 2.9e-7. Above, it is the square of
@@ -43,7 +44,7 @@ internal static class VectorFunctions
         where TLanes : struct, IFloatLanes<TVector>
         where TVector : struct
     {
-        TVector m = TLanes.Max(TLanes.Broadcast(-5), TLanes.NegativeMagnitude(x));
+        TVector negative = TLanes.NegativeMagnitude(x), m = TLanes.Max(TLanes.Broadcast(-5), negative);
         TVector r = TLanes.MultiplyAdd(TLanes.Broadcast(-3.669646251e-6f), m, TLanes.Broadcast(-5.310469763e-5f));
         r = TLanes.MultiplyAdd(r, m, TLanes.Broadcast(-0.000234745057f));
         r = TLanes.MultiplyAdd(r, m, TLanes.Broadcast(-1.062983952e-5f));
@@ -53,6 +54,6 @@ internal static class VectorFunctions
         r = TLanes.MultiplyAdd(r, m, TLanes.Broadcast(0.02813928086f));
         r = TLanes.MultiplyAdd(r, m, TLanes.Broadcast(0.1414214596f));
         r = TLanes.Multiply(r, TLanes.Add(m, TLanes.Broadcast(5)));
-        return TLanes.MultiplyAdd(TLanes.Multiply(r, r), m, TLanes.Max(TLanes.Broadcast(0), x));
+        return TLanes.MultiplyAdd(TLanes.Multiply(r, r), negative, TLanes.Max(TLanes.Broadcast(0), x)); // 0 · -Infinity: NaN
     }
 }

@@ -44,6 +44,12 @@ public static class BaseImport
             vit.Validate();
         }
 
+        // Every picture is looked at now: a folder with one that is none is refused before anything is written, however long the import would take.
+        if (options.CalibrationFolder is { } calibration)
+        {
+            foreach (float[] _ in CalibrationPictures.Of(calibration, vit.ImageSize)) cancellation.ThrowIfCancellationRequested();
+        }
+
         // In the same parent, so that the last step is one rename.
         string parent = Path.GetDirectoryName(target) ?? throw ModelException.Option("out", $"found '{outFolder}', expected a folder that can be made");
         Directory.CreateDirectory(parent);
@@ -114,7 +120,7 @@ public static class BaseImport
         {
             string quantizedPath = Path.Combine(folder, quantizedFile);
             LinearId[] constant = [.. BasePackage.EveryLayer(vit, VitLinears.All).Except(adaptable)];
-            if (options.CalibrationFolder is null) QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant);
+            if (options.CalibrationFolder is null) QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, cancellation: cancellation);
             else WriteCalibrated(quantizedPath, vit, weights, constant, CalibrationPictures.Of(options.CalibrationFolder, vit.ImageSize), cancellation);
             quantizedHash = BasePackage.Sha256(quantizedPath);
             using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
@@ -128,7 +134,7 @@ public static class BaseImport
     }
 
     private static void WriteCalibrated(
-        string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, IReadOnlyList<float[]> pictures, CancellationToken cancellation)
+        string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, IEnumerable<float[]> pictures, CancellationToken cancellation)
     {
         string folder = Path.GetDirectoryName(path)!, equalizedPath = Path.Combine(folder, ".equalized.safetensors");
         LinearId[] mlp = [.. constant.Where(id => id.Linear is VitLinear.Fc1 or VitLinear.Fc2)];
@@ -136,7 +142,8 @@ public static class BaseImport
         {
             EqualizedWeights.Write(equalizedPath, vit, weights, InputGrams.Observe(vit, weights, folder, mlp, pictures, cancellation));
             using SafetensorsFile equalized = SafetensorsFile.Open(equalizedPath);
-            QuantizedWeightsFile.Write(path, vit, equalized, constant, InputGrams.Observe(vit, equalized, folder, constant, pictures, cancellation), EqualizedWeights.Others(vit));
+            InputGrams grams = InputGrams.Observe(vit, equalized, folder, constant, pictures, cancellation);
+            QuantizedWeightsFile.Write(path, vit, equalized, constant, grams, EqualizedWeights.Others(vit), cancellation);
         }
         finally
         {

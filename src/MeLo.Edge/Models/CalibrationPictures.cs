@@ -5,12 +5,13 @@ namespace MeLo.Edge.Models;
 /// <summary>Pictures to look at a model with.</summary>
 internal static class CalibrationPictures
 {
-    /// <summary>The pictures of a folder, squashed to the size and normalised with mean and deviation 0.5.</summary>
-    /// <exception cref="ModelException">The folder holds no file, or one that is no picture.</exception>
-    public static IReadOnlyList<float[]> Of(string folder, int size)
+    /// <summary>The pictures of a folder, squashed to the size and normalised with mean and deviation 0.5: one at a time, as they are asked for.</summary>
+    /// <exception cref="ModelException">The folder is not there, holds no file, or one that is no picture.</exception>
+    public static IEnumerable<float[]> Of(string folder, int size)
     {
+        if (!Directory.Exists(folder)) throw ModelException.Option("calibrate", $"found no folder '{folder}', expected one with pictures");
         PreprocessRecipe recipe = new(ResizeMode.Squash, size, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
-        List<float[]> pictures = [];
+        bool any = false;
         foreach (string file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
         {
             float[] pixels = new float[recipe.TensorLength];
@@ -22,8 +23,9 @@ internal static class CalibrationPictures
             {
                 throw ModelException.Option("calibrate", $"'{Path.GetFileName(file)}' in '{folder}': {e.Message}", e);
             }
-            pictures.Add(pixels);
+            any = true;
+            yield return pixels;
         }
-        return pictures.Count > 0 ? pictures : throw ModelException.Option("calibrate", $"found no file in '{folder}', expected pictures");
+        if (!any) throw ModelException.Option("calibrate", $"found no file in '{folder}', expected pictures");
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Native.OnnxRuntime;
 using MeLo.Edge.Onnx;
@@ -38,6 +39,7 @@ internal sealed class InputGrams
     /// <param name="linears">The linears whose inputs are looked at.</param>
     /// <param name="pictures">[3, size, size] each, normalised.</param>
     /// <param name="cancellation">Ends the search.</param>
+    /// <exception cref="ModelException">What a linear reads overflows: nothing can be rounded by that.</exception>
     public static InputGrams Observe(
         VitArchitecture vit, SafetensorsFile weights, string folder, IReadOnlyCollection<LinearId> linears, IEnumerable<float[]> pictures, CancellationToken cancellation)
     {
@@ -75,6 +77,8 @@ internal sealed class InputGrams
                 {
                     using OrtValue gram = found[next++];
                     ReadOnlySpan<float> values = gram.AsSpan<float>();
+                    if (!TensorPrimitives.IsFiniteAll(values))
+                        throw ModelException.Option("calibrate", $"found inputs of {CanonicalWeights.LinearWeight(id)} whose products are not finite, expected a model that runs on these pictures");
                     double[] sum = _grams[id][block] ??= new double[values.Length];
                     for (int i = 0; i < values.Length; i++) sum[i] += values[i];
                 }

@@ -16,8 +16,10 @@ internal static unsafe class QuantizedWeightsFile
     /// <param name="linears">The linears.</param>
     /// <param name="grams">What their inputs have in common, for rounding that makes up for its errors; null for plain rounding.</param>
     /// <param name="others">The names of further weights that the graph takes from this file, as they are.</param>
+    /// <param name="cancellation">Ends it between two linears; the file is then incomplete.</param>
     public static void Write(
-        string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> linears, InputGrams? grams = null, IEnumerable<string>? others = null)
+        string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> linears, InputGrams? grams = null, IEnumerable<string>? others = null,
+        CancellationToken cancellation = default)
     {
         List<TensorSource> tensors = [];
         foreach (LinearId id in linears)
@@ -26,7 +28,11 @@ internal static unsafe class QuantizedWeightsFile
             PackedMatrix shape = new(input, output);
             // Quantised when its turn to be written comes: one linear in memory at a time.
             tensors.Add(new TensorSource(CanonicalWeights.LinearWeight(id), ElementType.U8, [shape.Panels, shape.PanelBytes],
-                to => to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape, grams?[id]))));
+                to =>
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape, grams?[id]));
+                }));
         }
         // Behind the packed ones, whose alignment they would spoil.
         foreach (string name in others ?? []) tensors.Add(new TensorSource(name, ElementType.F32, weights[name].Shape, to => to.Write(weights[name].Bytes)));

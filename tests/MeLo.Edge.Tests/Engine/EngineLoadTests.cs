@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
@@ -113,6 +114,21 @@ public sealed class EngineLoadTests : IDisposable
         root["adaptable"] = new JsonArray("query", "key", "value");
         File.WriteAllText(path, root.ToJsonString());
         Assert.Contains("key", Refused<EngineException>(quantized: true).Message, StringComparison.Ordinal);
+        AssertNothingIsMapped();
+    }
+
+    [Fact]
+    public void GraphOfOtherInputs_IsRefusedByTheLayoutOfItsWeights_NotTaskByTask()
+    {
+        // Right by every hash, but the int8 weights' inputs are called fp32 matrices.
+        string json = Path.Combine(Base, "base.json");
+        JsonNode root = JsonNode.Parse(File.ReadAllText(json))!;
+        File.Copy(Path.Combine(Base, "model.fp32.onnx"), Path.Combine(Base, "model.int8.onnx"), overwrite: true);
+        JsonNode graph = root["graphs"]!.AsArray().Single(g => g!["precision"]!.GetValue<string>() == "int8")!;
+        graph["sha256"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(Base, "model.int8.onnx"))));
+        File.WriteAllText(json, root.ToJsonString());
+        string message = Refused<EngineException>(quantized: true).Message;
+        Assert.Matches(@"found a graph with the input 'layers\.0\.query\.weight' of F32 \[\d+,\d+\], expected U8 \[\d+,\d+\]", message);
         AssertNothingIsMapped();
     }
 

@@ -108,9 +108,10 @@ public sealed class Int8EngineTests : IDisposable
     [Theory]
     [InlineData(true, true, true, Precision.Int8, "dot")]
     [InlineData(true, true, false, Precision.Fp32, "no dot-product instructions")]
-    [InlineData(true, false, true, Precision.Fp32, "no int8 graph")]
+    [InlineData(true, false, true, Precision.Fp32, "the base has no int8 graph; the processor has dot products")]
+    [InlineData(true, false, false, Precision.Fp32, "no int8 graph; the processor has no dot-product instructions")]
     [InlineData(false, true, true, Precision.Int8, "the base has no other graph; the processor has dot products")]
-    [InlineData(false, true, false, Precision.Int8, "no dot-product instructions, so it will be slow")]
+    [InlineData(false, true, false, Precision.Int8, "the processor has no dot-product instructions (VNNI), so it will be slow")]
     public void Choice_FollowsTheGraphsAndTheProcessor(bool hasFp32, bool hasInt8, bool hasDotProducts, Precision expected, string reason)
     {
         List<Precision> available = [];
@@ -120,6 +121,16 @@ public sealed class Int8EngineTests : IDisposable
         (Precision precision, string why) = processor.Choose(available);
         Assert.Equal(expected, precision);
         Assert.Contains(reason, why, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, Precision.Int8, "asked for; the processor has dot products")]
+    [InlineData(false, Precision.Int8, "asked for; the processor has no dot-product instructions (VNNI), so it will be slow")]
+    [InlineData(false, Precision.Fp32, "asked for; the processor has no dot-product instructions (VNNI)")]
+    public void PrecisionAskedFor_IsTaken_AndTheProcessorNamedAllTheSame(bool hasDotProducts, Precision asked, string reason)
+    {
+        CpuArithmetic processor = new(hasDotProducts ? "dot products" : null);
+        Assert.Equal((asked, reason), processor.Choose([Precision.Fp32, Precision.Int8], asked));
     }
 
     public void Dispose() => _fixture.Dispose();

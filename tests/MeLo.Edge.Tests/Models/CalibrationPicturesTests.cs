@@ -12,8 +12,8 @@ public sealed class CalibrationPicturesTests : IDisposable
     {
         File.WriteAllBytes(_folder["pictures", "b.bmp"], EngineFixture.Picture(2, size: 16));
         File.WriteAllBytes(_folder["pictures", "a.bmp"], EngineFixture.Picture(1, size: 16));
-        IReadOnlyList<float[]> pictures = CalibrationPictures.Of(Path.Combine(_folder.Root, "pictures"), 16);
-        Assert.Equal(2, pictures.Count);
+        float[][] pictures = [.. CalibrationPictures.Of(Path.Combine(_folder.Root, "pictures"), 16)];
+        Assert.Equal(2, pictures.Length);
         byte[] file = EngineFixture.Picture(1, size: 16);
         // The first pixel's blue is the file's first byte of its last row.
         float blue = file[54 + (15 * 48)] / 255f;
@@ -29,11 +29,12 @@ public sealed class CalibrationPicturesTests : IDisposable
         File.WriteAllBytes(_folder["broken", "half.bmp"], EngineFixture.Picture(1)[..100]);
         Directory.CreateDirectory(Path.Combine(_folder.Root, "empty"));
         Refused("expected pictures", "empty");
+        Refused("found no folder", "absent");
         Refused("'2-notes.txt' in", "text");
         Refused("'half.bmp' in", "broken");
 
         void Refused(string what, string folder) =>
-            Assert.Contains(what, Assert.Throws<ModelException>(() => CalibrationPictures.Of(Path.Combine(_folder.Root, folder), 16)).Message, StringComparison.Ordinal);
+            Assert.Contains(what, Assert.Throws<ModelException>(() => CalibrationPictures.Of(Path.Combine(_folder.Root, folder), 16).ToArray()).Message, StringComparison.Ordinal);
     }
 
     public void Dispose() => _folder.Dispose();

@@ -95,7 +95,10 @@ internal sealed class PackCommand : PackerCommand
         using SigningKey? key = parsed.GetValue(_key) is { } keyPath ? SigningKey.FromPemFile(keyPath) : null;
         ModelCard? card = parsed.GetValue(_card) is { } cardPath ? ModelCard.Parse(File.ReadAllBytes(cardPath), Path.GetFileName(cardPath)) : null;
         float[]? headBias = parsed.GetValue(_headBias) is { } biasPath ? HeadBiasFile.Read(biasPath) : null;
-        using EdgeEngine engine = EdgeEngine.Load(parsed.GetRequiredValue(_base));
+        string baseFolder = parsed.GetRequiredValue(_base);
+        if (!BasePrecisions.Of(baseFolder).Contains(Precision.Fp32))
+            throw RefusedException.File(baseFolder, "found a base without an fp32 graph, which the probe's logits come from; expected one imported with --precision fp32,int8");
+        using EdgeEngine engine = EdgeEngine.Load(baseFolder);
         ImportedAdapter imported = AdapterSource.Read(
             parsed.GetRequiredValue(_adapter), parsed.GetValue(_rank), parsed.GetValue(_alpha), headBias, engine.Base.Architecture.Depth);
         AdapterDescription description = Describe(parsed, engine, imported, card);

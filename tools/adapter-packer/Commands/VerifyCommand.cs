@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
 
 namespace AdapterPacker.Commands;
 
@@ -37,9 +38,9 @@ internal sealed class VerifyCommand : PackerCommand
         output.WriteLine($"bundle {bundle.Digest}");
         output.WriteLine($"signed by {bundle.Signature.Signer} ({(bundle.Signature.Method == SigningMethod.Key ? "key" : "certificate")} {bundle.Signature.KeyHint})");
         if (parsed.GetValue(_base) is not { } folder) return PackerProgram.Done;
-        using EdgeEngine engine = EdgeEngine.Load(folder);
+        using EdgeEngine engine = EdgeEngine.Load(folder, new EdgeEngineOptions { Precision = BasePrecisions.Of(folder)[0] });
         InstalledTask installed = engine.Install(bundle);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"fits base {engine.Base.Digest}; probe difference {installed.ProbeDifference:G3}"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"fits base {engine.Base.Digest}; probe difference {installed.ProbeDifference:G3} in {installed.Precision.Name()}"));
         return PackerProgram.Done;
     }
 }
