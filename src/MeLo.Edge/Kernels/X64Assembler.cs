@@ -50,6 +50,14 @@ internal sealed class X64Assembler
 
     public void Vcvtdq2ps(int to, int from) => Evex(Map0F, None, 0x5B, to, 0, from);
 
+    public void Vaddps(int to, int a, Address b) => Evex(Map0F, None, 0x58, to, a, b);
+
+    /// <summary>to = a · (one float of memory, for all lanes).</summary>
+    public void VmulpsBroadcast(int to, int a, Address b) => Evex(Map0F, None, 0x59, to, a, b, broadcast: true);
+
+    /// <summary>to = to · a + b.</summary>
+    public void Vfmadd213ps(int to, int a, int b) => Evex(Map0F38, P66, 0xA8, to, a, b);
+
     /// <summary>to += a · (one float of memory, for all lanes).</summary>
     public void Vfmadd231psBroadcast(int to, int a, Address b) => Evex(Map0F38, P66, 0xB8, to, a, b, broadcast: true);
 
@@ -64,6 +72,12 @@ internal sealed class X64Assembler
     // ---- addresses and loops ----
 
     public void Mov(Gpr to, Gpr from) => _code.AddRange([Rex(from, to), 0x89, (byte)(0xC0 | (Low(from) << 3) | Low(to))]);
+
+    public void Mov(Gpr to, int value)
+    {
+        _code.AddRange([(byte)(0x48 | High(to)), 0xC7, (byte)(0xC0 | Low(to))]);
+        Int32(value);
+    }
 
     public void Load(Gpr to, Address from)
     {
