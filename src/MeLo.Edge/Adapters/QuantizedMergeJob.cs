@@ -28,9 +28,8 @@ internal sealed unsafe class QuantizedMergeJob : MergeJob
         long scratchLength = 0;
         for (int i = 0; i < items.Length; i++)
         {
-            int columns = QuantizedMergeKernel.Columns(items[i].InFeatures);
-            blocks[i] = (items[i].OutFeatures + columns - 1) / columns;
-            scratchLength = Math.Max(scratchLength, QuantizedMergeKernel.ScratchLength(items[i], columns));
+            blocks[i] = (items[i].Shape.Panels + QuantizedMergeKernel.MostPanels - 1) / QuantizedMergeKernel.MostPanels;
+            scratchLength = Math.Max(scratchLength, QuantizedMergeKernel.ScratchLength(items[i]));
         }
         return new QuantizedMergeJob(items.ToArray(), blocks, scratchLength, path);
     }
@@ -39,15 +38,14 @@ internal sealed unsafe class QuantizedMergeJob : MergeJob
     protected override void Merge(int item, int block, float* scratch)
     {
         ref readonly QuantizedMergeItem matrix = ref _items[item];
-        int columns = QuantizedMergeKernel.Columns(matrix.InFeatures);
-        int first = block * columns;
-        int width = Math.Min(columns, matrix.OutFeatures - first);
+        int first = block * QuantizedMergeKernel.MostPanels;
+        int count = Math.Min(QuantizedMergeKernel.MostPanels, matrix.Shape.Panels - first);
         switch (_path)
         {
-            case MergePath.Vector512: QuantizedMergeKernel.Panels<MergeLanes512, Vector512<float>>(matrix, first, width, columns, scratch, _stream); break;
-            case MergePath.Vector256: QuantizedMergeKernel.Panels<MergeLanes256, Vector256<float>>(matrix, first, width, columns, scratch, _stream); break;
-            case MergePath.Vector128: QuantizedMergeKernel.Panels<MergeLanes128, Vector128<float>>(matrix, first, width, columns, scratch, _stream); break;
-            default: QuantizedMergeScalar.Columns(matrix, first, width); break;
+            case MergePath.Vector512: QuantizedMergeKernel.Panels<MergeLanes512, Vector512<float>>(matrix, first, count, scratch, _stream); break;
+            case MergePath.Vector256: QuantizedMergeKernel.Panels<MergeLanes256, Vector256<float>>(matrix, first, count, scratch, _stream); break;
+            case MergePath.Vector128: QuantizedMergeKernel.Panels<MergeLanes128, Vector128<float>>(matrix, first, count, scratch, _stream); break;
+            default: QuantizedMergeScalar.Panels(matrix, first, count); break;
         }
     }
 }

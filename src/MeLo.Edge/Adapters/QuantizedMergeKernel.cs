@@ -11,15 +11,17 @@ namespace MeLo.Edge.Adapters;
 /// </summary>
 internal static unsafe class QuantizedMergeKernel
 {
-    // Of 64, 128 and 192 columns the fastest on Zen 5 with ViT-B: long enough pieces of a row to read and to write.
-    private const int MostColumns = 128;
+    /// <summary>
+    /// The most panels that one call goes through. Only within a call is it known which W comes next, to be asked for while a panel
+    /// ends; more would leave threads without work at the end of a merge.
+    /// </summary>
+    public const int MostPanels = 4;
 
-    // Half of a second-level cache of 1 MiB; what is read of W passes through the other half.
-    private const long PanelBytes = 512 << 10;
-
-    // The processors' own prefetchers do not follow reads this far apart. On Zen 5 a task of
-    // ViT-B took 3.1 ms without, 2.0 with this.
-    private const int RowsAhead = 16;
+    // The processors' own prefetchers do not follow pieces of 256 bytes this far apart, so W is asked for by hand: far enough ahead for a
+    // memory's latency, a sixteenth of a second-level cache of 256 KiB. Into that cache, not the first: a Zen 4 core has few first-level
+    // misses under way at once, and the stores into scratch, which miss that cache too, would queue behind those that wait for memory.
+    // There, one task of ViT-B on two threads took 6.2 ms without, 4.0 into the first level, 2.2 to 2.4 into the second.
+    private const int RowsAhead = 64;
 
     private const int CacheLineFloats = 16;
 
@@ -31,87 +33,91 @@ internal static unsafe class QuantizedMergeKernel
     private const float Rounder = 12582912f;
     private const int RounderBits = 0x4B400000;
 
-    /// <summary>The columns merged and quantised together, whole panels of them.</summary>
-    /// <param name="inFeatures">The rows.</param>
-    public static int Columns(int inFeatures)
+    /// <summary>How many floats of scratch a call needs: a panel's merged values in whole quads, its magnitudes, inverses and B, and all rows' factors.</summary>
+    public static long ScratchLength(in QuantizedMergeItem item)
     {
-        int columns = MostColumns;
-        while (columns > PackedMatrix.PanelColumns && (long)columns * inFeatures * sizeof(float) > PanelBytes) columns /= 2;
-        return columns;
+        long rows = (long)item.Shape.Quads * PackedMatrix.QuadRows;
+        return ((rows + 2) * PackedMatrix.PanelColumns) + ((PackedMatrix.PanelColumns + rows) * (item.Pair?.Rank ?? 0));
     }
 
-    /// <summary>How many floats of scratch they need: the merged values in whole quads, magnitudes, inverses, B, and the factors of one tile.</summary>
-    public static long ScratchLength(in QuantizedMergeItem item, int columns) =>
-        ((((long)item.Shape.Quads * PackedMatrix.QuadRows) + 2) * columns) + ((columns + (long)MergeKernel.TileRows) * (item.Pair?.Rank ?? 0));
-
-    /// <summary>Merges and quantises columns [first, first + width).</summary>
+    /// <summary>Merges and quantises panels [first, first + count).</summary>
     /// <param name="item">The matrix.</param>
-    /// <param name="first">The first column, a panel's first.</param>
-    /// <param name="width">The number of columns.</param>
-    /// <param name="columns">Those of <see cref="Columns"/>.</param>
+    /// <param name="first">The first panel.</param>
+    /// <param name="count">The number of panels.</param>
     /// <param name="scratch">Memory of <see cref="ScratchLength"/>, 64-byte aligned.</param>
     /// <param name="stream">Store past the caches where the destination is aligned.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Panels<TLanes, TVector>(in QuantizedMergeItem item, int first, int width, int columns, float* scratch, bool stream)
+    public static void Panels<TLanes, TVector>(in QuantizedMergeItem item, int first, int count, float* scratch, bool stream)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
-        int rows = item.InFeatures, filled = item.Shape.Quads * PackedMatrix.QuadRows;
-        float* magnitudes = scratch + ((long)filled * columns);
-        float* inverses = magnitudes + columns;
-        Merge<TLanes, TVector>(item, first, width, columns, scratch, magnitudes, inverses + columns);
-        NativeMemory.Clear(scratch + ((long)rows * columns), (nuint)((filled - rows) * columns * sizeof(float)));
-        byte* panel = item.Destination + (first / PackedMatrix.PanelColumns * item.Shape.PanelBytes);
-        for (int start = 0; start < width; start += PackedMatrix.PanelColumns, panel += item.Shape.PanelBytes)
+        const int Columns = PackedMatrix.PanelColumns;
+        PackedMatrix shape = item.Shape;
+        int rows = item.InFeatures, filled = shape.Quads * PackedMatrix.QuadRows;
+        float* magnitudes = scratch + ((long)filled * Columns);
+        float* inverses = magnitudes + Columns;
+        float* packed = inverses + Columns;
+        float* factors = packed + ((long)Columns * (item.Pair?.Rank ?? 0));
+        if (item.Pair is { } a)
         {
-            float* scales = (float*)(panel + item.Shape.ScalesOffset);
-            for (int c = 0; c < PackedMatrix.PanelColumns; c++)
+            for (int i = 0; i < rows; i += MergeKernel.TileRows)
+                MergeKernel.PackFactors(a, item.Factor, i, Math.Min(MergeKernel.TileRows, rows - i), factors + ((long)i * a.Rank));
+        }
+        NativeMemory.Clear(scratch + ((long)rows * Columns), (nuint)((filled - rows) * Columns * sizeof(float)));
+        for (int number = first; number < first + count; number++)
+        {
+            int column = number * Columns, width = Math.Min(Columns, item.OutFeatures - column);
+            byte* panel = item.Destination + (number * shape.PanelBytes);
+            if (item.Pair is { } b) MergeKernel.PackPanels(b, column, width, MergeKernel.TileVectors * TLanes.Count, packed);
+            Merge<TLanes, TVector>(item, column, width, number + 1 < first + count, scratch, magnitudes, packed, factors);
+            float* scales = (float*)(panel + shape.ScalesOffset);
+            for (int c = 0; c < Columns; c++)
             {
-                scales[c] = QuantizedMerge.Scale(start + c < width ? magnitudes[start + c] : 0, out inverses[start + c]);
-                if (inverses[start + c] != 0) continue;
+                scales[c] = QuantizedMerge.Scale(c < width ? magnitudes[c] : 0, out inverses[c]);
+                if (inverses[c] != 0) continue;
                 // Zero times what is not finite would not be zero, and beyond the matrix stands what another left.
-                for (long i = 0; i < rows; i++) scratch[(i * columns) + start + c] = 0;
+                for (long i = 0; i < rows; i++) scratch[(i * Columns) + c] = 0;
             }
-            Quantize<TLanes, TVector>(scratch + start, columns, item.Shape, inverses + start, panel, stream);
+            Quantize<TLanes, TVector>(scratch, shape, inverses, panel, stream);
         }
         // Streaming stores are weakly ordered: they must be visible before anyone is told that the panels are done.
         if (Sse.IsSupported) Sse.StoreFence();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Merge<TLanes, TVector>(in QuantizedMergeItem item, int first, int width, int columns, float* merged, float* magnitudes, float* packed)
+    private static void Merge<TLanes, TVector>(in QuantizedMergeItem item, int column, int width, bool more, float* merged, float* magnitudes, float* packed, float* factors)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
         int rows = item.InFeatures, pitch = item.OutFeatures, rank = item.Pair?.Rank ?? 0;
-        float* factors = packed + ((long)columns * rank);
-        if (item.Pair is { } b) MergeKernel.PackPanels(b, first, width, MergeKernel.TileVectors * TLanes.Count, packed);
-        NativeMemory.Clear(magnitudes, (nuint)columns * sizeof(float));
+        float* w = item.Pristine + column;
+        NativeMemory.Clear(magnitudes, PackedMatrix.PanelColumns * sizeof(float));
         for (int i = 0; i < rows; i += MergeKernel.TileRows)
         {
             int count = Math.Min(MergeKernel.TileRows, rows - i);
-            float* w = item.Pristine + ((long)i * pitch) + first;
-            float* target = merged + ((long)i * columns);
-            Prefetch(w + ((long)RowsAhead * pitch), pitch, Math.Min(MergeKernel.TileRows, rows - i - RowsAhead), width);
-            if (item.Pair is { } pair) MergeKernel.PackFactors(pair, item.Factor, i, count, factors);
-            MergeKernel.Columns<TLanes, TVector>(w, pitch, target, columns, width, count, rank, packed, factors);
-            Track<TLanes, TVector>(target, columns, count, width, magnitudes);
+            int ahead = i + RowsAhead;
+            if (ahead < rows) Prefetch(w + ((long)ahead * pitch), pitch);
+            else if (more) Prefetch(w + PackedMatrix.PanelColumns + ((long)(ahead - rows) * pitch), pitch);
+            float* target = merged + ((long)i * PackedMatrix.PanelColumns);
+            MergeKernel.Columns<TLanes, TVector>(w + ((long)i * pitch), pitch, target, PackedMatrix.PanelColumns, width, count, rank, packed, factors + ((long)i * rank));
+            Track<TLanes, TVector>(target, count, width, magnitudes);
         }
     }
 
+    // A hint: what lies beyond the matrix does no harm.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(float* w, int pitch, int rows, int width)
+    private static void Prefetch(float* w, int pitch)
     {
         if (!Sse.IsSupported) return;
-        for (int row = 0; row < rows; row++, w += pitch)
+        for (int row = 0; row < MergeKernel.TileRows; row++, w += pitch)
         {
-            for (int c = 0; c < width; c += CacheLineFloats) Sse.Prefetch0(w + c);
+            for (int c = 0; c < PackedMatrix.PanelColumns; c += CacheLineFloats) Sse.Prefetch1(w + c);
         }
     }
 
     // The rows are still in the first-level cache.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Track<TLanes, TVector>(float* merged, int columns, int rows, int width, float* magnitudes)
+    private static void Track<TLanes, TVector>(float* merged, int rows, int width, float* magnitudes)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
@@ -120,18 +126,18 @@ internal static unsafe class QuantizedMergeKernel
         {
             TVector magnitude = TLanes.Load(magnitudes + c);
             float* value = merged + c;
-            for (int row = 0; row < rows; row++, value += columns) magnitude = TLanes.MaxMagnitude(TLanes.Load(value), magnitude);
+            for (int row = 0; row < rows; row++, value += PackedMatrix.PanelColumns) magnitude = TLanes.MaxMagnitude(TLanes.Load(value), magnitude);
             TLanes.Store(magnitude, magnitudes + c);
         }
         for (; c < width; c++)
         {
-            for (int row = 0; row < rows; row++) magnitudes[c] = MathF.Max(magnitudes[c], MathF.Abs(merged[(row * columns) + c]));
+            for (int row = 0; row < rows; row++) magnitudes[c] = MathF.Max(magnitudes[c], MathF.Abs(merged[(row * PackedMatrix.PanelColumns) + c]));
         }
     }
 
     // One panel: four rows become the bytes of one quad, in place of their columns' 32 bits.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Quantize<TLanes, TVector>(float* merged, int pitch, PackedMatrix shape, float* inverses, byte* panel, bool stream)
+    private static void Quantize<TLanes, TVector>(float* merged, PackedMatrix shape, float* inverses, byte* panel, bool stream)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
@@ -144,17 +150,17 @@ internal static unsafe class QuantizedMergeKernel
             int quads = Math.Min(GroupQuads, shape.Quads - first);
             for (int c = 0; c < PackedMatrix.PanelColumns; c += Together * lanes)
             {
-                float* value = merged + ((long)first * PackedMatrix.QuadRows * pitch) + c;
+                float* value = merged + ((long)first * PackedMatrix.QuadRows * PackedMatrix.PanelColumns) + c;
                 byte* to = panel + (((((long)first * PackedMatrix.PanelColumns) + c)) * PackedMatrix.QuadRows);
                 TVector i0 = TLanes.Load(inverses + c), i1 = TLanes.Load(inverses + c + lanes), i2 = TLanes.Load(inverses + c + (2 * lanes)), i3 = TLanes.Load(inverses + c + (3 * lanes));
                 TVector s0 = default, s1 = default, s2 = default, s3 = default;
                 for (int quad = 0; quad < quads; quad++)
                 {
-                    s0 = Quad<TLanes, TVector>(value, pitch, i0, s0, to, stream);
-                    s1 = Quad<TLanes, TVector>(value + lanes, pitch, i1, s1, to + (lanes * PackedMatrix.QuadRows), stream);
-                    s2 = Quad<TLanes, TVector>(value + (2 * lanes), pitch, i2, s2, to + (2 * lanes * PackedMatrix.QuadRows), stream);
-                    s3 = Quad<TLanes, TVector>(value + (3 * lanes), pitch, i3, s3, to + (3 * lanes * PackedMatrix.QuadRows), stream);
-                    value += (long)PackedMatrix.QuadRows * pitch;
+                    s0 = Quad<TLanes, TVector>(value, i0, s0, to, stream);
+                    s1 = Quad<TLanes, TVector>(value + lanes, i1, s1, to + (lanes * PackedMatrix.QuadRows), stream);
+                    s2 = Quad<TLanes, TVector>(value + (2 * lanes), i2, s2, to + (2 * lanes * PackedMatrix.QuadRows), stream);
+                    s3 = Quad<TLanes, TVector>(value + (3 * lanes), i3, s3, to + (3 * lanes * PackedMatrix.QuadRows), stream);
+                    value += (long)PackedMatrix.QuadRows * PackedMatrix.PanelColumns;
                     to += PackedMatrix.PanelColumns * PackedMatrix.QuadRows;
                 }
                 // What the rounder's own bits added is taken off again; both wrap around alike.
@@ -169,15 +175,15 @@ internal static unsafe class QuantizedMergeKernel
 
     /// <returns>The sums with the four rows' rounded bits added.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Quad<TLanes, TVector>(float* value, int pitch, TVector inverse, TVector sum, byte* to, bool stream)
+    private static TVector Quad<TLanes, TVector>(float* value, TVector inverse, TVector sum, byte* to, bool stream)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
         TVector rounder = TLanes.Broadcast(Rounder);
         TVector v0 = TLanes.Add(TLanes.Multiply(TLanes.Load(value), inverse), rounder);
-        TVector v1 = TLanes.Add(TLanes.Multiply(TLanes.Load(value + pitch), inverse), rounder);
-        TVector v2 = TLanes.Add(TLanes.Multiply(TLanes.Load(value + (2 * pitch)), inverse), rounder);
-        TVector v3 = TLanes.Add(TLanes.Multiply(TLanes.Load(value + (3 * pitch)), inverse), rounder);
+        TVector v1 = TLanes.Add(TLanes.Multiply(TLanes.Load(value + PackedMatrix.PanelColumns), inverse), rounder);
+        TVector v2 = TLanes.Add(TLanes.Multiply(TLanes.Load(value + (2 * PackedMatrix.PanelColumns)), inverse), rounder);
+        TVector v3 = TLanes.Add(TLanes.Multiply(TLanes.Load(value + (3 * PackedMatrix.PanelColumns)), inverse), rounder);
         TVector bytes = TLanes.LowBytes(v0, v1, v2, v3);
         if (stream) TLanes.Stream(bytes, (float*)to);
         else TLanes.Store(bytes, (float*)to);

@@ -5,11 +5,10 @@ namespace MeLo.Edge.Adapters;
 /// <summary>Merging and quantising written out plainly: what <see cref="QuantizedMergeKernel"/> must reproduce bit for bit.</summary>
 internal static unsafe class QuantizedMergeScalar
 {
-    /// <summary>Merges and quantises columns [first, first + count), and fills up their last panel; first is a panel's first.</summary>
-    public static void Columns(in QuantizedMergeItem item, int first, int count)
+    /// <summary>Merges and quantises panels [first, first + count).</summary>
+    public static void Panels(in QuantizedMergeItem item, int first, int count)
     {
-        int end = (first + count + PackedMatrix.PanelColumns - 1) / PackedMatrix.PanelColumns * PackedMatrix.PanelColumns;
-        for (int o = first; o < end; o++)
+        for (int o = first * PackedMatrix.PanelColumns; o < (first + count) * PackedMatrix.PanelColumns; o++)
         {
             byte* panel = item.Destination + (o / PackedMatrix.PanelColumns * item.Shape.PanelBytes);
             int column = o % PackedMatrix.PanelColumns;
