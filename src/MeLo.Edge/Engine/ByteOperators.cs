@@ -185,9 +185,16 @@ internal static unsafe class ByteOperators
             if (q.Features % heads != 0) throw new ArgumentException($"found {heads} heads, expected a number that divides {q.Features}");
             float* output = (float*)context.Output(0, q.Images, q.Tokens, q.Features);
             Attention attention = new(q.Data, k.Data, v.Data, output, checked((int)q.Images), checked((int)q.Tokens), checked((int)k.Tokens), heads, q.Features / heads);
-            context.ParallelFor(attention.TaskCount, &RunAttention, &attention);
+            if (Bfloat16Attention.Takes(attention.HeadWidth))
+            {
+                Bfloat16Attention rounded = new(attention, Environment.ProcessorCount);
+                context.ParallelFor(rounded.TaskCount, &RunRounded, &rounded);
+            }
+            else context.ParallelFor(attention.TaskCount, &RunAttention, &attention);
         }
 
         private static void RunAttention(void* attention, int task) => ((Attention*)attention)->Run(task);
+
+        private static void RunRounded(void* attention, int task) => ((Bfloat16Attention*)attention)->Run(task);
     }
 }

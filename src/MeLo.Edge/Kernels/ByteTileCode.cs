@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
-using MeLo.Edge.Native;
 
 namespace MeLo.Edge.Kernels;
 
@@ -21,9 +20,6 @@ internal static unsafe class ByteTileCode
     // Intel's manual, volume 2A, CPUID leaf 7, ECX.
     private const int Avx512Vnni = 1 << 11;
 
-    // Windows' x64 convention: xmm6 to xmm15 belong to the caller.
-    private const int FirstSaved = 6, SavedRegisters = 10;
-
     /// <summary>Whether the processor has the instructions.</summary>
     public static bool IsSupported { get; } =
         Avx512BW.IsSupported && X86Base.X64.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 0).Ecx & Avx512Vnni) != 0;
@@ -37,8 +33,8 @@ internal static unsafe class ByteTileCode
     public static byte[] Write(int rows, bool windows)
     {
         X64Assembler code = new();
-        if (!windows) code.Mov(Gpr.Rcx, Gpr.Rdi);                              // the call, in both conventions from here on
-        for (int i = 0; windows && i < SavedRegisters; i++) code.StoreXmm(Saved(i), FirstSaved + i);
+        int saved = (int)Marshal.OffsetOf<TileCall>(nameof(TileCall.Saved));
+        TileCode.Enter(code, windows, saved);
         code.Load(Gpr.Rax, Field(nameof(TileCall.Bytes)));
         code.Load(Gpr.R9, Field(nameof(TileCall.Weights)));
         code.Load(Gpr.R11, Field(nameof(TileCall.Next)));
@@ -64,9 +60,7 @@ internal static unsafe class ByteTileCode
         FinishGroup(code, rows);
         Finish(code, rows);
 
-        for (int i = 0; windows && i < SavedRegisters; i++) code.LoadXmm(FirstSaved + i, Saved(i));
-        code.Vzeroupper();
-        code.Return();
+        TileCode.Leave(code, windows, saved);
         return code.Code;
     }
 
@@ -176,14 +170,12 @@ internal static unsafe class ByteTileCode
 
     private static Address Field(string name) => new(Gpr.Rcx, (int)Marshal.OffsetOf<TileCall>(name));
 
-    private static Address Saved(int index) => Field(nameof(TileCall.Saved)) with { Displacement = Field(nameof(TileCall.Saved)).Displacement + (index * 16) };
-
     private static delegate* unmanaged[SuppressGCTransition]<TileCall*, void>* Place()
     {
         var entries = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>*)NativeMemory.AllocZeroed(TileCall.MaxRows + 1, (nuint)sizeof(nint));
         for (int rows = 1; rows <= TileCall.MaxRows; rows++)
         {
-            entries[rows] = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)ExecutableMemory.Place(Write(rows, OperatingSystem.IsWindows()));
+            entries[rows] = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)TileCode.Place(windows => Write(rows, windows));
             if (entries[rows] == null) return null;
         }
         return entries;

@@ -68,5 +68,5 @@ internal unsafe struct TileCall
     public byte* Next;
 
     /// <summary>Room for what the kernel must keep for its caller: xmm6 to xmm15 on Windows.</summary>
-    public fixed byte Saved[160];
+    public fixed byte Saved[TileCode.SavedBytes];
 }

@@ -19,7 +19,7 @@ internal enum Gpr
 internal readonly record struct Address(Gpr Base, int Displacement = 0, Gpr? Index = null, int Scale = 1);
 
 /// <summary>
-/// Writes the few x64 instructions that <see cref="ByteTileCode"/> needs and .NET has no intrinsics for, or could not keep in registers beside
+/// Writes the few x64 instructions that <see cref="ByteTileCode"/> and <see cref="PairTileCode"/> need and .NET has no intrinsics for, or could not keep in registers beside
 /// them. Vector registers are zmm0 to zmm31, by number.
 /// </summary>
 /// <remarks>Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2 (encoding of prefixes) and the instructions' pages.</remarks>
@@ -39,6 +39,9 @@ internal sealed class X64Assembler
 
     /// <summary>Sixteen sums, each plus four products of an unsigned byte of <paramref name="bytes"/> with a signed one of <paramref name="weights"/>; nothing is clipped.</summary>
     public void Vpdpbusd(int sums, int bytes, int weights) => Evex(Map0F38, P66, 0x50, sums, bytes, weights);
+
+    /// <summary>Sixteen sums, each plus two products of bfloat16.</summary>
+    public void Vdpbf16ps(int sums, int a, int b) => Evex(Map0F38, PF3, 0x52, sums, a, b);
 
     public void Vpbroadcastd(int to, Address from) => Evex(Map0F38, P66, 0x58, to, 0, from);
 
