@@ -17,7 +17,7 @@ internal static unsafe class ByteOperators
 
     private static readonly ConcurrentDictionary<int, Lazy<OrtOperatorDomain>> s_domains = new();
 
-    /// <summary>The operators' domain for sessions of so many threads, by which the linears divide their work; made when first asked for.</summary>
+    /// <summary>The operators' domain for sessions of so many threads, by which kernels divide their work; made when first asked for.</summary>
     public static OrtOperatorDomain For(int threads) => s_domains.GetOrAdd(threads, static threads => new Lazy<OrtOperatorDomain>(() => Make(threads))).Value;
 
     private static OrtOperatorDomain Make(int threads) => new(
@@ -26,7 +26,7 @@ internal static unsafe class ByteOperators
         new OrtOperator(ByteGraph.Quantize, [ElementType.F32], 1, [ElementType.U8, ElementType.F32], _ => new QuantizeKernel()),
         new OrtOperator(ByteGraph.Linear, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new LinearKernel(Shape(info), threads)),
         new OrtOperator(ByteGraph.LinearGelu, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32], 3, [ElementType.U8, ElementType.F32], info => new LinearGeluKernel(Shape(info), threads)),
-        new OrtOperator(ByteGraph.Attention, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new AttentionKernel(Heads(info))));
+        new OrtOperator(ByteGraph.Attention, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new AttentionKernel(Heads(info), threads)));
 
     private static PackedMatrix Shape(OrtKernelInfo info)
     {
@@ -178,7 +178,7 @@ internal static unsafe class ByteOperators
         }
     }
 
-    private sealed class AttentionKernel(int heads) : OrtKernel
+    private sealed class AttentionKernel(int heads, int threads) : OrtKernel
     {
         public override void Compute(OrtKernelContext context)
         {
@@ -188,9 +188,16 @@ internal static unsafe class ByteOperators
             if (q.Features % heads != 0) throw new ArgumentException($"found {heads} heads, expected a number that divides {q.Features}");
             float* output = (float*)context.Output(0, q.Images, q.Tokens, q.Features);
             Attention attention = new(q.Data, k.Data, v.Data, output, checked((int)q.Images), checked((int)q.Tokens), checked((int)k.Tokens), heads, q.Features / heads);
-            context.ParallelFor(attention.TaskCount, &RunAttention, &attention);
+            if (Bfloat16Attention.Takes(attention.HeadWidth))
+            {
+                Bfloat16Attention rounded = new(attention, threads);
+                context.ParallelFor(rounded.TaskCount, &RunRounded, &rounded);
+            }
+            else context.ParallelFor(attention.TaskCount, &RunAttention, &attention);
         }
 
         private static void RunAttention(void* attention, int task) => ((Attention*)attention)->Run(task);
+
+        private static void RunRounded(void* attention, int task) => ((Bfloat16Attention*)attention)->Run(task);
     }
 }

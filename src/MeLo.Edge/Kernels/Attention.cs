@@ -31,6 +31,7 @@ internal readonly unsafe struct Attention
         ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(heads, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(headWidth, 1);
+        Images = images;
         Query = query;
         Key = key;
         Value = value;
@@ -42,6 +43,8 @@ internal readonly unsafe struct Attention
         _blocks = (askingTokens + AttentionKernel.BlockQueries - 1) / AttentionKernel.BlockQueries;
         TaskCount = checked(images * heads * _blocks);
     }
+
+    public int Images { get; }
 
     public float* Query { get; }
 

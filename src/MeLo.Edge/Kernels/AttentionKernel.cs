@@ -52,15 +52,15 @@ internal static unsafe class AttentionKernel
         int tokens = attention.Tokens, w = attention.HeadWidth;
         int columns = (queries + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
         float scale = (float)(1 / (Math.Sqrt(w) * Math.Log(2))); // the exponentials are of base 2
-        PackQueries(query, dim, queries, columns, w, scale, packed);
+        PackQueries(query, dim, queries, columns, w, scale, packed, BlockQueries);
         new Span<float>(factors, columns).Fill(float.NegativeInfinity);
         Scores<TLanes, TVector>(key, dim, tokens, packed, w, columns, scores, factors);
         Softmax<TLanes, TVector>(scores, tokens, columns, factors);
     }
 
-    // [queries, w] -> scaled [w, columns], BlockQueries apart. Columns beyond the queries repeat the last one.
+    /// <summary>[queries, w] -> scaled [w, columns], <paramref name="pitch"/> apart. Columns, a multiple of 4, beyond the queries repeat the last one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackQueries(float* query, nint dim, int queries, int columns, int w, float scale, float* packed)
+    public static void PackQueries(float* query, nint dim, int queries, int columns, int w, float scale, float* packed, int pitch)
     {
         Vector128<float> factor = Vector128.Create(scale);
         for (int c = 0; c < columns; c += 4)
@@ -77,15 +77,15 @@ internal static unsafe class AttentionKernel
                 Vector128<float> r2 = Vector128.Load(q2 + k) * factor, r3 = Vector128.Load(q3 + k) * factor;
                 Vector128<float> low02 = ZipLow(r0, r2), high02 = ZipHigh(r0, r2), low13 = ZipLow(r1, r3), high13 = ZipHigh(r1, r3);
                 ZipLow(low02, low13).Store(to);
-                ZipHigh(low02, low13).Store(to + BlockQueries);
-                ZipLow(high02, high13).Store(to + (2 * BlockQueries));
-                ZipHigh(high02, high13).Store(to + (3 * BlockQueries));
-                to += 4 * BlockQueries;
+                ZipHigh(low02, low13).Store(to + pitch);
+                ZipLow(high02, high13).Store(to + (2 * pitch));
+                ZipHigh(high02, high13).Store(to + (3 * pitch));
+                to += 4 * pitch;
             }
             for (; k < w; k++)
             {
                 (Vector128.Create(q0[k], q1[k], q2[k], q3[k]) * factor).Store(to);
-                to += BlockQueries;
+                to += pitch;
             }
         }
     }

@@ -14,6 +14,10 @@ internal unsafe struct ByteLinear
     /// <summary>Panels of one task where the result becomes bytes: a group of the next linear's features.</summary>
     private const int GroupPanels = PackedMatrix.GroupRows / PackedMatrix.PanelColumns;
 
+    private const int TileFloats = TileCall.MaxRows * PackedMatrix.PanelColumns;
+
+    private static readonly float* s_zeros = (float*)NativeMemory.AllocZeroed(PackedMatrix.PanelColumns, sizeof(float));
+
     // Fewer, and the weights would be read more often than they are used.
     private const int FewestRows = 4 * TileCall.MaxRows;
 
@@ -94,82 +98,96 @@ internal unsafe struct ByteLinear
     [SkipLocalsInit]
     private readonly void FloatPanel(int panel, int first, int count)
     {
-        float* tile = stackalloc float[TileCall.MaxRows * PackedMatrix.PanelColumns];
-        int column = panel * PackedMatrix.PanelColumns, width = Math.Min(PackedMatrix.PanelColumns, _shape.OutFeatures - column);
-        float* scales = Scales(panel);
+        float* partial = stackalloc float[TileFloats];
+        float* tile = stackalloc float[TileFloats];
+        int column = panel * PackedMatrix.PanelColumns, width = _shape.OutFeatures - column;
+        float* room = stackalloc float[PackedMatrix.PanelColumns];
+        float* bias = Bias(column, room);
         for (int row = first; row < first + count; row += TileCall.MaxRows)
         {
             int rows = Math.Min(TileCall.MaxRows, first + count - row);
-            Tile(panel, row, rows, row - first, tile);
-            for (int i = 0; i < rows; i++)
+            long at = ((long)row * _shape.OutFeatures) + column;
+            float* residual = _residual == null ? null : _residual + at;
+            if (width >= PackedMatrix.PanelColumns)
             {
-                long at = ((long)(row + i) * _shape.OutFeatures) + column;
-                float* sums = tile + (i * PackedMatrix.PanelColumns);
-                Finish(sums, scales, _bias == null ? null : _bias + column, _residual == null ? null : _residual + at, width, _out + at);
+                Tile(panel, row, rows, row - first, partial, bias, residual, _out + at, _shape.OutFeatures);
+                continue;
             }
-        }
-    }
-
-    [SkipLocalsInit]
-    private readonly void GeluGroup(int group, int first, int count)
-    {
-        float* tile = stackalloc float[TileCall.MaxRows * PackedMatrix.PanelColumns];
-        float* block = KernelScratch.Floats(_blockRows * PackedMatrix.GroupRows);
-        int start = group * PackedMatrix.GroupRows, width = Math.Min(PackedMatrix.GroupRows, _shape.OutFeatures - start);
-        for (int p = 0; p < GroupPanels; p++)
-        {
-            int column = p * PackedMatrix.PanelColumns, panelWidth = Math.Min(PackedMatrix.PanelColumns, width - column);
-            if (panelWidth <= 0) break;
-            int panel = (group * GroupPanels) + p;
-            float* scales = Scales(panel);
-            for (int row = 0; row < count; row += TileCall.MaxRows)
+            Tile(panel, row, rows, row - first, partial, bias, null, tile, PackedMatrix.PanelColumns);
+            for (int i = 0; i < rows; i++, at += _shape.OutFeatures)
             {
-                int rows = Math.Min(TileCall.MaxRows, count - row);
-                Tile(panel, first + row, rows, row, tile);
-                for (int i = 0; i < rows; i++)
+                for (int c = 0; c < width; c++)
                 {
-                    Finish(tile + (i * PackedMatrix.PanelColumns), scales, _bias == null ? null : _bias + start + column, null, panelWidth,
-                        block + ((row + i) * PackedMatrix.GroupRows) + column);
+                    float value = tile[(i * PackedMatrix.PanelColumns) + c];
+                    _out[at + c] = _residual == null ? value : value + _residual[at + c];
                 }
             }
         }
-        for (int i = 0; i < count; i++)
+    }
+
+    // Row by row what is a group of the next linear's features comes out of the tiles, and is still in the first-level cache.
+    [SkipLocalsInit]
+    private readonly void GeluGroup(int group, int first, int count)
+    {
+        float* partial = stackalloc float[TileFloats];
+        float* block = stackalloc float[TileCall.MaxRows * PackedMatrix.GroupRows];
+        int start = group * PackedMatrix.GroupRows, width = Math.Min(PackedMatrix.GroupRows, _shape.OutFeatures - start);
+        int panel = group * GroupPanels, panels = Math.Min(GroupPanels, _shape.Panels - panel);
+        float* room = stackalloc float[PackedMatrix.PanelColumns];
+        float* lastBias = Bias(start + ((panels - 1) * PackedMatrix.PanelColumns), room);
+        for (int row = first; row < first + count; row += TileCall.MaxRows)
         {
-            float* row = block + (i * PackedMatrix.GroupRows);
-            Gelu.Run(row, row, width);
-            long range = ((long)group * _outBytes.Rows) + first + i;
-            RowQuantizer.Group(row, width, _outBytes.Bytes + ((long)(first + i) * _outBytes.RowBytes) + start, _outBytes.Scales + range, _outBytes.Lows + range);
+            int rows = Math.Min(TileCall.MaxRows, first + count - row);
+            for (int p = 0; p < panels; p++)
+            {
+                int column = p * PackedMatrix.PanelColumns;
+                float* bias = p == panels - 1 ? lastBias : Bias(start + column, null);
+                Tile(panel + p, row, rows, row - first, partial, bias, null, block + column, PackedMatrix.GroupRows);
+            }
+            for (int i = 0; i < rows; i++)
+            {
+                float* values = block + (i * PackedMatrix.GroupRows);
+                Gelu.Run(values, values, width);
+                long range = ((long)group * _outBytes.Rows) + row + i;
+                RowQuantizer.Group(values, width, _outBytes.Bytes + ((long)(row + i) * _outBytes.RowBytes) + start, _outBytes.Scales + range, _outBytes.Lows + range);
+            }
         }
     }
 
-    private readonly float* Scales(int panel) => (float*)(_matrix + (panel * _shape.PanelBytes) + _shape.ScalesOffset);
+    /// <summary>The bias of a panel's columns, in <paramref name="room"/> where there is none or it ends within the panel.</summary>
+    private readonly float* Bias(int column, float* room)
+    {
+        if (_bias == null) return s_zeros;
+        int width = _shape.OutFeatures - column;
+        if (width >= PackedMatrix.PanelColumns) return _bias + column;
+        for (int i = 0; i < PackedMatrix.PanelColumns; i++) room[i] = i < width ? _bias[column + i] : 0;
+        return room;
+    }
 
-    /// <summary>Fills a tile: whole groups in one call, a shorter last one in another.</summary>
-    private readonly void Tile(int panel, int row, int rows, int doneRows, float* tile)
+    private readonly void Tile(int panel, int row, int rows, int doneRows, float* partial, float* bias, float* residual, float* result, int resultPitch)
     {
         const int GroupQuads = PackedMatrix.GroupRows / PackedMatrix.QuadRows;
-        NativeMemory.Clear(tile, (nuint)(rows * PackedMatrix.PanelColumns * sizeof(float)));
         byte* weights = _matrix + (panel * _shape.PanelBytes);
-        int whole = _shape.Quads / GroupQuads, rest = _shape.Quads % GroupQuads;
-        TileCall call = new()
-        {
-            Bytes = _in.Bytes + ((long)row * _in.RowBytes),
-            RowBytes = _in.RowBytes,
-            Weights = (sbyte*)weights,
-            Sums = (float*)(weights + _shape.SumsOffset),
-            Scales = _in.Scales + row,
-            Lows = _in.Lows + row,
-            RangeStride = _in.Rows * sizeof(float),
-            Groups = whole,
-            FourQuads = GroupQuads / 4,
-            Results = tile,
-            Next = Next(panel, doneRows),
-        };
-        if (whole > 0) ByteTilePaths.Compute(_path, &call, rows);
-        if (rest == 0) return;
-        call.Bytes = _in.Bytes + ((long)row * _in.RowBytes) + (whole * PackedMatrix.GroupRows);
-        call.Weights = (sbyte*)weights + (whole * PackedMatrix.GroupRows * PackedMatrix.PanelColumns);
-        (call.Groups, call.FourQuads, call.OddQuads) = (1, rest / 4, rest % 4);
+        int before = _shape.Groups - 1, last = _shape.Quads - (before * GroupQuads);
+        TileCall call;
+        call.Bytes = _in.Bytes + ((long)row * _in.RowBytes);
+        call.RowBytes = _in.RowBytes;
+        call.Weights = (sbyte*)weights;
+        call.Sums = (float*)(weights + _shape.SumsOffset);
+        call.Scales = _in.Scales + row;
+        call.Lows = _in.Lows + row;
+        call.RangeStride = _in.Rows * sizeof(float);
+        call.GroupsBefore = before;
+        call.FourQuads = last / 4;
+        call.OddQuads = last % 4;
+        call.Partial = partial;
+        call.Begun = 0;
+        call.ColumnScales = (float*)(weights + _shape.ScalesOffset);
+        call.Bias = bias;
+        call.Residual = residual;
+        call.Result = result;
+        call.ResultStride = (nint)resultPitch * sizeof(float);
+        call.Next = Next(panel, doneRows);
         ByteTilePaths.Compute(_path, &call, rows);
     }
 
@@ -178,25 +196,8 @@ internal unsafe struct ByteLinear
     {
         const int CacheLine = 64;
         long share = (long)_shape.Quads / 4 * CacheLine, offset = doneRows / TileCall.MaxRows * share;
-        int next = panel + (_out != null ? _threads : panel % GroupPanels < GroupPanels - 1 ? 1 : ((_threads - 1) * GroupPanels) + 1);
+        int next = panel + (_out != null ? _threads : _threads * GroupPanels);
         byte* here = _matrix + (panel * _shape.PanelBytes);
         return next < _shape.Panels && offset + share <= _shape.PanelBytes ? _matrix + (next * _shape.PanelBytes) + offset : here;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Finish(float* sums, float* scales, float* bias, float* residual, int width, float* to)
-    {
-        int lanes = Vector512<float>.Count, i = 0;
-        for (; i <= width - lanes; i += lanes)
-        {
-            Vector512<float> value = Vector512.FusedMultiplyAdd(Vector512.Load(sums + i), Vector512.Load(scales + i), bias == null ? default : Vector512.Load(bias + i));
-            if (residual != null) value += Vector512.Load(residual + i);
-            value.Store(to + i);
-        }
-        for (; i < width; i++)
-        {
-            float value = MathF.FusedMultiplyAdd(sums[i], scales[i], bias == null ? 0 : bias[i]);
-            to[i] = residual == null ? value : value + residual[i];
-        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace MeLo.Edge.Kernels;
 
@@ -11,63 +12,83 @@ internal static unsafe class ByteTile
         where TLanes : struct, IByteLanes<TVector>
         where TVector : struct
     {
-        int quads = (int)((call->FourQuads * 4) + call->OddQuads);
-        byte* bytes = call->Bytes;
-        sbyte* weights = call->Weights;
-        for (; call->Groups > 0; call->Groups--)
+        for (bool last = false; !last; NextGroup(call))
         {
+            last = call->GroupsBefore == 0;
+            int quads = Quads(call);
             for (int row = 0; row < rows; row += 3)
             {
                 for (int column = 0; column < PackedMatrix.PanelColumns; column += 2 * TLanes.Count)
-                    ThreeByTwo<TLanes, TVector>(call, bytes, weights, quads, row, Math.Min(3, rows - row), column);
+                    ThreeByTwo<TLanes, TVector>(call, quads, row, Math.Min(3, rows - row), column);
             }
-            bytes += quads * PackedMatrix.QuadRows;
-            weights += (long)quads * PackedMatrix.QuadRows * PackedMatrix.PanelColumns;
-            NextGroup(call);
+        }
+        int lanes = Vector256<float>.Count;
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < PackedMatrix.PanelColumns; column += lanes)
+            {
+                long at = (row * call->ResultStride / sizeof(float)) + column;
+                Vector256<float> sum = Vector256.Load(call->Partial + (row * PackedMatrix.PanelColumns) + column);
+                Vector256<float> value = Vector256.FusedMultiplyAdd(sum, Vector256.Load(call->ColumnScales + column), Vector256.Load(call->Bias + column));
+                if (call->Residual != null) value += Vector256.Load(call->Residual + at);
+                value.Store(call->Result + at);
+            }
         }
     }
 
-    /// <summary>The same without vectors.</summary>
-    public static void ComputeScalar(TileCall* call, int rows)
-    {
-        int quads = (int)((call->FourQuads * 4) + call->OddQuads), features = quads * PackedMatrix.QuadRows;
-        byte* bytes = call->Bytes;
-        sbyte* weights = call->Weights;
-        for (; call->Groups > 0; call->Groups--)
-        {
-            for (int row = 0; row < rows; row++)
-            {
-                for (int column = 0; column < PackedMatrix.PanelColumns; column++)
-                {
-                    int sum = 0;
-                    for (int i = 0; i < features; i++) sum += bytes[(row * call->RowBytes) + i] * weights[PackedMatrix.WeightOffset(i, column)];
-                    float* result = call->Results + (row * PackedMatrix.PanelColumns) + column;
-                    *result = MathF.FusedMultiplyAdd(call->Sums[column], call->Lows[row], MathF.FusedMultiplyAdd(sum, call->Scales[row], *result));
-                }
-            }
-            bytes += features;
-            weights += (long)features * PackedMatrix.PanelColumns;
-            NextGroup(call);
-        }
-    }
+    private static int Quads(TileCall* call) => call->GroupsBefore > 0 ? PackedMatrix.GroupRows / PackedMatrix.QuadRows : (int)((call->FourQuads * 4) + call->OddQuads);
 
     private static void NextGroup(TileCall* call)
     {
+        call->Begun = 1;
+        call->GroupsBefore--;
+        call->Bytes += PackedMatrix.GroupRows;
+        call->Weights += PackedMatrix.GroupRows * PackedMatrix.PanelColumns;
         call->Sums += PackedMatrix.PanelColumns;
         call->Scales = (float*)((byte*)call->Scales + call->RangeStride);
         call->Lows = (float*)((byte*)call->Lows + call->RangeStride);
     }
 
+    /// <summary>The same without vectors.</summary>
+    public static void ComputeScalar(TileCall* call, int rows)
+    {
+        for (bool last = false; !last; NextGroup(call))
+        {
+            last = call->GroupsBefore == 0;
+            int features = Quads(call) * PackedMatrix.QuadRows;
+            for (int row = 0; row < rows; row++)
+            {
+                for (int column = 0; column < PackedMatrix.PanelColumns; column++)
+                {
+                    int sum = 0;
+                    for (int i = 0; i < features; i++) sum += call->Bytes[(row * call->RowBytes) + i] * call->Weights[PackedMatrix.WeightOffset(i, column)];
+                    float* partial = call->Partial + (row * PackedMatrix.PanelColumns) + column;
+                    float value = MathF.FusedMultiplyAdd(call->Sums[column], call->Lows[row], sum * call->Scales[row]);
+                    *partial = call->Begun == 0 ? value : *partial + value;
+                }
+            }
+        }
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < PackedMatrix.PanelColumns; column++)
+            {
+                long at = (row * call->ResultStride / sizeof(float)) + column;
+                float value = MathF.FusedMultiplyAdd(call->Partial[(row * PackedMatrix.PanelColumns) + column], call->ColumnScales[column], call->Bias[column]);
+                call->Result[at] = call->Residual == null ? value : value + call->Residual[at];
+            }
+        }
+    }
+
     // Six sums, two vectors of weights and one of bytes, with room for what a processor without dot products needs beside them in 16 registers.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ThreeByTwo<TLanes, TVector>(TileCall* call, byte* bytes, sbyte* weights, int quads, int row, int rows, int column)
+    private static void ThreeByTwo<TLanes, TVector>(TileCall* call, int quads, int row, int rows, int column)
         where TLanes : struct, IByteLanes<TVector>
         where TVector : struct
     {
-        byte* a0 = bytes + (row * call->RowBytes);
+        byte* a0 = call->Bytes + (row * call->RowBytes);
         byte* a1 = rows > 1 ? a0 + call->RowBytes : a0;
         byte* a2 = rows > 2 ? a1 + call->RowBytes : a0;
-        sbyte* w = weights + (column * PackedMatrix.QuadRows);
+        sbyte* w = call->Weights + (column * PackedMatrix.QuadRows);
         float* sums = call->Sums + column;
         TVector s00 = TLanes.Begin(sums), s01 = TLanes.Begin(sums + TLanes.Count);
         TVector s10 = s00, s11 = s01, s20 = s00, s21 = s01;
@@ -84,19 +105,19 @@ internal static unsafe class ByteTile
             s20 = TLanes.Dot(s20, a, w0);
             s21 = TLanes.Dot(s21, a, w1);
         }
-        float* result = call->Results + (row * PackedMatrix.PanelColumns) + column;
-        float* scale = call->Scales + row, low = call->Lows + row;
-        TLanes.Add(s00, *scale, sums, *low, result);
-        TLanes.Add(s01, *scale, sums + TLanes.Count, *low, result + TLanes.Count);
+        float* partial = call->Partial + (row * PackedMatrix.PanelColumns) + column, scale = call->Scales + row, low = call->Lows + row;
+        bool add = call->Begun != 0;
+        TLanes.FinishGroup(s00, *scale, sums, *low, partial, add);
+        TLanes.FinishGroup(s01, *scale, sums + TLanes.Count, *low, partial + TLanes.Count, add);
         if (rows > 1)
         {
-            TLanes.Add(s10, scale[1], sums, low[1], result + PackedMatrix.PanelColumns);
-            TLanes.Add(s11, scale[1], sums + TLanes.Count, low[1], result + PackedMatrix.PanelColumns + TLanes.Count);
+            TLanes.FinishGroup(s10, scale[1], sums, low[1], partial + PackedMatrix.PanelColumns, add);
+            TLanes.FinishGroup(s11, scale[1], sums + TLanes.Count, low[1], partial + PackedMatrix.PanelColumns + TLanes.Count, add);
         }
         if (rows > 2)
         {
-            TLanes.Add(s20, scale[2], sums, low[2], result + (2 * PackedMatrix.PanelColumns));
-            TLanes.Add(s21, scale[2], sums + TLanes.Count, low[2], result + (2 * PackedMatrix.PanelColumns) + TLanes.Count);
+            TLanes.FinishGroup(s20, scale[2], sums, low[2], partial + (2 * PackedMatrix.PanelColumns), add);
+            TLanes.FinishGroup(s21, scale[2], sums + TLanes.Count, low[2], partial + (2 * PackedMatrix.PanelColumns) + TLanes.Count, add);
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
-using MeLo.Edge.Native;
 
 namespace MeLo.Edge.Kernels;
 
@@ -12,14 +11,14 @@ internal static unsafe class ByteTileCode
 {
     private const int Vectors = PackedMatrix.PanelColumns / 16, VectorBytes = 64;
 
+    // The loops' bodies: four quads each turn, then one.
+    private const int TurnQuads = 4, GroupTurns = PackedMatrix.GroupRows / PackedMatrix.QuadRows / TurnQuads;
+
     // Registers after the sums: one quad of weights, then activations in turn.
     private const int FirstWeight = TileCall.MaxRows * Vectors, FirstActivation = FirstWeight + Vectors, Activations = 32 - FirstActivation;
 
     // Intel's manual, volume 2A, CPUID leaf 7, ECX.
     private const int Avx512Vnni = 1 << 11;
-
-    // Windows' x64 convention: xmm6 to xmm15 belong to the caller.
-    private const int FirstSaved = 6, SavedRegisters = 10;
 
     /// <summary>Whether the processor has the instructions.</summary>
     public static bool IsSupported { get; } =
@@ -34,39 +33,60 @@ internal static unsafe class ByteTileCode
     public static byte[] Write(int rows, bool windows)
     {
         X64Assembler code = new();
-        if (!windows) code.Mov(Gpr.Rcx, Gpr.Rdi);                              // the call, in both conventions from here on
-        for (int i = 0; windows && i < SavedRegisters; i++) code.StoreXmm(Saved(i), FirstSaved + i);
+        int saved = (int)Marshal.OffsetOf<TileCall>(nameof(TileCall.Saved));
+        TileCode.Enter(code, windows, saved);
         code.Load(Gpr.Rax, Field(nameof(TileCall.Bytes)));
         code.Load(Gpr.R9, Field(nameof(TileCall.Weights)));
         code.Load(Gpr.R11, Field(nameof(TileCall.Next)));
 
+        code.Load(Gpr.R10, Field(nameof(TileCall.GroupsBefore)));
+        code.Test(Gpr.R10);
+        int last = code.JumpIfZero();
         int group = code.Here;
-        for (int i = 0; i < rows * Vectors; i++) code.Vpxord(i, i, i);
-        code.Load(Gpr.R8, Field(nameof(TileCall.RowBytes)));
-        code.Mov(Gpr.Rdx, Gpr.Rax);                                            // rdx: the fourth row
-        for (int i = 0; i < 3; i++) code.Add(Gpr.Rdx, Gpr.R8);
-        Loop(code, nameof(TileCall.FourQuads), rows, quads: 4, fetch: true);
-        Loop(code, nameof(TileCall.OddQuads), rows, quads: 1, fetch: false);
-        Add(code, rows);
-        code.Load(Gpr.R10, Field(nameof(TileCall.Groups)));
+        Begin(code, rows);
+        code.Mov(Gpr.R10, GroupTurns);
+        Turns(code, rows, TurnQuads);
+        FinishGroup(code, rows);
+        for (int i = 0; i < rows * Vectors; i++) code.Vmovups(new Address(Gpr.R8, i * VectorBytes), i);
+        code.Load(Gpr.R10, Field(nameof(TileCall.GroupsBefore)));
         code.Add(Gpr.R10, -1);
-        code.Store(Field(nameof(TileCall.Groups)), Gpr.R10);                   // leaves the flags as they are
+        code.Store(Field(nameof(TileCall.GroupsBefore)), Gpr.R10);             // leaves the flags as they are
         code.JumpIfNotZero(group);
 
-        for (int i = 0; windows && i < SavedRegisters; i++) code.LoadXmm(FirstSaved + i, Saved(i));
-        code.Vzeroupper();
-        code.Return();
+        code.Land(last);
+        Begin(code, rows);
+        Turns(code, rows, TurnQuads, nameof(TileCall.FourQuads));
+        Turns(code, rows, quads: 1, nameof(TileCall.OddQuads));
+        FinishGroup(code, rows);
+        Finish(code, rows);
+
+        TileCode.Leave(code, windows, saved);
         return code.Code;
     }
 
-    // rax: the first row's bytes, rdx: the fourth's, r8: from row to row, r9: weights, r10: turns left, r11: what to fetch.
-    private static void Loop(X64Assembler code, string count, int rows, int quads, bool fetch)
+    // rax: the first row's bytes, rdx: the fourth's, r8: from row to row
+    private static void Begin(X64Assembler code, int rows)
+    {
+        for (int i = 0; i < rows * Vectors; i++) code.Vpxord(i, i, i);
+        code.Load(Gpr.R8, Field(nameof(TileCall.RowBytes)));
+        code.Mov(Gpr.Rdx, Gpr.Rax);
+        for (int i = 0; i < 3; i++) code.Add(Gpr.Rdx, Gpr.R8);
+    }
+
+    private static void Turns(X64Assembler code, int rows, int quads, string count)
     {
         code.Load(Gpr.R10, Field(count));
         code.Test(Gpr.R10);
         int none = code.JumpIfZero();
+        Turns(code, rows, quads);
+        code.Land(none);
+    }
+
+    // r9: weights, r10: turns left, r11: what to fetch
+    private static void Turns(X64Assembler code, int rows, int quads)
+    {
         int turn = code.Here;
-        if (fetch)
+        if (quads == TurnQuads)
         {
             code.PrefetchT1(Gpr.R11);
             code.Add(Gpr.R11, VectorBytes);
@@ -88,11 +108,10 @@ internal static unsafe class ByteTileCode
         code.Add(Gpr.Rdx, quads * PackedMatrix.QuadRows);
         code.Add(Gpr.R10, -1);
         code.JumpIfNotZero(turn);
-        code.Land(none);
     }
 
-    // results += scale · products + low · sums of weights; then everything points to the next group's.
-    private static void Add(X64Assembler code, int rows)
+    // sums = scale · products + low · sums of weights, plus the sums of the groups before, which r8 points to; everything else then points to the next group's.
+    private static void FinishGroup(X64Assembler code, int rows)
     {
         code.Load(Gpr.R10, Field(nameof(TileCall.Sums)));
         for (int v = 0; v < Vectors; v++) code.Vmovdqu32(FirstWeight + v, new Address(Gpr.R10, v * VectorBytes));
@@ -100,34 +119,63 @@ internal static unsafe class ByteTileCode
         code.Store(Field(nameof(TileCall.Sums)), Gpr.R10);
         code.Load(Gpr.R10, Field(nameof(TileCall.Scales)));
         code.Load(Gpr.Rdx, Field(nameof(TileCall.Lows)));
-        code.Load(Gpr.R8, Field(nameof(TileCall.Results)));
         for (int i = 0; i < rows * Vectors; i++)
         {
-            int row = i / Vectors, result = FirstActivation + (i % Activations);
-            Address at = new(Gpr.R8, i * VectorBytes);
+            int row = i / Vectors;
             code.Vcvtdq2ps(i, i);
-            code.Vmovdqu32(result, at);
-            code.Vfmadd231psBroadcast(result, i, new Address(Gpr.R10, row * sizeof(float)));
-            code.Vfmadd231psBroadcast(result, FirstWeight + (i % Vectors), new Address(Gpr.Rdx, row * sizeof(float)));
-            code.Vmovups(at, result);
+            code.VmulpsBroadcast(i, i, new Address(Gpr.R10, row * sizeof(float)));
+            code.Vfmadd231psBroadcast(i, FirstWeight + (i % Vectors), new Address(Gpr.Rdx, row * sizeof(float)));
         }
         code.Load(Gpr.R8, Field(nameof(TileCall.RangeStride)));
         code.Add(Gpr.R10, Gpr.R8);
         code.Store(Field(nameof(TileCall.Scales)), Gpr.R10);
         code.Add(Gpr.Rdx, Gpr.R8);
         code.Store(Field(nameof(TileCall.Lows)), Gpr.Rdx);
+
+        code.Load(Gpr.R8, Field(nameof(TileCall.Partial)));
+        code.Load(Gpr.R10, Field(nameof(TileCall.Begun)));
+        code.Test(Gpr.R10);
+        int none = code.JumpIfZero();
+        for (int i = 0; i < rows * Vectors; i++) code.Vaddps(i, i, new Address(Gpr.R8, i * VectorBytes));
+        code.Land(none);
+        code.Store(Field(nameof(TileCall.Begun)), Gpr.Rcx);                    // anything but zero
+    }
+
+    // result = sums · columns' scales + bias + residual
+    private static void Finish(X64Assembler code, int rows)
+    {
+        code.Load(Gpr.R10, Field(nameof(TileCall.ColumnScales)));
+        code.Load(Gpr.Rdx, Field(nameof(TileCall.Bias)));
+        for (int v = 0; v < Vectors; v++) code.Vmovdqu32(FirstWeight + v, new Address(Gpr.R10, v * VectorBytes));
+        for (int v = 0; v < Vectors; v++) code.Vmovdqu32(FirstActivation + v, new Address(Gpr.Rdx, v * VectorBytes));
+        for (int i = 0; i < rows * Vectors; i++) code.Vfmadd213ps(i, FirstWeight + (i % Vectors), FirstActivation + (i % Vectors));
+
+        code.Load(Gpr.R8, Field(nameof(TileCall.ResultStride)));
+        code.Load(Gpr.R10, Field(nameof(TileCall.Residual)));
+        code.Test(Gpr.R10);
+        int none = code.JumpIfZero();
+        for (int i = 0; i < rows * Vectors; i++)
+        {
+            code.Vaddps(i, i, new Address(Gpr.R10, i % Vectors * VectorBytes));
+            if (i % Vectors == Vectors - 1) code.Add(Gpr.R10, Gpr.R8);
+        }
+        code.Land(none);
+        code.Load(Gpr.R10, Field(nameof(TileCall.Result)));
+        for (int i = 0; i < rows * Vectors; i++)
+        {
+            code.Vmovups(new Address(Gpr.R10, i % Vectors * VectorBytes), i);
+            if (i % Vectors == Vectors - 1) code.Add(Gpr.R10, Gpr.R8);
+        }
     }
 
     private static Address Field(string name) => new(Gpr.Rcx, (int)Marshal.OffsetOf<TileCall>(name));
-
-    private static Address Saved(int index) => Field(nameof(TileCall.Saved)) with { Displacement = Field(nameof(TileCall.Saved)).Displacement + (index * 16) };
 
     private static delegate* unmanaged[SuppressGCTransition]<TileCall*, void>* Place()
     {
         var entries = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>*)NativeMemory.AllocZeroed(TileCall.MaxRows + 1, (nuint)sizeof(nint));
         for (int rows = 1; rows <= TileCall.MaxRows; rows++)
         {
-            entries[rows] = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)ExecutableMemory.Place(Write(rows, OperatingSystem.IsWindows()));
+            entries[rows] = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)TileCode.Place(windows => Write(rows, windows));
             if (entries[rows] == null) return null;
         }
         return entries;

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace MeLo.Edge.Kernels;
 
 /// <summary>
-/// What one tile is computed from: up to <see cref="MaxRows"/> rows of activations times one panel of weights. The kernel adds, for every group of
-/// rows of the matrix, scale · (sum of byte · weight) + low · (sum of weights) to the tile's sums; the call is used up by it.
+/// What one tile is computed from: up to <see cref="MaxRows"/> rows of activations times one panel of weights. For every group of rows of the
+/// matrix the kernel has g = scale · (sum of byte · weight) + low · (sum of weights), of which the first product is rounded; these
+/// are added up, and the result is (g₁ + g₂ + …) · column's scale + bias, plus another value on request. The call is used up by it.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct TileCall
@@ -33,21 +34,39 @@ internal unsafe struct TileCall
     /// <summary>Bytes from one group's scales, and lows, to the next group's.</summary>
     public nint RangeStride;
 
-    /// <summary>How many groups; at least 1.</summary>
-    public nint Groups;
+    /// <summary>How many whole groups come before the last one, which may be whole too.</summary>
+    public nint GroupsBefore;
 
-    /// <summary>How many times four quads each of these groups has.</summary>
+    /// <summary>How many times four quads the last group has.</summary>
     public nint FourQuads;
 
-    /// <summary>How many quads each of these groups has beside.</summary>
+    /// <summary>How many quads the last group has beside.</summary>
     public nint OddQuads;
 
-    /// <summary>[rows][64] results, in the order of the panel's columns: added to.</summary>
-    public float* Results;
+    /// <summary>[rows][64] sums of the groups so far; room for the kernel, nothing needs to be in it.</summary>
+    public float* Partial;
+
+    /// <summary>Not 0 once there are sums of groups.</summary>
+    public nint Begun;
+
+    /// <summary>The columns' scales, [64].</summary>
+    public float* ColumnScales;
+
+    /// <summary>The columns' bias, [64].</summary>
+    public float* Bias;
+
+    /// <summary>The first row of what is added at the end, or null.</summary>
+    public float* Residual;
+
+    /// <summary>The first row of the result: 64 columns of it are written.</summary>
+    public float* Result;
+
+    /// <summary>Bytes from one row of the result, and of the residual, to the next.</summary>
+    public nint ResultStride;
 
     /// <summary>Memory that will be needed next: a cache line of it goes into the second-level cache for every four quads.</summary>
     public byte* Next;
 
     /// <summary>Room for what the kernel must keep for its caller: xmm6 to xmm15 on Windows.</summary>
-    public fixed byte Saved[160];
+    public fixed byte Saved[TileCode.SavedBytes];
 }

@@ -19,7 +19,7 @@ internal enum Gpr
 internal readonly record struct Address(Gpr Base, int Displacement = 0, Gpr? Index = null, int Scale = 1);
 
 /// <summary>
-/// Writes the few x64 instructions that <see cref="ByteTileCode"/> needs and .NET has no intrinsics for, or could not keep in registers beside
+/// Writes the few x64 instructions that <see cref="ByteTileCode"/> and <see cref="PairTileCode"/> need and .NET has no intrinsics for, or could not keep in registers beside
 /// them. Vector registers are zmm0 to zmm31, by number.
 /// </summary>
 /// <remarks>Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2 (encoding of prefixes) and the instructions' pages.</remarks>
@@ -40,6 +40,9 @@ internal sealed class X64Assembler
     /// <summary>Sixteen sums, each plus four products of an unsigned byte of <paramref name="bytes"/> with a signed one of <paramref name="weights"/>; nothing is clipped.</summary>
     public void Vpdpbusd(int sums, int bytes, int weights) => Evex(Map0F38, P66, 0x50, sums, bytes, weights);
 
+    /// <summary>Sixteen sums, each plus two products of bfloat16.</summary>
+    public void Vdpbf16ps(int sums, int a, int b) => Evex(Map0F38, PF3, 0x52, sums, a, b);
+
     public void Vpbroadcastd(int to, Address from) => Evex(Map0F38, P66, 0x58, to, 0, from);
 
     public void Vmovdqu32(int to, Address from) => Evex(Map0F, PF3, 0x6F, to, 0, from);
@@ -49,6 +52,14 @@ internal sealed class X64Assembler
     public void Vpxord(int to, int a, int b) => Evex(Map0F, P66, 0xEF, to, a, b);
 
     public void Vcvtdq2ps(int to, int from) => Evex(Map0F, None, 0x5B, to, 0, from);
+
+    public void Vaddps(int to, int a, Address b) => Evex(Map0F, None, 0x58, to, a, b);
+
+    /// <summary>to = a · (one float of memory, for all lanes).</summary>
+    public void VmulpsBroadcast(int to, int a, Address b) => Evex(Map0F, None, 0x59, to, a, b, broadcast: true);
+
+    /// <summary>to = to · a + b.</summary>
+    public void Vfmadd213ps(int to, int a, int b) => Evex(Map0F38, P66, 0xA8, to, a, b);
 
     /// <summary>to += a · (one float of memory, for all lanes).</summary>
     public void Vfmadd231psBroadcast(int to, int a, Address b) => Evex(Map0F38, P66, 0xB8, to, a, b, broadcast: true);
@@ -64,6 +75,12 @@ internal sealed class X64Assembler
     // ---- addresses and loops ----
 
     public void Mov(Gpr to, Gpr from) => _code.AddRange([Rex(from, to), 0x89, (byte)(0xC0 | (Low(from) << 3) | Low(to))]);
+
+    public void Mov(Gpr to, int value)
+    {
+        _code.AddRange([(byte)(0x48 | High(to)), 0xC7, (byte)(0xC0 | Low(to))]);
+        Int32(value);
+    }
 
     public void Load(Gpr to, Address from)
     {

@@ -7,7 +7,7 @@ namespace MeLo.Edge.Tests.Kernels;
 
 public sealed unsafe class ByteTileTests
 {
-    // Groups, fours of quads, odd quads.
+    // Groups, and of the last one fours of quads and odd quads.
     private static readonly (int Groups, int FourQuads, int OddQuads)[] s_depths =
     [
         (1, 0, 1), (1, 0, 2), (1, 0, 3), (1, 1, 0), (1, 1, 1), (1, 2, 3), (1, 15, 3), (1, 16, 0), (2, 16, 0), (3, 16, 0), (12, 16, 0), (2, 0, 1), (3, 5, 2), (4, 1, 3),
@@ -17,14 +17,17 @@ public sealed unsafe class ByteTileTests
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public void EveryPath_AddsTheBitsOfTheScalarOne(int rows)
+    public void EveryPath_GivesTheBitsOfTheScalarOne(int rows)
     {
         foreach ((int groups, int fourQuads, int oddQuads) in s_depths)
         {
             using TileCase tile = new(rows, groups, fourQuads, oddQuads);
-            float[] expected = tile.Run(ByteTilePath.Scalar);
-            foreach (ByteTilePath path in ByteTilePaths.Supported)
-                Assert.True(Same(expected, tile.Run(path)), $"{path} differs at {rows} rows, {groups} groups, {fourQuads}·4 + {oddQuads} quads");
+            foreach (bool residual in (bool[])[true, false])
+            {
+                float[] expected = tile.Run(ByteTilePath.Scalar, residual);
+                foreach (ByteTilePath path in ByteTilePaths.Supported)
+                    Assert.True(Same(expected, tile.Run(path, residual)), $"{path} differs at {rows} rows, {groups} groups, {fourQuads}·4 + {oddQuads} quads, residual {residual}");
+            }
         }
     }
 
@@ -38,17 +41,18 @@ public sealed unsafe class ByteTileTests
         float[] found = tile.Run(ByteTilePath.Scalar);
         for (int row = 0; row < rows; row++)
         {
-            double expected = 0, magnitude = 0;
+            double sum = 0, magnitude = 0;
             for (int group = 0; group < 3; group++)
             {
                 int at = (group * tile.RangeFloats) + row;
-                expected += tile.GroupFeatures * 3 * (tile.Lows.Span[at] + ((double)tile.Scales.Span[at] * 7));
-                magnitude += tile.GroupFeatures * 3 * (Math.Abs(tile.Lows.Span[at]) + (tile.Scales.Span[at] * 7));
+                sum += tile.GroupFeatures(group) * 3 * (tile.Lows.Span[at] + ((double)tile.Scales.Span[at] * 7));
+                magnitude += tile.GroupFeatures(group) * 3 * (Math.Abs(tile.Lows.Span[at]) + (tile.Scales.Span[at] * 7));
             }
             for (int column = 0; column < 64; column++)
             {
-                float before = tile.Before[(row * 64) + column];
-                Assert.InRange(found[(row * 64) + column] - (before + expected), -6 * (magnitude + Math.Abs(before)) / (1 << 24), 6 * (magnitude + Math.Abs(before)) / (1 << 24));
+                double bias = tile.Bias.Span[column], residual = tile.Residual.Span[(row * tile.Pitch) + column];
+                double bound = 6 * ((magnitude * tile.ColumnScales.Span[column]) + Math.Abs(bias) + Math.Abs(residual)) / (1 << 24);
+                Assert.InRange(found[(row * 64) + column] - ((sum * tile.ColumnScales.Span[column]) + bias + residual), -bound, bound);
             }
         }
     }
@@ -66,9 +70,10 @@ public sealed unsafe class ByteTileTests
         tile.Bytes.Fill((byte)activation);
         tile.Scales.Span.Fill(1);
         tile.Lows.Span.Clear();
-        tile.Before.Clear();
+        tile.ColumnScales.Span.Fill(1);
+        tile.Bias.Span.Clear();
         foreach (ByteTilePath path in ByteTilePaths.Supported)
-            Assert.All(tile.Run(path), v => Assert.Equal(2 * 256 * weight * activation, v));
+            Assert.All(tile.Run(path, residual: false), v => Assert.Equal(2 * 256 * weight * activation, v));
     }
 
     [Fact]
@@ -101,11 +106,11 @@ public sealed unsafe class ByteTileTests
     [Fact]
     public void WhatIsToBeFetched_MayBeAnywhere()
     {
-        using TileCase tile = new(5, 2, 16, 2);
+        using TileCase tile = new(5, 2, 15, 2);
         float[] expected = tile.Run(ByteTilePath.Scalar);
         foreach (ByteTilePath path in ByteTilePaths.Supported)
             foreach (nint next in (nint[])[0, 1, -1, -64, 0x7FFF_F000, nint.MinValue + 123])
-                Assert.True(Same(expected, tile.Run(path, next)), $"{path}, {next:X}");
+                Assert.True(Same(expected, tile.Run(path, next: next)), $"{path}, {next:X}");
     }
 
     [Fact]

@@ -26,6 +26,7 @@ public sealed class X64AssemblerTests
                 foreach (int c in s_vectors)
                 {
                     Expect($"vpdpbusd zmm{a},zmm{b},zmm{c}", () => _code.Vpdpbusd(a, b, c));
+                    Expect($"vfmadd213ps zmm{a},zmm{b},zmm{c}", () => _code.Vfmadd213ps(a, b, c));
                     Expect($"vpxord zmm{a},zmm{b},zmm{c}", () => _code.Vpxord(a, b, c));
                 }
                 Expect($"vcvtdq2ps zmm{a},zmm{b}", () => _code.Vcvtdq2ps(a, b));
@@ -44,7 +45,12 @@ public sealed class X64AssemblerTests
                 Expect($"vpbroadcastd zmm{a},DWORD PTR {text}", () => _code.Vpbroadcastd(a, at));
                 Expect($"vmovdqu32 zmm{a},ZMMWORD PTR {text}", () => _code.Vmovdqu32(a, at));
                 Expect($"vmovups ZMMWORD PTR {text},zmm{a}", () => _code.Vmovups(at, a));
-                foreach (int b in s_vectors) Expect($"vfmadd231ps zmm{a},zmm{b},DWORD BCST {text}", () => _code.Vfmadd231psBroadcast(a, b, at));
+                foreach (int b in s_vectors)
+                {
+                    Expect($"vaddps zmm{a},zmm{b},ZMMWORD PTR {text}", () => _code.Vaddps(a, b, at));
+                    Expect($"vmulps zmm{a},zmm{b},DWORD BCST {text}", () => _code.VmulpsBroadcast(a, b, at));
+                    Expect($"vfmadd231ps zmm{a},zmm{b},DWORD BCST {text}", () => _code.Vfmadd231psBroadcast(a, b, at));
+                }
             }
         }
         AssertRead();
@@ -80,6 +86,7 @@ public sealed class X64AssemblerTests
                 Expect($"mov {Name(a)},QWORD PTR {text}", () => _code.Load(a, at));
                 Expect($"mov QWORD PTR {text},{Name(a)}", () => _code.Store(at, a));
             }
+            Expect($"mov {Name(a)},0x10", () => _code.Mov(a, 0x10));
             Expect($"add {Name(a)},0x40", () => _code.Add(a, 0x40));
             Expect($"add {Name(a)},0x12345678", () => _code.Add(a, 0x12345678));
             Expect($"add {Name(a)},0xffffffffffffffff", () => _code.Add(a, -1));

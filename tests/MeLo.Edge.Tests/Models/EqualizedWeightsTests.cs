@@ -103,7 +103,7 @@ public sealed class EqualizedWeightsTests : IDisposable
     {
         string model = Path.Combine(_package.Folder, "features.onnx");
         OnnxWriter.Write(graph, model);
-        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(1).WithOperators(ByteOperators.Domain);
+        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(1).WithOperators(ByteOperators.For(1));
         using OrtSession session = OrtSession.Create(model, options);
         float[] identity = new float[s_vit.Dim * s_vit.Dim];
         for (int i = 0; i < s_vit.Dim; i++) identity[(i * s_vit.Dim) + i] = 1;

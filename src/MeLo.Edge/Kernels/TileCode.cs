@@ -1,0 +1,34 @@
+using MeLo.Edge.Native;
+
+namespace MeLo.Edge.Kernels;
+
+/// <summary>How the machine code of tiles begins and ends, and where it is placed. Its one argument, a call, is in rcx from the start to the end.</summary>
+internal static unsafe class TileCode
+{
+    /// <summary>The bytes of what Windows' callers keep in vector registers: xmm6 to xmm15.</summary>
+    public const int SavedBytes = SavedRegisters * 16;
+
+    private const int FirstSaved = 6, SavedRegisters = 10;
+
+    /// <summary>The first instructions.</summary>
+    /// <param name="code">Where they go.</param>
+    /// <param name="windows">Whether for Windows' calling convention instead of System V's.</param>
+    /// <param name="saved">Where in the call there is room of <see cref="SavedBytes"/>.</param>
+    public static void Enter(X64Assembler code, bool windows, int saved)
+    {
+        if (!windows) code.Mov(Gpr.Rcx, Gpr.Rdi);
+        for (int i = 0; windows && i < SavedRegisters; i++) code.StoreXmm(new Address(Gpr.Rcx, saved + (i * 16)), FirstSaved + i);
+    }
+
+    /// <summary>The last ones.</summary>
+    public static void Leave(X64Assembler code, bool windows, int saved)
+    {
+        for (int i = 0; windows && i < SavedRegisters; i++) code.LoadXmm(FirstSaved + i, new Address(Gpr.Rcx, saved + (i * 16)));
+        code.Vzeroupper();
+        code.Return();
+    }
+
+    /// <summary>Places code for this system's convention.</summary>
+    /// <returns>Its entry, which may be called as <c>delegate* unmanaged[SuppressGCTransition]&lt;void*, void&gt;</c>; null where the system allows no such memory.</returns>
+    public static void* Place(Func<bool, byte[]> write) => ExecutableMemory.Place(write(OperatingSystem.IsWindows()));
+}
