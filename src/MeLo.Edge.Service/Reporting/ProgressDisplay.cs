@@ -63,11 +63,13 @@ internal sealed class ProgressDisplay(DeviceState state, ServiceMetrics metrics,
         return $"{settled} of {all} files settled, {device.Tasks.All.Count} tasks active, {metrics.Refused} bundles refused";
     }
 
-    private (long Settled, long All) Counts(Device device)
+    private (long Settled, long All) Counts(Device device) => Counts(state.Scan, device.Inbox.InWork, metrics);
+
+    /// <summary>How many files are settled, and how many there are, those of the latest scan that wait included.</summary>
+    internal static (long Settled, long All) Counts(InboxScan scan, int inWork, ServiceMetrics metrics)
     {
         // What the last scan took may have been settled since; what is in work now is known by itself.
-        InboxScan scan = state.Scan;
-        long inWork = device.Inbox.InWork, settled = metrics.Results + metrics.Duplicates + metrics.Quarantined;
+        long settled = metrics.Results + metrics.Duplicates + metrics.Quarantined;
         return (settled, settled + inWork + scan.Files - scan.Queued - scan.InWork);
     }
 
