@@ -75,6 +75,12 @@ internal static unsafe class ByteOperators
         if (found != expected) throw new ArgumentException($"found {found} elements of {what}, expected {expected}");
     }
 
+    /// <summary>A kernel that divides its work by the session's threads.</summary>
+    internal abstract class DividingKernel(int threads) : OrtKernel
+    {
+        public int Threads => threads;
+    }
+
     /// <summary>Layer normalisation and quantisation of rows.</summary>
     private sealed class NormalizeKernel(float epsilon) : OrtKernel
     {
@@ -152,7 +158,7 @@ internal static unsafe class ByteOperators
 
     private static void RunLinear(void* linear, int task) => ((ByteLinear*)linear)->Task(task);
 
-    private sealed class LinearKernel(PackedMatrix shape, int threads) : OrtKernel
+    private sealed class LinearKernel(PackedMatrix shape, int threads) : DividingKernel(threads)
     {
         public override void Compute(OrtKernelContext context)
         {
@@ -162,23 +168,23 @@ internal static unsafe class ByteOperators
             if (residual.IsPresent) Expect(residual.ElementCount, elements, "residual");
             float* result = (float*)context.Output(0, inputs.Images, inputs.Tokens, shape.OutFeatures);
             ByteLinear linear = ByteLinear.Floats(
-                inputs.X, inputs.Matrix, shape.OutFeatures, inputs.Bias, residual.IsPresent ? (float*)residual.Data : null, result, threads, ByteTilePaths.Best);
+                inputs.X, inputs.Matrix, shape.OutFeatures, inputs.Bias, residual.IsPresent ? (float*)residual.Data : null, result, Threads, ByteTilePaths.Best);
             context.ParallelFor(linear.Tasks, &RunLinear, &linear);
         }
     }
 
-    private sealed class LinearGeluKernel(PackedMatrix shape, int threads) : OrtKernel
+    private sealed class LinearGeluKernel(PackedMatrix shape, int threads) : DividingKernel(threads)
     {
         public override void Compute(OrtKernelContext context)
         {
             LinearInputs inputs = new(context, shape);
             ByteRows result = Bytes(context, inputs.Images, inputs.Tokens, shape.OutFeatures);
-            ByteLinear linear = ByteLinear.GeluBytes(inputs.X, inputs.Matrix, inputs.Bias, result, threads, ByteTilePaths.Best);
+            ByteLinear linear = ByteLinear.GeluBytes(inputs.X, inputs.Matrix, inputs.Bias, result, Threads, ByteTilePaths.Best);
             context.ParallelFor(linear.Tasks, &RunLinear, &linear);
         }
     }
 
-    private sealed class AttentionKernel(int heads, int threads) : OrtKernel
+    private sealed class AttentionKernel(int heads, int threads) : DividingKernel(threads)
     {
         public override void Compute(OrtKernelContext context)
         {
@@ -190,7 +196,7 @@ internal static unsafe class ByteOperators
             Attention attention = new(q.Data, k.Data, v.Data, output, checked((int)q.Images), checked((int)q.Tokens), checked((int)k.Tokens), heads, q.Features / heads);
             if (Bfloat16Attention.Takes(attention.HeadWidth))
             {
-                Bfloat16Attention rounded = new(attention, threads);
+                Bfloat16Attention rounded = new(attention, Threads);
                 context.ParallelFor(rounded.TaskCount, &RunRounded, &rounded);
             }
             else context.ParallelFor(attention.TaskCount, &RunAttention, &attention);

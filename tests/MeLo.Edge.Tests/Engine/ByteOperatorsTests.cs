@@ -120,6 +120,27 @@ public sealed unsafe class ByteOperatorsTests
         Assert.Equal([[0, 3, 8]], Shapes(ByteGraph.Attention, [(F32, [0, 3, 8]), (F32, [0, 5, 8]), (F32, [0, 5, 8])], [F32], [(ByteGraph.Heads, 2L)]));
     }
 
+    [Fact]
+    public void Sessions_OfDifferentThreads_EachHaveKernelsThatDivideByTheirOwn()
+    {
+        foreach (int threads in (int[])[1, 3, Environment.ProcessorCount + 5])
+        {
+            List<OrtKernel> made = [];
+            OrtOperatorDomain domain = new(ByteGraph.Domain, [.. ByteOperators.For(threads).Operators.Select(op => op with
+            {
+                CreateKernel = info =>
+                {
+                    made.Add(op.CreateKernel(info));
+                    return made[^1];
+                },
+            })]);
+            foreach (string op in (string[])[ByteGraph.Linear, ByteGraph.LinearGelu])
+                Session(op, [U8, F32, U8], op == ByteGraph.Linear ? [F32] : [U8, F32], threads, Sizes(10, 70), domain).Dispose();
+            Session(ByteGraph.Attention, [F32, F32, F32], [F32], threads, [(ByteGraph.Heads, 2L)], domain).Dispose();
+            Assert.Equal([threads, threads, threads], made.Select(kernel => Assert.IsAssignableFrom<ByteOperators.DividingKernel>(kernel).Threads));
+        }
+    }
+
     private static long[] Packed(int input, int output)
     {
         PackedMatrix shape = new(input, output);
@@ -154,14 +175,14 @@ public sealed unsafe class ByteOperatorsTests
         }
     }
 
-    private static OrtSession Session(string op, ElementType[] inputs, ElementType[] outputs, int threads, NodeAttribute[] attributes)
+    private static OrtSession Session(string op, ElementType[] inputs, ElementType[] outputs, int threads, NodeAttribute[] attributes, OrtOperatorDomain? domain = null)
     {
         GraphBuilder graph = new("one");
         graph.UseOperatorSet(ByteGraph.Domain, 1);
         GraphValue[] values = [.. inputs.Select((type, i) => graph.Input($"x{i}", type))];
         GraphNode node = graph.Node(op, values, [.. outputs.Select(type => (type, (IReadOnlyList<Dimension>)["m", "n", "o"]))], attributes, "y", ByteGraph.Domain);
         foreach (GraphValue output in node.Outputs) graph.Output(output);
-        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads).WithOperators(ByteOperators.For(threads));
+        using OrtSessionOptions options = new OrtSessionOptions().WithThreads(threads).WithOperators(domain ?? ByteOperators.For(threads));
         return OrtSession.Create(OnnxWriter.ToBytes(graph), options);
     }
 }

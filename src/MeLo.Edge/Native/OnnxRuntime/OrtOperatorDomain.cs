@@ -11,6 +11,7 @@ internal sealed unsafe class OrtOperatorDomain
     public OrtOperatorDomain(string name, params ReadOnlySpan<OrtOperator> operators)
     {
         Name = name;
+        Operators = operators.ToArray();
         using Utf8 text = new(name);
         nint domain;
         OrtException.ThrowIfFailed(OrtLibrary.Api.CreateCustomOpDomain(text.Pointer, &domain));
@@ -20,6 +21,8 @@ internal sealed unsafe class OrtOperatorDomain
     }
 
     public string Name { get; }
+
+    public IReadOnlyList<OrtOperator> Operators { get; }
 
     /// <summary>OrtCustomOpDomain*.</summary>
     public nint Pointer { get; }
