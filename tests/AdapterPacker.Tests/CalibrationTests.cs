@@ -62,7 +62,7 @@ public sealed class CalibrationTests(Workbench bench) : IDisposable
         float[] fc1 = vit.Tensors["blocks.0.mlp.fc1.weight"].Values;
         for (int i = 0; i < fc1.Length; i++) fc1[i] *= 1e25f;
         string[] arguments = ["base", "import", vit.WriteCheckpoint(_folder["wild.safetensors"]), "--heads", "2", "--precision", "fp32,int8", "--out", _folder["bases", "base"], "--calibrate", pictures];
-        Packer.Refused("found no file in", arguments);
+        Packer.Refused("found no picture in", arguments);
         File.WriteAllBytes(Path.Combine(pictures, "0.bmp"), Bmp(0));
         Packer.Refused("found inputs of layers.0.fc2.weight whose products are not finite", arguments);
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_folder.Root, "bases")));

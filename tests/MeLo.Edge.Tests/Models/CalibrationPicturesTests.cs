@@ -22,13 +22,23 @@ public sealed class CalibrationPicturesTests : IDisposable
     }
 
     [Fact]
+    public void HiddenFiles_AndWhatWindowsLeavesAmongPictures_ArePassedOver()
+    {
+        File.WriteAllBytes(_folder["pictures", "a.bmp"], EngineFixture.Picture(1, size: 16));
+        foreach (string name in (string[])[".DS_Store", "._a.bmp", "Thumbs.db", "thumbs.DB", "desktop.ini"]) File.WriteAllText(_folder["pictures", name], "not a picture");
+        Assert.Single(CalibrationPictures.Of(Path.Combine(_folder.Root, "pictures"), 16));
+    }
+
+    [Fact]
     public void FolderWithoutPictures_OrWithWhatIsNone_IsRefused_ByTheFilesName()
     {
         File.WriteAllBytes(_folder["text", "1.bmp"], EngineFixture.Picture(1));
         File.WriteAllText(_folder["text", "2-notes.txt"], "not a picture");
         File.WriteAllBytes(_folder["broken", "half.bmp"], EngineFixture.Picture(1)[..100]);
         Directory.CreateDirectory(Path.Combine(_folder.Root, "empty"));
-        Refused("expected pictures", "empty");
+        File.WriteAllBytes(_folder["hidden", ".1.bmp"], EngineFixture.Picture(1));
+        Refused("found no picture in", "empty");
+        Refused("found no picture in", "hidden");
         Refused("found no folder", "absent");
         Refused("'2-notes.txt' in", "text");
         Refused("'half.bmp' in", "broken");
