@@ -14,7 +14,7 @@ public static class BaseImport
     /// <param name="checkpoint">A .safetensors file (F32, F16 or BF16), or a folder with model.safetensors and config.json.</param>
     /// <param name="outFolder">The package's folder; it must not exist, or be empty.</param>
     /// <param name="options">What to make of it; null for the defaults.</param>
-    /// <param name="progress">Told after each weight.</param>
+    /// <param name="progress">Told after each weight, and after each picture and linear that is worked on.</param>
     /// <param name="cancellation">Ends the import; nothing is left behind.</param>
     /// <exception cref="ModelException">The checkpoint is not a Vision Transformer that is computed here, or the folder is in use.</exception>
     /// <exception cref="SafetensorsException">The checkpoint is not a well-formed safetensors file.</exception>
@@ -47,7 +47,12 @@ public static class BaseImport
         // Every picture is looked at now: a folder with one that is none is refused before anything is written, however long the import would take.
         if (options.CalibrationFolder is { } calibration)
         {
-            foreach (float[] _ in CalibrationPictures.Of(calibration, vit.ImageSize)) cancellation.ThrowIfCancellationRequested();
+            StepProgress pictures = new(progress, BaseImportStep.Pictures, CalibrationPictures.Files(calibration).Count);
+            foreach (float[] _ in CalibrationPictures.Of(calibration, vit.ImageSize))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                pictures.Add(1);
+            }
         }
 
         // In the same parent, so that the last step is one rename.
@@ -88,7 +93,7 @@ public static class BaseImport
         foreach (Precision precision in options.Precisions)
         {
             cancellation.ThrowIfCancellationRequested();
-            graphs.Add(WriteGraph(folder, precision, vit, weights, linears, digest, options, cancellation));
+            graphs.Add(WriteGraph(folder, precision, vit, weights, linears, digest, options, progress, cancellation));
         }
         cancellation.ThrowIfCancellationRequested();
         BaseManifest manifest = new()
@@ -112,7 +117,8 @@ public static class BaseImport
     }
 
     private static BaseManifest.GraphFacts WriteGraph(
-        string folder, Precision precision, VitArchitecture vit, SafetensorsFile weights, LinearId[] adaptable, string digest, BaseImportOptions options, CancellationToken cancellation)
+        string folder, Precision precision, VitArchitecture vit, SafetensorsFile weights, LinearId[] adaptable, string digest, BaseImportOptions options,
+        IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
     {
         GraphBuilder graph;
         string? quantizedHash = null;
@@ -120,8 +126,8 @@ public static class BaseImport
         {
             string quantizedPath = Path.Combine(folder, quantizedFile);
             LinearId[] constant = [.. BasePackage.EveryLayer(vit, VitLinears.All).Except(adaptable)];
-            if (options.CalibrationFolder is null) QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, cancellation: cancellation);
-            else WriteCalibrated(quantizedPath, vit, weights, constant, CalibrationPictures.Of(options.CalibrationFolder, vit.ImageSize), cancellation);
+            if (options.CalibrationFolder is null) QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, progress: Quantizing(progress, constant), cancellation: cancellation);
+            else WriteCalibrated(quantizedPath, vit, weights, constant, options.CalibrationFolder, progress, cancellation);
             quantizedHash = BasePackage.Sha256(quantizedPath);
             using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
             graph = VitGraph.BuildInt8(vit, weights, adaptable, quantized);
@@ -134,16 +140,18 @@ public static class BaseImport
     }
 
     private static void WriteCalibrated(
-        string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, IEnumerable<float[]> pictures, CancellationToken cancellation)
+        string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, string pictureFolder, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
     {
         string folder = Path.GetDirectoryName(path)!, equalizedPath = Path.Combine(folder, ".equalized.safetensors");
         LinearId[] mlp = [.. constant.Where(id => id.Linear is VitLinear.Fc1 or VitLinear.Fc2)];
+        StepProgress runs = new(progress, BaseImportStep.Calibration, 2 * CalibrationPictures.Files(pictureFolder).Count);
+        IEnumerable<float[]> pictures = runs.Counting(CalibrationPictures.Of(pictureFolder, vit.ImageSize));
         try
         {
             EqualizedWeights.Write(equalizedPath, vit, weights, InputGrams.Observe(vit, weights, folder, mlp, pictures, cancellation));
             using SafetensorsFile equalized = SafetensorsFile.Open(equalizedPath);
             InputGrams grams = InputGrams.Observe(vit, equalized, folder, constant, pictures, cancellation);
-            QuantizedWeightsFile.Write(path, vit, equalized, constant, grams, EqualizedWeights.Others(vit), cancellation);
+            QuantizedWeightsFile.Write(path, vit, equalized, constant, grams, EqualizedWeights.Others(vit), Quantizing(progress, constant), cancellation);
         }
         finally
         {
@@ -151,12 +159,14 @@ public static class BaseImport
         }
     }
 
+    private static StepProgress Quantizing(IProgress<BaseImportProgress>? progress, LinearId[] linears) => new(progress, BaseImportStep.Quantization, linears.Length);
+
     private static string WriteWeights(
         string path, Checkpoint source, VitArchitecture vit, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
     {
         using BaseDigest digest = new();
         WeightReader reader = new(source, vit);
-        long written = 0, total = vit.ParameterCount * sizeof(float);
+        StepProgress written = new(progress, BaseImportStep.Weights, vit.ParameterCount * sizeof(float));
         // Both are in byte order of the same names; only the position embedding's shape may differ, when it is resampled.
         TensorSource[] tensors = [.. CanonicalWeights.Of(vit).Zip(source.Weights, Stream)];
         using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
@@ -171,8 +181,7 @@ public static class BaseImport
             digest.Begin(weight);
             digest.Append(data);
             stream.Write(data);
-            written += data.Length;
-            progress?.Report(new BaseImportProgress(weight.Name, written, total));
+            written.Add(data.Length);
         });
     }
 

@@ -24,9 +24,3 @@ public sealed record BaseImportOptions
     /// <summary>The clock that <c>base.json</c> takes its creation time from.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }
-
-/// <summary>How far an import has come.</summary>
-/// <param name="Weight">The canonical name of the weight that was written last.</param>
-/// <param name="BytesWritten">The bytes of weights written so far.</param>
-/// <param name="BytesTotal">The bytes of all weights.</param>
-public sealed record BaseImportProgress(string Weight, long BytesWritten, long BytesTotal);

@@ -16,10 +16,11 @@ internal static unsafe class QuantizedWeightsFile
     /// <param name="linears">The linears.</param>
     /// <param name="grams">What their inputs have in common, for rounding that makes up for its errors; null for plain rounding.</param>
     /// <param name="others">The names of further weights that the graph takes from this file, as they are.</param>
+    /// <param name="progress">Told after each linear.</param>
     /// <param name="cancellation">Ends it between two linears; the file is then incomplete.</param>
     public static void Write(
         string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> linears, InputGrams? grams = null, IEnumerable<string>? others = null,
-        CancellationToken cancellation = default)
+        StepProgress? progress = null, CancellationToken cancellation = default)
     {
         List<TensorSource> tensors = [];
         foreach (LinearId id in linears)
@@ -32,6 +33,7 @@ internal static unsafe class QuantizedWeightsFile
                 {
                     cancellation.ThrowIfCancellationRequested();
                     to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape, grams?[id]));
+                    progress?.Add(1);
                 }));
         }
         // Behind the packed ones, whose alignment they would spoil.

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using MeLo.Edge.Models;
 using MeLo.Edge.Tensors;
+using MeLo.Edge.Tests.Engine;
 
 namespace MeLo.Edge.Tests.Models;
 
@@ -20,11 +21,34 @@ public sealed class BaseImportTests
             Assert.False(Directory.Exists(target));
             reports.Add(report);
         }));
-        Assert.Equal(CanonicalWeights.Of(s_vit).Select(w => w.Name), reports.Select(r => r.Weight));
-        Assert.Equal(reports[^1].BytesTotal, reports[^1].BytesWritten);
-        Assert.Equal(s_vit.ParameterCount * 4, reports[^1].BytesTotal);
+        long written = 0, total = s_vit.ParameterCount * 4;
+        Assert.Equal(CanonicalWeights.Of(s_vit).Select(w => new BaseImportProgress(BaseImportStep.Weights, written += w.Shape.Aggregate(4L, (p, d) => p * d), total)), reports);
+        Assert.Equal(total, written);
         Assert.Equal(["base", "checkpoint.safetensors"], Names(folder));
         BasePackage.Open(target).Dispose();
+    }
+
+    [Fact]
+    public void Progress_IsToldOfEveryStep_FromItsFirstPictureOrLinearToItsLast()
+    {
+        using TemporaryFolder folder = new();
+        string pictures = Path.GetDirectoryName(folder["pictures", "0.bmp"])!;
+        for (int i = 0; i < 3; i++) File.WriteAllBytes(Path.Combine(pictures, $"{i}.bmp"), EngineFixture.Picture(i));
+        List<BaseImportProgress> reports = [];
+        BaseImportOptions options = s_options with { Precisions = [Precision.Fp32, Precision.Int8], CalibrationFolder = pictures };
+        Importing.Import(Checkpoint(folder), folder["base"], options, new Direct(reports.Add));
+        Assert.Equal(Enum.GetValues<BaseImportStep>(), reports.Select(r => r.Step).Distinct());
+        Expect(BaseImportStep.Pictures, 3);
+        Expect(BaseImportStep.Calibration, 6);
+        Expect(BaseImportStep.Quantization, 2 * 4); // key, output, fc1 and fc2 of each layer
+
+        reports.Clear();
+        Importing.Import(Checkpoint(folder), folder["plain"], options with { CalibrationFolder = null }, new Direct(reports.Add));
+        Assert.Equal([BaseImportStep.Weights, BaseImportStep.Quantization], reports.Select(r => r.Step).Distinct());
+        Expect(BaseImportStep.Quantization, 2 * 4);
+
+        void Expect(BaseImportStep step, int total) =>
+            Assert.Equal(Enumerable.Range(1, total).Select(done => new BaseImportProgress(step, done, total)), reports.Where(r => r.Step == step));
     }
 
     [Theory]
@@ -39,7 +63,7 @@ public sealed class BaseImportTests
         int count = 0;
         Assert.ThrowsAny<OperationCanceledException>(() => BaseImport.Import(checkpoint, folder["base"], s_options, new Direct(report =>
         {
-            if (++count == after || report.BytesWritten == report.BytesTotal) cancel.Cancel();
+            if (++count == after || report.Done == report.Total) cancel.Cancel();
         }), cancel.Token));
         Assert.Equal(["checkpoint.safetensors"], Names(folder));
 
