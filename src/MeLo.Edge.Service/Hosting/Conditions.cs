@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace MeLo.Edge.Service.Hosting;
 
-/// <summary>What hinders the service at the moment, in words that health answers show. No file name and no path is among them.</summary>
+/// <summary>What hinders the service at the moment, in words that health answers show. No name of an input and no path is among them.</summary>
 internal sealed class Conditions
 {
     public const string DiskLow = "disk-low";
@@ -10,7 +10,6 @@ internal sealed class Conditions
     public const string Trust = "trust";
     public const string Bundles = "bundles";
     public const string Inbox = "inbox";
-    public const string Engine = "engine";
 
     private readonly ConcurrentDictionary<string, string> _current = new(StringComparer.Ordinal);
 
