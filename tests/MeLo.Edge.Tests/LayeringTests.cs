@@ -19,7 +19,7 @@ public sealed class LayeringTests
         ["Native.Vips"] = ["Native"],
         ["Kernels"] = ["Native"],
         ["Onnx"] = ["Tensors"],
-        ["Adapters"] = ["Tensors", "Kernels"],
+        ["Adapters"] = ["Tensors", "Native", "Kernels"],
         ["Imaging"] = ["Native", "Native.Vips"],
         ["Models"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging"],
         ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Models"],

@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using MeLo.Edge.Native;
+
 namespace MeLo.Edge.Adapters;
 
 /// <summary>
@@ -12,6 +15,7 @@ internal static class MergeThreads
     private static readonly Lock s_start = new();
     private static readonly Queue<MergeJob> s_calls = new();
     private static readonly SemaphoreSlim s_waiting = new(0);
+    private static readonly List<int> s_threads = new(Environment.ProcessorCount); // those that have begun to serve, as ThreadPlacement knows them
     private static int s_started;
 
     /// <summary>How many threads beside the caller are worth waking.</summary>
@@ -30,6 +34,7 @@ internal static class MergeThreads
             if (helpers == 0) return;
             s_calls.EnsureCapacity(s_calls.Count + helpers); // so that what follows cannot fail half-way
             for (int i = 0; i < helpers; i++) s_calls.Enqueue(job);
+            ThreadPlacement.KeepOffThisProcessor(CollectionsMarshal.AsSpan(s_threads));
         }
         s_waiting.Release(helpers);
     }
@@ -49,6 +54,7 @@ internal static class MergeThreads
 
     private static void Serve()
     {
+        lock (s_start) s_threads.Add(ThreadPlacement.CurrentThread);
         while (true)
         {
             s_waiting.Wait();
