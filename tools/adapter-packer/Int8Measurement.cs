@@ -11,8 +11,8 @@ namespace AdapterPacker;
 /// <param name="Set">The reference set's, where there is one.</param>
 internal sealed record Int8Measurement(LogitComparison Probe, LogitComparison? Set)
 {
-    // Another CPU multiplies the same integers; only what is rounded before differs. Twice what was seen here leaves room for that, and
-    // a difference too small to matter is not held against a device.
+    // Another CPU multiplies bytes to the same sums, but what it makes bytes of differs a little: its int8 error is another draw of the same size.
+    // Twice what was seen here leaves room for that, and a difference too small to matter is not held against a device.
     private const double Margin = 2, SmallestTolerance = 0.02;
 
     // More than this and the probe could not tell a damaged model from a sound one (docs/bundle-format.md).

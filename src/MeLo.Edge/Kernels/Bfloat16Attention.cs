@@ -6,7 +6,7 @@ namespace MeLo.Edge.Kernels;
 
 /// <summary>
 /// <see cref="Attention"/> with products of bfloat16 and sums of binary32, on processors that have them (<see cref="PairTileCode"/>): queries, keys,
-/// values and the softmax's weights are rounded to eight bits of precision, to a relative 2^-9; everything else is binary32.
+/// values and the softmax's weights are rounded to eight bits of precision, a relative 2^-8; everything else is binary32.
 /// </summary>
 /// <remarks>As there the scores lie transposed. A pair of weights, of neighbouring keys for one query, is then what a product with values needs.</remarks>
 internal readonly unsafe struct Bfloat16Attention
@@ -19,16 +19,20 @@ internal readonly unsafe struct Bfloat16Attention
     private readonly int _headTasks;
 
     /// <param name="attention">What is to be computed; <see cref="Takes"/> its head's width.</param>
-    /// <param name="threads">About how many threads will take tasks.</param>
+    /// <param name="threads">About how many threads will take tasks; at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are no threads, or the heads have a width that is not taken.</exception>
     public Bfloat16Attention(in Attention attention, int threads)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        if (!Takes(attention.HeadWidth)) throw new ArgumentOutOfRangeException(nameof(attention), attention.HeadWidth, "expected heads of a width that is taken");
         _attention = attention;
         _blocks = (attention.AskingTokens + BlockQueries - 1) / BlockQueries;
         // Keys and values are rounded once a task: as few as keep every thread busy.
         const int TasksPerThread = 4;
         int heads = Math.Max(1, attention.Images * attention.Heads);
-        _headTasks = Math.Min(_blocks, ((TasksPerThread * threads) + heads - 1) / heads);
-        _taskBlocks = (_blocks + _headTasks - 1) / _headTasks;
+        int headTasks = Math.Min(_blocks, ((TasksPerThread * threads) + heads - 1) / heads);
+        _taskBlocks = (_blocks + headTasks - 1) / headTasks;
+        _headTasks = (_blocks + _taskBlocks - 1) / _taskBlocks; // of whole blocks there may be fewer
         TaskCount = checked(attention.Images * attention.Heads * _headTasks);
     }
 
@@ -42,13 +46,15 @@ internal readonly unsafe struct Bfloat16Attention
     /// <param name="task">From 0 to before <see cref="TaskCount"/>.</param>
     public void Run(int task)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(task);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(task, TaskCount);
         (int pair, int part) = Math.DivRem(task, _headTasks);
         (int image, int head) = Math.DivRem(pair, _attention.Heads);
         int tokens = _attention.Tokens, w = _attention.HeadWidth, pairs = (tokens + 1) / 2, panels = (w + BlockQueries - 1) / BlockQueries;
         nint dim = _attention.Dim;
         nint asked = (((nint)image * tokens * _attention.Heads) + head) * w;
 
-        int keysLength = tokens * w / 2, valuesLength = panels * pairs * BlockQueries, scoresLength = 2 * pairs * BlockQueries;
+        int keysLength = checked(tokens * w) / 2, valuesLength = checked(panels * pairs * BlockQueries), scoresLength = checked(2 * pairs * BlockQueries);
         float* values = KernelScratch.Floats(checked(valuesLength + scoresLength + (2 * BlockQueries * w) + BlockQueries + keysLength));
         float* scores = values + valuesLength;                                 // [tokens, 64]; the weights' pairs take their place, [pairs, 64]
         float* packed = scores + scoresLength;                                 // [w, 64]

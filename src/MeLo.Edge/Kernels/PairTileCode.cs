@@ -27,8 +27,10 @@ internal static unsafe class PairTileCode
     public static bool IsSupported { get; } =
         Avx512BW.IsSupported && X86Base.X64.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & Avx512Bf16) != 0;
 
-    // [rows][vectors], both from 1; null where it cannot run
-    private static readonly delegate* unmanaged[SuppressGCTransition]<PairTileCall*, void>* s_entries = IsSupported ? Place() : null;
+    // By Index; null where it cannot run.
+    private static readonly delegate* unmanaged[SuppressGCTransition]<PairTileCall*, void>* s_entries = IsSupported
+        ? (delegate* unmanaged[SuppressGCTransition]<PairTileCall*, void>*)TileCode.Place(MaxRows * MaxVectors, (i, windows) => Write((i / MaxVectors) + 1, (i % MaxVectors) + 1, windows))
+        : null;
 
     /// <summary>Whether tiles can be computed.</summary>
     public static bool CanRun => s_entries != null;
@@ -98,19 +100,4 @@ internal static unsafe class PairTileCode
     private static int Offset(string field) => (int)Marshal.OffsetOf<PairTileCall>(field);
 
     private static Address Field(string name) => new(Gpr.Rcx, Offset(name));
-
-    private static delegate* unmanaged[SuppressGCTransition]<PairTileCall*, void>* Place()
-    {
-        var entries = (delegate* unmanaged[SuppressGCTransition]<PairTileCall*, void>*)NativeMemory.AllocZeroed(MaxRows * MaxVectors, (nuint)sizeof(nint));
-        for (int rows = 1; rows <= MaxRows; rows++)
-        {
-            for (int vectors = 1; vectors <= MaxVectors; vectors++)
-            {
-                void* entry = TileCode.Place(windows => Write(rows, vectors, windows));
-                if (entry == null) return null;
-                entries[Index(rows, vectors)] = (delegate* unmanaged[SuppressGCTransition]<PairTileCall*, void>)entry;
-            }
-        }
-        return entries;
-    }
 }

@@ -30,7 +30,8 @@ internal static unsafe class RowQuantizer
     }
 
     /// <summary>
-    /// Normalises a row to mean 0 and variance 1, multiplies and adds (ONNX's LayerNormalization over the last axis), and quantises it.
+    /// Normalises a row to mean 0 and variance 1, multiplies and adds (ONNX's LayerNormalization over the last axis), and quantises it. A row that is
+    /// not finite, or whose variance is not, has ranges of NaN.
     /// </summary>
     /// <param name="values">The row.</param>
     /// <param name="gain">[features].</param>
@@ -115,6 +116,7 @@ internal static unsafe class RowQuantizer
         float square = Vector512.Sum(squares);
         for (int i = vectors; i < count; i++) square += (values[i] - mean) * (values[i] - mean);
         float factor = 1 / MathF.Sqrt((square / count) + epsilon);
+        if (factor == 0) factor = float.NaN; // the variance overflowed: the row must not pass for one that is all mean
 
         Vector512<float> factors = Vector512.Create(factor);
         for (int i = 0; i < vectors; i += lanes)

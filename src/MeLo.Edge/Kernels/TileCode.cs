@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MeLo.Edge.Native;
 
 namespace MeLo.Edge.Kernels;
@@ -9,6 +10,9 @@ internal static unsafe class TileCode
     public const int SavedBytes = SavedRegisters * 16;
 
     private const int FirstSaved = 6, SavedRegisters = 10;
+
+    private const int LineBytes = 64;
+    private const byte Breakpoint = 0xCC;
 
     /// <summary>The first instructions.</summary>
     /// <param name="code">Where they go.</param>
@@ -31,4 +35,25 @@ internal static unsafe class TileCode
     /// <summary>Places code for this system's convention.</summary>
     /// <returns>Its entry, which may be called as <c>delegate* unmanaged[SuppressGCTransition]&lt;void*, void&gt;</c>; null where the system allows no such memory.</returns>
     public static void* Place(Func<bool, byte[]> write) => ExecutableMemory.Place(write(OperatingSystem.IsWindows()));
+
+    /// <summary>Places several codes for this system's convention together, each at the start of a cache line.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="write">Writes the code of an index.</param>
+    /// <returns>Their entries, by index, for the life of the process; null where the system allows no such memory.</returns>
+    public static void** Place(int count, Func<int, bool, byte[]> write)
+    {
+        List<byte> all = [];
+        int[] starts = new int[count];
+        for (int i = 0; i < count; i++)
+        {
+            while (all.Count % LineBytes != 0) all.Add(Breakpoint);
+            starts[i] = all.Count;
+            all.AddRange(write(i, OperatingSystem.IsWindows()));
+        }
+        byte* placed = (byte*)ExecutableMemory.Place(CollectionsMarshal.AsSpan(all));
+        if (placed == null) return null;
+        void** entries = (void**)NativeMemory.Alloc((nuint)count, (nuint)sizeof(void*));
+        for (int i = 0; i < count; i++) entries[i] = placed + starts[i];
+        return entries;
+    }
 }

@@ -11,8 +11,8 @@ internal static unsafe partial class ExecutableMemory
     // sys/mman.h: PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS (Linux).
     private const int ReadWrite = 3, ReadExecute = 5, PrivateAnonymous = 0x22;
 
-    // winnt.h, memoryapi.h: MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE, PAGE_EXECUTE_READ.
-    private const int CommitReserve = 0x3000, PageReadWrite = 0x04, PageExecuteRead = 0x20;
+    // winnt.h, memoryapi.h: MEM_COMMIT | MEM_RESERVE, MEM_RELEASE, PAGE_READWRITE, PAGE_EXECUTE_READ.
+    private const int CommitReserve = 0x3000, Release = 0x8000, PageReadWrite = 0x04, PageExecuteRead = 0x20;
 
     /// <summary>Places code in memory.</summary>
     /// <returns>Its first instruction, on a page of its own; null where the system allows no such memory.</returns>
@@ -24,13 +24,17 @@ internal static unsafe partial class ExecutableMemory
             void* pages = VirtualAlloc(null, length, CommitReserve, PageReadWrite);
             if (pages == null) return null;
             code.CopyTo(new Span<byte>(pages, code.Length));
-            return VirtualProtect(pages, length, PageExecuteRead, out _) ? pages : null;
+            if (VirtualProtect(pages, length, PageExecuteRead, out _)) return pages;
+            _ = VirtualFree(pages, 0, Release);
+            return null;
         }
         if (!OperatingSystem.IsLinux()) return null;
         nint memory = Map(0, length, ReadWrite, PrivateAnonymous, -1, 0);
         if (memory == -1) return null;
         code.CopyTo(new Span<byte>((void*)memory, code.Length));
-        return Protect(memory, length, ReadExecute) == 0 ? (void*)memory : null;
+        if (Protect(memory, length, ReadExecute) == 0) return (void*)memory;
+        _ = Unmap(memory, length);
+        return null;
     }
 
     [LibraryImport("libc", EntryPoint = "mmap")]
@@ -41,6 +45,10 @@ internal static unsafe partial class ExecutableMemory
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Protect(nint address, nuint length, int protection);
 
+    [LibraryImport("libc", EntryPoint = "munmap")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Unmap(nint address, nuint length);
+
     [LibraryImport("kernel32", EntryPoint = "VirtualAlloc")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
     private static partial void* VirtualAlloc(void* address, nuint length, int kind, int protection);
@@ -49,4 +57,9 @@ internal static unsafe partial class ExecutableMemory
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
     [return: MarshalAs(UnmanagedType.Bool)]
     private static partial bool VirtualProtect(void* address, nuint length, int protection, out int before);
+
+    [LibraryImport("kernel32", EntryPoint = "VirtualFree")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool VirtualFree(void* address, nuint length, int kind);
 }

@@ -47,6 +47,28 @@ public sealed unsafe class ByteOperatorsTests
     }
 
     [Theory]
+    [InlineData(2, 70, 41, 3, 16, 1)]
+    [InlineData(1, 197, 197, 3, 64, 2)]
+    [InlineData(3, 1, 50, 2, 80, 3)]
+    [InlineData(2, 9, 20, 2, 24, 2)] // a width that bfloat16 does not take
+    public void Attention_IsTheKernelsOfThisProcessor_AndCloseToBinary32(int images, int asking, int tokens, int heads, int w, int threads)
+    {
+        using AttentionCase attention = new(images, asking, tokens, heads, w);
+        attention.Fill(new Random(tokens), 2);
+        float[] plain = attention.Run(VectorWidths.Best), expected = Bfloat16Attention.Takes(w) ? attention.RunBfloat16(threads) : plain;
+        using OrtSession session = Session(ByteGraph.Attention, [F32, F32, F32], [F32], threads, [(ByteGraph.Heads, (long)heads)]);
+        using OrtValue q = OrtValue.FromArray(attention.Query.Span.ToArray(), [images, asking, heads * w]);
+        using OrtValue k = OrtValue.FromArray(attention.Key.Span.ToArray(), [images, tokens, heads * w]), v = OrtValue.FromArray(attention.Value.Span.ToArray(), [images, tokens, heads * w]);
+        using OrtValue result = session.Run([q, k, v])[0];
+        Assert.Equal([images, asking, heads * w], result.Info.Dimensions);
+        float[] found = result.AsSpan<float>().ToArray();
+        Assert.Equal(expected, found);
+
+        double error = plain.Zip(found, (p, f) => Math.Pow(p - f, 2)).Sum(), length = plain.Sum(p => (double)p * p);
+        Assert.InRange(Math.Sqrt(error / length), Bfloat16Attention.Takes(w) ? 1e-5 : 0, 1e-2); // rounded, if only a little
+    }
+
+    [Theory]
     [InlineData(0, new long[] { 6, 12 }, "found bytes of 2 dimensions, expected 3")]
     [InlineData(0, new long[] { 2, 3, 10 }, "found 10 elements of a row of bytes, expected 12")]
     [InlineData(0, new long[] { 2, 3, 16 }, "found 16 elements of a row of bytes, expected 12")]

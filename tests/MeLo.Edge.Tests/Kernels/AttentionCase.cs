@@ -46,8 +46,29 @@ internal sealed unsafe class AttentionCase : IDisposable
         return Output.Span.ToArray();
     }
 
+    /// <summary>Runs all tasks of the attention with bfloat16 products.</summary>
+    public float[] RunBfloat16(int threads)
+    {
+        Output.Span.Fill(12345);
+        Bfloat16Attention job = new(Job, threads);
+        for (int task = 0; task < job.TaskCount; task++) job.Run(task);
+        Assert.True(Query.GuardsHold && Key.GuardsHold && Value.GuardsHold && Output.GuardsHold, "wrote outside its destination");
+        return Output.Span.ToArray();
+    }
+
+    /// <summary>Makes keys, values and scaled queries numbers that bfloat16 has: the last ones but for binary32's rounding, which bfloat16's undoes.</summary>
+    public void RoundInputs()
+    {
+        foreach (ref float x in Key.Span) x = Bfloat16.Round(x);
+        foreach (ref float x in Value.Span) x = Bfloat16.Round(x);
+        float scale = (float)(1 / (Math.Sqrt(_w) * Math.Log(2)));
+        foreach (ref float x in Query.Span) x = Bfloat16.Round(x) / scale;
+    }
+
     /// <summary>The result, and how far binary32 may be from it.</summary>
-    public (double[] Output, double[] Bounds) Exact()
+    /// <param name="inputs">The relative error that scaled queries, keys and values have besides.</param>
+    /// <param name="weighting">The same of the softmax's weights.</param>
+    public (double[] Output, double[] Bounds) Exact(double inputs = 0, double weighting = 0)
     {
         double[] output = new double[Output.Length], bounds = new double[Output.Length];
         Span<float> query = Query.Span, key = Key.Span, value = Value.Span;
@@ -70,7 +91,7 @@ internal sealed unsafe class AttentionCase : IDisposable
                             magnitude += Math.Abs(product);
                         }
                         scores[j] = sum / Math.Sqrt(_w);
-                        errors[j] = (_w + 2) * Unit * magnitude / Math.Sqrt(_w);
+                        errors[j] = (((_w + 2) * Unit) + (2 * inputs) + (inputs * inputs)) * magnitude / Math.Sqrt(_w);
                     }
                     double maximum = scores.Max(), worst = errors.Max();
                     double[] weights = [.. scores.Select(s => Math.Exp(s - maximum))];
@@ -88,7 +109,7 @@ internal sealed unsafe class AttentionCase : IDisposable
                             magnitude += Math.Abs(term);
                         }
                         output[row + c] = sum;
-                        bounds[row + c] = (2 * relative * magnitude) + 1e-30;
+                        bounds[row + c] = ((2 * relative) + ((1 + relative) * (inputs + weighting + (inputs * weighting)))) * magnitude + 1e-30;
                     }
                 }
             }

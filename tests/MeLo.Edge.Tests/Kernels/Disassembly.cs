@@ -14,6 +14,18 @@ internal static class Disassembly
         public string Operands => Text.Contains(' ', StringComparison.Ordinal) ? Text.Split(' ', 2)[1].Trim() : "";
     }
 
+    /// <summary>Every jump goes to an instruction: forward past what is not there where the last result is zero, back for another turn where it is not.</summary>
+    public static void AssertJumpsLand(IReadOnlyList<Instruction> code)
+    {
+        int[] offsets = [.. code.Select(i => i.Offset)];
+        foreach (Instruction jump in code.Where(i => i.Mnemonic[0] == 'j'))
+        {
+            int target = int.Parse(jump.Operands[2..], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            Assert.Contains(target, offsets);
+            Assert.Equal(jump.Mnemonic == "je", target > jump.Offset);
+        }
+    }
+
     /// <summary>Disassembles code, or skips the test where the program is missing.</summary>
     public static IReadOnlyList<Instruction> Of(byte[] code)
     {

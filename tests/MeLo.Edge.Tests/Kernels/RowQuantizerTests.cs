@@ -200,6 +200,40 @@ public sealed unsafe class RowQuantizerTests
         }
     }
 
+    [Theory]
+    [InlineData(1e20f)] // one square overflows
+    [InlineData(3.4e38f)]
+    public void LayerNormalizationOfAVarianceThatOverflows_HasRangesOfNaNEverywhere(float value)
+    {
+        foreach (int features in (int[])[2, 40, 300])
+        {
+            foreach (int large in (int[])[0, features - 1])
+            {
+                using NativeFloats values = new(features, 0), gain = new(features, 0), bias = new(features, 0), scratch = new(features, 0);
+                using QuantizedRows bytes = new(1, features);
+                Fill(values.Span, new Random(3), 1);
+                gain.Span.Fill(1);
+                bias.Span.Fill(0.5f);
+                values.Span[large] = value;
+                RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, scratch.Pointer, bytes.Rows, 0);
+                Assert.All(bytes.Ranges.Span.ToArray(), r => Assert.True(float.IsNaN(r)));
+            }
+        }
+    }
+
+    [Fact]
+    public void LayerNormalizationOfALargeVariance_IsStillItsDefinition()
+    {
+        using NativeFloats values = new(2, 0), gain = new(2, 0), bias = new(2, 0), scratch = new(2, 0);
+        using QuantizedRows bytes = new(1, 2);
+        (values.Span[0], values.Span[1]) = (-1e19f, 1e19f); // squares of 1e38
+        gain.Span.Fill(1);
+        bias.Span.Fill(0.5f);
+        RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, scratch.Pointer, bytes.Rows, 0);
+        Assert.Equal(-0.5f, scratch.Span[0], 1e-5f);
+        Assert.Equal(1.5f, scratch.Span[1], 1e-5f);
+    }
+
     private static void Fill(Span<float> values, Random random, float spread)
     {
         foreach (ref float v in values) v = ((2 * random.NextSingle()) - 1) * spread;

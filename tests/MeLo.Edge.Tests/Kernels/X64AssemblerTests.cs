@@ -26,6 +26,7 @@ public sealed class X64AssemblerTests
                 foreach (int c in s_vectors)
                 {
                     Expect($"vpdpbusd zmm{a},zmm{b},zmm{c}", () => _code.Vpdpbusd(a, b, c));
+                    Expect($"vdpbf16ps zmm{a},zmm{b},zmm{c}", () => _code.Vdpbf16ps(a, b, c));
                     Expect($"vfmadd213ps zmm{a},zmm{b},zmm{c}", () => _code.Vfmadd213ps(a, b, c));
                     Expect($"vpxord zmm{a},zmm{b},zmm{c}", () => _code.Vpxord(a, b, c));
                 }

@@ -32,6 +32,28 @@ public sealed unsafe class ExecutableMemoryTests
     }
 
     [Fact]
+    public void CodesPlacedTogether_Run_EachOnALineOfItsOwn()
+    {
+        Assert.SkipUnless(RuntimeInformation.ProcessArchitecture == Architecture.X64 && OperatingSystem.IsLinux(), "the code is for x64, and reads /proc");
+        List<int> lengths = [];
+        void** entries = TileCode.Place(100, (i, windows) =>
+        {
+            Assert.False(windows);
+            byte[] code = [.. Enumerable.Repeat((byte)0x90, i), 0xB8, (byte)i, 0, 0, 0, 0xC3]; // nop…; mov eax, i; ret
+            lengths.Add(code.Length);
+            return code;
+        });
+        Assert.Equal(100, lengths.Count);
+        for (int i = 0; i < lengths.Count; i++)
+        {
+            Assert.Equal(i, ((delegate* unmanaged<int>)entries[i])());
+            Assert.Equal(0, (nint)entries[i] % 64);
+            Assert.Equal("r-xp", Protection(entries[i]));
+            if (i > 0) Assert.Equal((lengths[i - 1] + 63) / 64 * 64, (nint)entries[i] - (nint)entries[i - 1]);
+        }
+    }
+
+    [Fact]
     public void TileCode_IsNotWritable()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && ByteTileCode.IsSupported, "needs AVX-512 VNNI, and reads /proc");
