@@ -12,8 +12,9 @@ namespace AdapterPacker;
 internal sealed record Int8Measurement(LogitComparison Probe, LogitComparison? Set)
 {
     // Another CPU multiplies bytes to the same sums, but what it makes bytes of differs a little: its int8 error is another draw of the same size.
-    // Twice what was seen here leaves room for that, and a difference too small to matter is not held against a device.
-    private const double Margin = 2, SmallestTolerance = 0.02;
+    // Twice what was seen here leaves room for that. A small difference may have been luck: of three kinds of attention on ViT-Ti, one
+    // showed 0.015 where another showed 0.042 (docs/decisions/0008-int8.md).
+    private const double Margin = 2, SmallestTolerance = 0.06;
 
     // More than this and the probe could not tell a damaged model from a sound one (docs/bundle-format.md).
     private const double LargestRatio = 0.15;
