@@ -24,8 +24,10 @@ internal static unsafe class ByteTileCode
     public static bool IsSupported { get; } =
         Avx512BW.IsSupported && X86Base.X64.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 0).Ecx & Avx512Vnni) != 0;
 
-    /// <summary>The code for 1 to <see cref="TileCall.MaxRows"/> rows, at that index; null where it cannot run.</summary>
-    public static delegate* unmanaged[SuppressGCTransition]<TileCall*, void>* Entries { get; } = IsSupported ? Place() : null;
+    /// <summary>The code for 1 to <see cref="TileCall.MaxRows"/> rows, from index 0; null where it cannot run.</summary>
+    public static delegate* unmanaged[SuppressGCTransition]<TileCall*, void>* Entries { get; } = IsSupported
+        ? (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>*)TileCode.Place(TileCall.MaxRows, (i, windows) => Write(i + 1, windows))
+        : null;
 
     /// <summary>Writes the code for a number of rows.</summary>
     /// <param name="rows">1 to <see cref="TileCall.MaxRows"/>.</param>
@@ -169,15 +171,4 @@ internal static unsafe class ByteTileCode
     }
 
     private static Address Field(string name) => new(Gpr.Rcx, (int)Marshal.OffsetOf<TileCall>(name));
-
-    private static delegate* unmanaged[SuppressGCTransition]<TileCall*, void>* Place()
-    {
-        var entries = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>*)NativeMemory.AllocZeroed(TileCall.MaxRows + 1, (nuint)sizeof(nint));
-        for (int rows = 1; rows <= TileCall.MaxRows; rows++)
-        {
-            entries[rows] = (delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)TileCode.Place(windows => Write(rows, windows));
-            if (entries[rows] == null) return null;
-        }
-        return entries;
-    }
 }

@@ -48,7 +48,7 @@ internal static unsafe class ByteTilePaths
     {
         switch (path)
         {
-            case ByteTilePath.Avx512Vnni: ByteTileCode.Entries[rows](call); break;
+            case ByteTilePath.Avx512Vnni: ByteTileCode.Entries[rows - 1](call); break;
             case ByteTilePath.AvxVnni: ByteTile.Compute<AvxVnniLanes, Vector256<int>>(call, rows); break;
             case ByteTilePath.ArmDot: ByteTile.Compute<ArmDotLanes, Vector128<int>>(call, rows); break;
             case ByteTilePath.Avx2: ByteTile.Compute<Avx2Lanes, Vector256<int>>(call, rows); break;

@@ -32,14 +32,10 @@ internal static unsafe class TileCode
         code.Return();
     }
 
-    /// <summary>Places code for this system's convention.</summary>
-    /// <returns>Its entry, which may be called as <c>delegate* unmanaged[SuppressGCTransition]&lt;void*, void&gt;</c>; null where the system allows no such memory.</returns>
-    public static void* Place(Func<bool, byte[]> write) => ExecutableMemory.Place(write(OperatingSystem.IsWindows()));
-
     /// <summary>Places several codes for this system's convention together, each at the start of a cache line.</summary>
     /// <param name="count">How many.</param>
     /// <param name="write">Writes the code of an index.</param>
-    /// <returns>Their entries, by index, for the life of the process; null where the system allows no such memory.</returns>
+    /// <returns>Their entries, by index, for the life of the process, to be called as <c>delegate* unmanaged[SuppressGCTransition]&lt;T*, void&gt;</c> with the call's type; null where the system allows no such memory.</returns>
     public static void** Place(int count, Func<int, bool, byte[]> write)
     {
         List<byte> all = [];

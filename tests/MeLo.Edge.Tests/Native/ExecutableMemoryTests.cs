@@ -57,7 +57,7 @@ public sealed unsafe class ExecutableMemoryTests
     public void TileCode_IsNotWritable()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && ByteTileCode.IsSupported, "needs AVX-512 VNNI, and reads /proc");
-        for (int rows = 1; rows <= TileCall.MaxRows; rows++) Assert.Equal("r-xp", Protection(ByteTileCode.Entries[rows]));
+        for (int i = 0; i < TileCall.MaxRows; i++) Assert.Equal("r-xp", Protection(ByteTileCode.Entries[i]));
     }
 
     // "7f0012340000-7f0012341000 r-xp 00000000 00:00 0"
