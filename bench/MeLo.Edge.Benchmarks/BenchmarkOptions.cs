@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MeLo.Edge.Models;
+using MeLo.Edge.Native;
 
 namespace MeLo.Edge.Benchmarks;
 
@@ -16,7 +17,7 @@ internal sealed class BenchmarkOptions
     private readonly Option<int> _threads = new("--threads")
     {
         Description = "Threads of the graph, the merge and the copy.",
-        DefaultValueFactory = _ => Environment.ProcessorCount,
+        DefaultValueFactory = _ => ProcessorCores.Count, // as the engine by default
     };
 
     private readonly Option<string> _precision = new("--precision")

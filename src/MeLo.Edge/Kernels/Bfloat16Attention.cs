@@ -55,11 +55,11 @@ internal readonly unsafe struct Bfloat16Attention
         nint asked = (((nint)image * tokens * _attention.Heads) + head) * w;
 
         int keysLength = checked(tokens * w) / 2, valuesLength = checked(panels * pairs * BlockQueries), scoresLength = checked(2 * pairs * BlockQueries);
-        float* values = KernelScratch.Floats(checked(valuesLength + scoresLength + (2 * BlockQueries * w) + BlockQueries + keysLength));
+        float* values = KernelScratch.Floats(checked(valuesLength + scoresLength + (BlockQueries * w) + (BlockQueries * w / 2) + BlockQueries + keysLength));
         float* scores = values + valuesLength;                                 // [tokens, 64]; the weights' pairs take their place, [pairs, 64]
         float* packed = scores + scoresLength;                                 // [w, 64]
         float* queries = packed + (BlockQueries * w);                          // [w/2, 64]
-        float* factors = queries + (BlockQueries * w);                         // [64]
+        float* factors = queries + (BlockQueries * w / 2);                         // [64]
         float* keys = factors + BlockQueries;                                  // [tokens, w/2]
         for (int token = 0; token < tokens; token++) RoundRow(_attention.Key + asked + (token * dim), w, (ushort*)keys + (token * w));
         PackValues(_attention.Value + asked, dim, tokens, w, (uint*)values, pairs);

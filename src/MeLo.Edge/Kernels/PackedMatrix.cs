@@ -3,7 +3,7 @@ namespace MeLo.Edge.Kernels;
 /// <summary>
 /// Where the parts of a quantised weight matrix [in, out] lie in memory. Columns come in panels of 64, each complete in itself: first the
 /// weights, four rows ("a quad") of each column side by side as dot-product instructions want them, then for each group of 256 rows
-/// the sums of the columns' weights, then the columns' scales. Rows and columns that only fill up a quad or a panel are zeros.
+/// the sums of the columns' weights, then the columns' scales. Weights that only fill up a quad or a panel are zeros.
 /// </summary>
 /// <param name="InFeatures">The rows, at least 1.</param>
 /// <param name="OutFeatures">The columns, at least 1.</param>

@@ -18,7 +18,7 @@ internal static unsafe partial class ProcessorCores
             if (OperatingSystem.IsLinux()) return OnLinux("/sys/devices/system/cpu", File.ReadLines("/proc/self/status"));
             if (OperatingSystem.IsWindows()) return OnWindows();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or EntryPointNotFoundException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or OverflowException or EntryPointNotFoundException)
         {
             // A system that does not say has a core for each of its processors.
         }
@@ -31,7 +31,8 @@ internal static unsafe partial class ProcessorCores
     internal static int OnLinux(string processors, IEnumerable<string> status)
     {
         const string Allowed = "Cpus_allowed_list:";
-        string ranges = status.First(line => line.StartsWith(Allowed, StringComparison.Ordinal))[Allowed.Length..];
+        string line = status.FirstOrDefault(l => l.StartsWith(Allowed, StringComparison.Ordinal)) ?? throw new FormatException($"found no {Allowed}");
+        string ranges = line[Allowed.Length..];
         return Numbers(ranges).Select(cpu => File.ReadAllText(Path.Combine(processors, $"cpu{cpu}", "topology", "thread_siblings_list"))).Distinct(StringComparer.Ordinal).Count();
     }
 

@@ -24,6 +24,13 @@ public sealed class ProcessorCoresTests
         Assert.Equal(cores, ProcessorCores.OnLinux(folder.Root, ["Name:\tx", $"Cpus_allowed_list:\t{allowed}"]));
     }
 
+    [Theory]
+    [InlineData("Name:\tx")]
+    [InlineData("Cpus_allowed_list:\t")]
+    [InlineData("Cpus_allowed_list:\t99999999999")]
+    public void StatusThatDoesNotSay_IsAnErrorThatCountingTakesForOneCoreAProcessor(string status) =>
+        Assert.True(Record.Exception(() => ProcessorCores.OnLinux("/nowhere", [status])) is FormatException or OverflowException);
+
     [Fact]
     public void SessionThreads_AreOneACoreUnlessToldOtherwise()
     {
