@@ -85,6 +85,15 @@ public sealed class BasePackage : IDisposable
         }
     }
 
+    /// <summary>The precisions that a package has graphs for, the most exact first. The weights are not read: whoever loads a graph checks them.</summary>
+    /// <exception cref="ModelException">The folder is not a base package, or its graphs are not what base.json says.</exception>
+    /// <exception cref="SafetensorsException">The weights file is malformed.</exception>
+    public static IReadOnlyList<Precision> PrecisionsOf(string folder)
+    {
+        using BasePackage package = OpenUnchecked(folder);
+        return package.Precisions;
+    }
+
     /// <summary>
     /// Opens a package and checks what is quick to check and has a structure: base.json, the graphs' hashes, the layout of the canonical
     /// weights. The values of the weights are not vouched for, and neither is the digest, until <see cref="CheckWeights"/> has returned.

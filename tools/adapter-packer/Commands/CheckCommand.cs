@@ -70,7 +70,7 @@ internal sealed class CheckCommand : PackerCommand
             throw RefusedException.File(referencePath, $"found logits of {reference.Classes} classes, expected {description.Head.Labels.Count} as {Path.GetFileName(path)} has labels");
         // The precision that was asked for decides; fp32 beside it shows what is the precision's and what the conversion's.
         List<PrecisionResult> results = [Evaluate(precision)];
-        if (precision != Precision.Fp32 && BasePrecisions.Of(baseFolder).Contains(Precision.Fp32)) results.Insert(0, Evaluate(Precision.Fp32));
+        if (precision != Precision.Fp32 && BasePackage.PrecisionsOf(baseFolder).Contains(Precision.Fp32)) results.Insert(0, Evaluate(Precision.Fp32));
         LogitComparison comparison = results[^1].Comparison;
         bool passed = comparison.Ratio <= tolerance;
         if (parsed.GetValue(_json)) JsonReport.Print(output, Report(contents, provider, reference, results, tolerance, passed));

@@ -96,7 +96,7 @@ internal sealed class PackCommand : PackerCommand
         ModelCard? card = parsed.GetValue(_card) is { } cardPath ? ModelCard.Parse(File.ReadAllBytes(cardPath), Path.GetFileName(cardPath)) : null;
         float[]? headBias = parsed.GetValue(_headBias) is { } biasPath ? HeadBiasFile.Read(biasPath) : null;
         string baseFolder = parsed.GetRequiredValue(_base);
-        if (!BasePrecisions.Of(baseFolder).Contains(Precision.Fp32))
+        if (!BasePackage.PrecisionsOf(baseFolder).Contains(Precision.Fp32))
             throw RefusedException.File(baseFolder, "found a base without an fp32 graph, which the probe's logits come from; expected one imported with --precision fp32,int8");
         using EdgeEngine engine = EdgeEngine.Load(baseFolder);
         ImportedAdapter imported = AdapterSource.Read(

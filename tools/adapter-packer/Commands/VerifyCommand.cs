@@ -38,7 +38,7 @@ internal sealed class VerifyCommand : PackerCommand
         output.WriteLine($"bundle {bundle.Digest}");
         output.WriteLine($"signed by {bundle.Signature.Signer} ({(bundle.Signature.Method == SigningMethod.Key ? "key" : "certificate")} {bundle.Signature.KeyHint})");
         if (parsed.GetValue(_base) is not { } folder) return PackerProgram.Done;
-        using EdgeEngine engine = EdgeEngine.Load(folder, new EdgeEngineOptions { Precision = BasePrecisions.Of(folder)[0] });
+        using EdgeEngine engine = EdgeEngine.Load(folder, new EdgeEngineOptions { Precision = BasePackage.PrecisionsOf(folder)[0] });
         InstalledTask installed = engine.Install(bundle);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"fits base {engine.Base.Digest}; probe difference {installed.ProbeDifference:G3} in {installed.Precision.Name()}"));
         return PackerProgram.Done;
