@@ -49,15 +49,6 @@ internal sealed class BundleFolder(
     /// <summary>How long until the first file that moved in the last pass can have come to rest.</summary>
     public TimeSpan SettlesIn => trust.SettlesIn < probe.UntilStable ? trust.SettlesIn : probe.UntilStable;
 
-    /// <summary>Shows a probe every bundle file, so that the time until it has come to rest begins: the first pass comes later.</summary>
-    /// <exception cref="IOException">The folder cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
-    public static void Look(string folder, StableFileProbe probe)
-    {
-        foreach ((string path, FileStamp stamp) in Files(folder)) probe.IsStable(path, stamp);
-        probe.EndScan();
-    }
-
     /// <summary>Clears up after a crash: before the first pass.</summary>
     public void Recover()
     {
@@ -119,7 +110,10 @@ internal sealed class BundleFolder(
         _missing.RemoveWhere(name => present.Contains(name) || !_verified.ContainsKey(name));
     }
 
-    private static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder)
+    /// <summary>The files that a pass looks at, in its order.</summary>
+    /// <exception cref="IOException">The folder cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
+    public static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder)
     {
         foreach (string path in Directory.GetFiles(folder).Order(StringComparer.Ordinal))
         {

@@ -49,16 +49,10 @@ internal sealed class TrustFolder(string folder, StableFileProbe probe, Conditio
         }
     }
 
-    /// <summary>Shows a probe every file, so that the time until it has come to rest begins.</summary>
+    /// <summary>The files that a look takes in, in its order.</summary>
     /// <exception cref="IOException">The folder cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
-    public static void Look(string folder, StableFileProbe probe)
-    {
-        foreach ((string path, FileStamp stamp) in Files(folder)) probe.IsStable(path, stamp);
-        probe.EndScan();
-    }
-
-    private static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder)
+    public static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder)
     {
         foreach (string path in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
         {

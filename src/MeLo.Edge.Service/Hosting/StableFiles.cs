@@ -1,4 +1,5 @@
 using MeLo.Edge.Service.Bundles;
+using MeLo.Edge.Service.Files;
 using MeLo.Edge.Service.Ingestion;
 
 namespace MeLo.Edge.Service.Hosting;
@@ -12,9 +13,9 @@ internal sealed class StableFiles
     public StableFiles(DataFolder folder, TimeSpan interval, TimeProvider time)
     {
         (Trust, Bundles, Inbox) = (new StableFileProbe(interval, time), new StableFileProbe(interval, time), new StableFileProbe(interval, time));
-        Look(() => TrustFolder.Look(folder.Trust, Trust));
-        Look(() => BundleFolder.Look(folder.Bundles, Bundles));
-        Look(() => Ingestion.Inbox.Look(folder.Inbox, Inbox));
+        Look(Trust, () => TrustFolder.Files(folder.Trust));
+        Look(Bundles, () => BundleFolder.Files(folder.Bundles));
+        Look(Inbox, () => Ingestion.Inbox.Files(folder.Inbox));
     }
 
     public StableFileProbe Trust { get; }
@@ -23,11 +24,11 @@ internal sealed class StableFiles
 
     public StableFileProbe Inbox { get; }
 
-    private static void Look(Action look)
+    private static void Look(StableFileProbe probe, Func<IEnumerable<(string Path, FileStamp Stamp)>> files)
     {
         try
         {
-            look();
+            probe.Look(files());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -87,12 +87,8 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
         return scan;
     }
 
-    /// <summary>Shows a probe every file, so that the time until it has come to rest begins: the first scan comes later.</summary>
-    public static void Look(string folder, StableFileProbe probe)
-    {
-        foreach (InboxFile file in Files(folder, new InboxScan())) probe.IsStable(file.Path, file.Stamp);
-        probe.EndScan();
-    }
+    /// <summary>The files that a scan takes in, in its order.</summary>
+    public static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder) => Files(folder, new InboxScan()).Select(file => (file.Path, file.Stamp));
 
     /// <summary>Ends the work on a file: it left the inbox, or it waits there for another scan.</summary>
     public void Release(InboxFile file)

@@ -34,6 +34,13 @@ internal sealed class StableFileProbe(TimeSpan interval, TimeProvider time)
         return false;
     }
 
+    /// <summary>A whole scan for its own sake, so that the time until the files have come to rest begins: the first one that does something comes later.</summary>
+    public void Look(IEnumerable<(string Path, FileStamp Stamp)> files)
+    {
+        foreach ((string path, FileStamp stamp) in files) IsStable(path, stamp);
+        EndScan();
+    }
+
     /// <summary>Ends a scan: what was not seen in it is forgotten, so that a file that comes back starts anew.</summary>
     public void EndScan()
     {
