@@ -84,7 +84,7 @@ public sealed class EdgeEngine : IDisposable
             double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             (Precision precision, string reason) = CpuArithmetic.Here.Choose(package.Precisions, options.Precision);
             SessionThreads threads = SessionThreads.Of(options.Threads);
-            ResidentModel model = LoadModel(package, precision, threads, out double check);
+            ResidentModel model = ResidentModel.LoadChecked(package, precision, threads, out double check);
             LoadTiming loading = new(opened, check, model.PristineMilliseconds, model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             return new EdgeEngine(package, options, threads, precision, reason, model, loading);
         }
@@ -262,38 +262,6 @@ public sealed class EdgeEngine : IDisposable
             {
                 _turn.Release();
             }
-        }
-    }
-
-    // The digest takes as long as all the rest: it is worked out meanwhile. Nobody gets the model before the weights are vouched for.
-    private static ResidentModel LoadModel(BasePackage package, Precision precision, SessionThreads threads, out double checkMilliseconds)
-    {
-        Task<double> check = Task.Factory.StartNew(() => Check(package), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        ResidentModel? model = null;
-        try
-        {
-            try
-            {
-                model = new ResidentModel(package, precision, threads);
-            }
-            finally
-            {
-                // Also where there is no model: if the weights are not what base.json says, that is why, and what is reported.
-                checkMilliseconds = check.GetAwaiter().GetResult();
-            }
-            return model;
-        }
-        catch
-        {
-            model?.Dispose();
-            throw;
-        }
-
-        static double Check(BasePackage package)
-        {
-            long start = Stopwatch.GetTimestamp();
-            package.CheckWeights();
-            return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         }
     }
 

@@ -66,6 +66,45 @@ internal sealed unsafe class ResidentModel : IDisposable
         }
     }
 
+    /// <summary>
+    /// Loads a model of a package whose weights are not checked yet, and checks them meanwhile: the digest takes as long as all the rest. Nobody gets
+    /// the model before the weights are vouched for.
+    /// </summary>
+    /// <param name="package">The base, from <see cref="BasePackage.OpenUnchecked"/>.</param>
+    /// <param name="precision">Which of its graphs.</param>
+    /// <param name="threads">The threads that run it.</param>
+    /// <param name="checkMilliseconds">What the check took.</param>
+    public static ResidentModel LoadChecked(BasePackage package, Precision precision, SessionThreads threads, out double checkMilliseconds)
+    {
+        Task<double> check = Task.Factory.StartNew(() => Check(package), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        ResidentModel? model = null;
+        try
+        {
+            try
+            {
+                model = new ResidentModel(package, precision, threads);
+            }
+            finally
+            {
+                // Also where there is no model: if the weights are not what base.json says, that is why, and what is reported.
+                checkMilliseconds = check.GetAwaiter().GetResult();
+            }
+            return model;
+        }
+        catch
+        {
+            model?.Dispose();
+            throw;
+        }
+
+        static double Check(BasePackage package)
+        {
+            long start = Stopwatch.GetTimestamp();
+            package.CheckWeights();
+            return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        }
+    }
+
     /// <summary>The threads that a merge on the critical path uses.</summary>
     public int Threads { get; }
 
