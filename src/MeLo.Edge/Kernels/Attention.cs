@@ -65,6 +65,15 @@ internal readonly unsafe struct Attention
     /// <summary>heads·w: the floats from one token to the next.</summary>
     public nint Dim => (nint)Heads * HeadWidth;
 
+    /// <summary>What queries are multiplied by: 1/sqrt(w), for exponentials of base 2.</summary>
+    public float Scale => (float)(1 / (Math.Sqrt(HeadWidth) * Math.Log(2)));
+
+    /// <summary>Where a head's queries, and its output, begin, from query <paramref name="first"/> on.</summary>
+    public nint Asking(int image, int head, int first) => (((((nint)image * AskingTokens) + first) * Heads) + head) * HeadWidth;
+
+    /// <summary>Where a head's keys and values begin.</summary>
+    public nint Asked(int image, int head) => (((nint)image * Tokens * Heads) + head) * HeadWidth;
+
     /// <summary>The number of tasks: a block of up to <see cref="AttentionKernel.BlockQueries"/> queries of one head of one image each.</summary>
     public int TaskCount { get; }
 

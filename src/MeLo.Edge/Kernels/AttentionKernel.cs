@@ -23,8 +23,7 @@ internal static unsafe class AttentionKernel
         nint dim = attention.Dim;
         int tokens = attention.Tokens, w = attention.HeadWidth;
         int queries = Math.Min(BlockQueries, attention.AskingTokens - first);
-        nint asking = (((((nint)image * attention.AskingTokens) + first) * attention.Heads) + head) * w;
-        nint asked = (((nint)image * tokens * attention.Heads) + head) * w;
+        nint asking = attention.Asking(image, head, first), asked = attention.Asked(image, head);
         float* query = attention.Query + asking;
         float* key = attention.Key + asked;
 
@@ -51,8 +50,7 @@ internal static unsafe class AttentionKernel
         nint dim = attention.Dim;
         int tokens = attention.Tokens, w = attention.HeadWidth;
         int columns = (queries + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
-        float scale = (float)(1 / (Math.Sqrt(w) * Math.Log(2))); // the exponentials are of base 2
-        PackQueries(query, dim, queries, columns, w, scale, packed, BlockQueries);
+        PackQueries(query, dim, queries, columns, w, attention.Scale, packed, BlockQueries);
         new Span<float>(factors, columns).Fill(float.NegativeInfinity);
         Scores<TLanes, TVector>(key, dim, tokens, packed, w, columns, scores, factors);
         Softmax<TLanes, TVector>(scores, tokens, columns, factors);

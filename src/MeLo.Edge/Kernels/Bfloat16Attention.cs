@@ -52,7 +52,7 @@ internal readonly unsafe struct Bfloat16Attention
         (int image, int head) = Math.DivRem(pair, _attention.Heads);
         int tokens = _attention.Tokens, w = _attention.HeadWidth, pairs = (tokens + 1) / 2, panels = (w + BlockQueries - 1) / BlockQueries;
         nint dim = _attention.Dim;
-        nint asked = (((nint)image * tokens * _attention.Heads) + head) * w;
+        nint asked = _attention.Asked(image, head);
 
         int keysLength = checked(tokens * w) / 2, valuesLength = checked(panels * pairs * BlockQueries), scoresLength = checked(2 * pairs * BlockQueries);
         float* values = KernelScratch.Floats(checked(valuesLength + scoresLength + (BlockQueries * w) + (BlockQueries * w / 2) + BlockQueries + keysLength));
@@ -67,9 +67,8 @@ internal readonly unsafe struct Bfloat16Attention
         for (int block = part * _taskBlocks; block < Math.Min(_blocks, (part + 1) * _taskBlocks); block++)
         {
             int first = block * BlockQueries, count = Math.Min(BlockQueries, _attention.AskingTokens - first), vectors = (count + Lanes - 1) / Lanes;
-            nint asking = (((((nint)image * _attention.AskingTokens) + first) * _attention.Heads) + head) * w;
-            float scale = (float)(1 / (Math.Sqrt(w) * Math.Log(2))); // the exponentials are of base 2
-            AttentionKernel.PackQueries(_attention.Query + asking, dim, count, vectors * Lanes, w, scale, packed, BlockQueries);
+            nint asking = _attention.Asking(image, head, first);
+            AttentionKernel.PackQueries(_attention.Query + asking, dim, count, vectors * Lanes, w, _attention.Scale, packed, BlockQueries);
             for (int k = 0; k < w; k += 2) PairRows(packed + (k * BlockQueries), packed + ((k + 1) * BlockQueries), vectors, (uint*)queries + (k / 2 * BlockQueries));
             Product((uint*)keys, w / 2 * sizeof(uint), sizeof(uint), tokens, (uint*)queries, w / 2, vectors, null, scores, BlockQueries);
             for (int v = 0; v < vectors; v++) Softmax(scores + (v * Lanes), tokens, factors + (v * Lanes));

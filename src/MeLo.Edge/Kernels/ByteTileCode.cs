@@ -21,8 +21,7 @@ internal static unsafe class ByteTileCode
     private const int Avx512Vnni = 1 << 11;
 
     /// <summary>Whether the processor has the instructions.</summary>
-    public static bool IsSupported { get; } =
-        Avx512BW.IsSupported && X86Base.X64.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 0).Ecx & Avx512Vnni) != 0;
+    public static bool IsSupported { get; } = TileCode.HasFeatureLeaf && (X86Base.CpuId(7, 0).Ecx & Avx512Vnni) != 0;
 
     /// <summary>The code for 1 to <see cref="TileCall.MaxRows"/> rows, from index 0; null where it cannot run.</summary>
     public static delegate* unmanaged[SuppressGCTransition]<TileCall*, void>* Entries { get; } = IsSupported

@@ -24,8 +24,7 @@ internal static unsafe class PairTileCode
     private const int Avx512Bf16 = 1 << 5;
 
     /// <summary>Whether the processor has the instruction.</summary>
-    public static bool IsSupported { get; } =
-        Avx512BW.IsSupported && X86Base.X64.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & Avx512Bf16) != 0;
+    public static bool IsSupported { get; } = TileCode.HasFeatureLeaf && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & Avx512Bf16) != 0;
 
     // By Index; null where it cannot run.
     private static readonly delegate* unmanaged[SuppressGCTransition]<PairTileCall*, void>* s_entries = IsSupported

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using MeLo.Edge.Native;
 
 namespace MeLo.Edge.Kernels;
@@ -8,6 +9,9 @@ internal static unsafe class TileCode
 {
     /// <summary>The bytes of what Windows' callers keep in vector registers: xmm6 to xmm15.</summary>
     public const int SavedBytes = SavedRegisters * 16;
+
+    /// <summary>Whether there is AVX-512, and CPUID's leaf 7 to ask for what .NET knows nothing of.</summary>
+    public static bool HasFeatureLeaf { get; } = Avx512BW.IsSupported && X86Base.X64.IsSupported && X86Base.CpuId(0, 0).Eax >= 7;
 
     private const int FirstSaved = 6, SavedRegisters = 10;
 
