@@ -29,9 +29,13 @@ internal static class DynamicallyQuantizedGraph
         (byte[] bytes, float[] scales) = Round(((InitializerData.Inline)matrix.Initializer!).Bytes.Span, (int)matrix[1].Size);
         GraphValue weight = graph.Initializer($"{matrix.Name}.bytes", ElementType.I8, [matrix[0].Size, matrix[1].Size], new InitializerData.Inline(bytes));
         GraphValue scale = graph.Constant($"{matrix.Name}.scale", scales, scales.Length);
-        (GraphValue x, GraphValue xScale, GraphValue zeroPoint) = graph.DynamicQuantizeLinear(graph[node.Inputs[0]!.Name], $"{node.Name}.quantized");
+        // To bytes over the tensor's own range: x ≈ (bytes - zeroPoint) · scale, with 0 exact.
+        GraphValue input = graph[node.Inputs[0]!.Name];
+        GraphNode quantized = graph.Node("DynamicQuantizeLinear", [input], [(ElementType.U8, input.Shape), (ElementType.F32, []), (ElementType.U8, [])], name: $"{node.Name}.quantized");
+        (GraphValue x, GraphValue xScale, GraphValue zeroPoint) = (quantized.Outputs[0], quantized.Outputs[1], quantized.Outputs[2]);
         GraphValue product = graph.Node("MatMulInteger", [x, weight, zeroPoint], ElementType.I32, node.Output.Shape, name: $"{node.Name}.integer");
-        graph.Mul(graph.Cast(product, ElementType.F32), graph.Mul(xScale, scale), node.Name);
+        GraphValue floats = graph.Node("Cast", [product], ElementType.F32, product.Shape, [("to", (long)ElementType.F32.OnnxDataType())]);
+        graph.Mul(floats, graph.Mul(xScale, scale), node.Name);
     }
 
     private static (byte[] Bytes, float[] Scales) Round(ReadOnlySpan<byte> data, int columns)

@@ -14,11 +14,8 @@ internal static class ServiceStart
         // New content each time: what has a result already would not be computed again.
         string name = $"{++s_pictures}.png";
         await File.WriteAllBytesAsync(Path.Combine(files.Inbox, name), StartFiles.MakePicture(s_pictures), cancellation);
-        ProcessStartInfo start = new(program) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in new[] { "--data", files.Data, "--once" }) start.ArgumentList.Add(argument);
-        start.Environment["MELO__Precision"] = precision.Name();
         long begun = Stopwatch.GetTimestamp();
-        using Process process = Process.Start(start)!;
+        using Process process = Begin(program, files, precision);
         Task<string> output = process.StandardOutput.ReadToEndAsync(cancellation), errors = process.StandardError.ReadToEndAsync(cancellation);
         double? answered = null;
         while (answered is null && !process.HasExited)
@@ -32,5 +29,14 @@ internal static class ServiceStart
         if (process.ExitCode != 0 || answered is not { } total)
             throw new InvalidOperationException($"The service gave no result and ended with exit code {process.ExitCode}: {await output}{await errors}");
         return new Dictionary<string, double> { ["total"] = total, ["exit"] = ended };
+    }
+
+    /// <summary>The service as a process that ends once everything that waits is done; the caller reads what it prints.</summary>
+    public static Process Begin(string program, StartFiles files, Precision precision)
+    {
+        ProcessStartInfo start = new(program) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (string argument in new[] { "--data", files.Data, "--once" }) start.ArgumentList.Add(argument);
+        start.Environment["MELO__Precision"] = precision.Name();
+        return Process.Start(start)!;
     }
 }

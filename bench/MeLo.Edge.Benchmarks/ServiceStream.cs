@@ -13,10 +13,7 @@ internal static class ServiceStream
         for (int i = 0; i < count; i++)
             await File.WriteAllBytesAsync(Path.Combine(files.Inbox, $"{Guid.NewGuid():N}.png"), StartFiles.MakePicture(Random.Shared.Next()), cancellation);
         DateTime begun = DateTime.UtcNow;
-        ProcessStartInfo start = new(program) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in new[] { "--data", files.Data, "--once" }) start.ArgumentList.Add(argument);
-        start.Environment["MELO__Precision"] = precision.Name();
-        using Process process = Process.Start(start)!;
+        using Process process = ServiceStart.Begin(program, files, precision);
         Task<string> output = process.StandardOutput.ReadToEndAsync(cancellation), errors = process.StandardError.ReadToEndAsync(cancellation);
         await process.WaitForExitAsync(cancellation);
         DateTime[] results = [.. new DirectoryInfo(files.Outbox).EnumerateFiles("*.json").Select(f => f.LastWriteTimeUtc).Where(at => at > begun).Order()];

@@ -69,20 +69,6 @@ internal sealed partial class GraphBuilder
     public GraphValue Gelu(GraphValue x, string? name = null) =>
         Node("Gelu", [x], x.Type, x.Shape, [("approximate", "none")], name);
 
-    // ---- quantisation ----
-
-    /// <summary>
-    /// Quantises to bytes over the tensor's own range: x ≈ (bytes - zeroPoint) · scale, with 0 exact.
-    /// </summary>
-    public (GraphValue Bytes, GraphValue Scale, GraphValue ZeroPoint) DynamicQuantizeLinear(GraphValue x, string? name = null)
-    {
-        GraphNode node = Node("DynamicQuantizeLinear", [x], [(ElementType.U8, x.Shape), (ElementType.F32, []), (ElementType.U8, [])], name: name);
-        return (node.Outputs[0], node.Outputs[1], node.Outputs[2]);
-    }
-
-    public GraphValue Cast(GraphValue x, ElementType type, string? name = null) =>
-        Node("Cast", [x], type, x.Shape, [("to", (long)type.OnnxDataType())], name);
-
     // ---- shape ----
 
     /// <summary>
