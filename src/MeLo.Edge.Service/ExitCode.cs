@@ -21,7 +21,7 @@ internal enum ExitCode
     /// <summary>The data folder, or the journal in it, cannot be used.</summary>
     DataFolder = 5,
 
-    /// <summary>With <c>--once</c>: something is still waiting that waiting longer would not settle.</summary>
+    /// <summary>With <c>--once</c>: a file or a bundle is still waiting that waiting longer would not settle.</summary>
     StillWaiting = 6,
 
     /// <summary>A step made no progress for so long that only a fresh process can help.</summary>

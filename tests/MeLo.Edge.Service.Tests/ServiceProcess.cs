@@ -47,9 +47,10 @@ internal sealed partial class ServiceProcess : IDisposable
     }
 
     /// <summary>Runs the service with <c>--once</c> to its end.</summary>
-    public static (int Code, string Output, string Errors) Once(string data, (string Key, string Value)[]? environment = null, string[]? arguments = null)
+    public static (int Code, string Output, string Errors) Once(
+        string data, (string Key, string Value)[]? environment = null, string[]? arguments = null, string[]? through = null)
     {
-        using ServiceProcess service = Start(data, ["--once", .. arguments ?? []], environment);
+        using ServiceProcess service = Start(data, ["--once", .. arguments ?? []], environment, through);
         int code = service.WaitForExit();
         return (code, service.Output, service.Errors);
     }

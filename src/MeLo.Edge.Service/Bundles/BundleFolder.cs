@@ -37,14 +37,11 @@ internal sealed class BundleFolder(
     // What is active, by task. A file that vanished is remembered for one more pass: replacing a file may take two steps.
     private readonly Dictionary<string, BundleFile> _active = new(StringComparer.Ordinal);
     private readonly HashSet<string> _missing = new(StringComparer.Ordinal);
-    private bool _failing;
     private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
+    private volatile BundleScan _last = new();
 
-    /// <summary>Whether a later pass will find something to do without anybody doing anything.</summary>
-    public bool IsMoving { get; private set; }
-
-    /// <summary>Bundle files that wait because nobody is trusted yet.</summary>
-    public int WaitingForTrust { get; private set; }
+    /// <summary>What the latest pass found; for every thread.</summary>
+    public BundleScan Last => _last;
 
     /// <summary>How long until the first file that moved in the last pass can have come to rest.</summary>
     public TimeSpan SettlesIn => trust.SettlesIn < probe.UntilStable ? trust.SettlesIn : probe.UntilStable;
@@ -60,25 +57,31 @@ internal sealed class BundleFolder(
     /// <summary>One pass.</summary>
     public void Reconcile()
     {
-        IsMoving = false;
-        _failing = false;
+        BundleScan scan = new();
         try
         {
-            if (trust.Refresh()) _verified.Clear(); // everything is verified again, by the new rules
-            IsMoving |= trust.IsSettling;
-            ReadFolder();
-            if (trust.Store is null && _verified.Count == 0 && _active.Count == 0) return;
-            foreach (string task in _verified.Values.Select(f => f.Task).Concat(_active.Keys).Distinct().Order(StringComparer.Ordinal).ToArray())
-                Settle(task);
-            _unreadable.RemoveWhere(name => !File.Exists(Path.Combine(folder.Bundles, name)));
-            if (_unreadable.Count == 0 && !_failing && conditions.Clear(Conditions.Bundles)) logger.NoLongerHindered(Conditions.Bundles);
+            Reconcile(scan);
         }
         catch (Exception e) when (StorageTrouble.Is(e))
         {
             // Nothing is refused for a full disk or a share that went away: the next pass tries again.
-            IsMoving = true;
+            scan.IsMoving = true;
             Hinder(StorageTrouble.Describe(e));
         }
+        _last = scan;
+    }
+
+    private void Reconcile(BundleScan scan)
+    {
+        if (trust.Refresh()) _verified.Clear(); // everything is verified again, by the new rules
+        scan.IsMoving |= trust.IsSettling;
+        ReadFolder(scan);
+        if (trust.Store is null && _verified.Count == 0 && _active.Count == 0) return;
+        foreach (string task in _verified.Values.Select(f => f.Task).Concat(_active.Keys).Distinct().Order(StringComparer.Ordinal).ToArray())
+            Settle(task, scan);
+        _unreadable.RemoveWhere(name => !File.Exists(Path.Combine(folder.Bundles, name)));
+        scan.Failing += _unreadable.Count;
+        if (scan.Failing == 0 && conditions.Clear(Conditions.Bundles)) logger.NoLongerHindered(Conditions.Bundles);
     }
 
     private void Hinder(string detail)
@@ -86,26 +89,25 @@ internal sealed class BundleFolder(
         if (conditions.Set(Conditions.Bundles, detail)) logger.Hindered(Conditions.Bundles, detail);
     }
 
-    private void ReadFolder()
+    private void ReadFolder(BundleScan scan)
     {
         HashSet<string> present = new(StringComparer.Ordinal);
-        WaitingForTrust = 0;
         foreach ((string path, FileStamp stamp) in Files(folder.Bundles))
         {
             string name = Path.GetFileName(path);
             present.Add(name);
             bool stable = probe.IsStable(path, stamp);
             if (_verified.TryGetValue(name, out BundleFile? known) && known.Stamp == stamp) continue;
-            if (!stable) IsMoving = true;
-            else if (trust.Store is null) WaitingForTrust++;
-            else Verify(path, name, trust.Store);
+            if (!stable) scan.IsMoving = true;
+            else if (trust.Store is null) scan.WaitingForTrust++;
+            else Verify(path, name, trust.Store, scan);
         }
         probe.EndScan();
         foreach (string name in _verified.Keys.Where(name => !present.Contains(name)).ToArray())
         {
             // Absent twice in a row is gone: whoever replaces a file by deleting and copying does not retire its task.
             if (!_missing.Add(name)) _verified.Remove(name);
-            else IsMoving = true;
+            else scan.IsMoving = true;
         }
         _missing.RemoveWhere(name => present.Contains(name) || !_verified.ContainsKey(name));
     }
@@ -123,7 +125,7 @@ internal sealed class BundleFolder(
         }
     }
 
-    private void Verify(string path, string name, TrustStore store)
+    private void Verify(string path, string name, TrustStore store, BundleScan scan)
     {
         byte[]? bytes;
         FileStamp stamp;
@@ -133,13 +135,13 @@ internal sealed class BundleFolder(
         }
         catch (Exception e) when (e is FileNotFoundException or FileChangedException)
         {
-            IsMoving = true;
+            scan.IsMoving = true;
             return;
         }
         catch (Exception e) when (StorageTrouble.Is(e))
         {
             // Tried again with every pass; the other bundles do not wait for this one.
-            IsMoving |= _unreadable.Add(name);
+            scan.IsMoving |= _unreadable.Add(name);
             Hinder($"a bundle file cannot be read: {StorageTrouble.Describe(e)}");
             return;
         }
@@ -170,7 +172,7 @@ internal sealed class BundleFolder(
     }
 
     // Finds the release of a task that should be active, and makes it so; what cannot be is refused, and the next lower is looked at.
-    private void Settle(string task)
+    private void Settle(string task, BundleScan scan)
     {
         int highestEver = journal.HighestRelease(task);
         while (true)
@@ -179,7 +181,7 @@ internal sealed class BundleFolder(
                 .ThenByDescending(f => IsActive(f)).ThenBy(f => f.Name, StringComparer.Ordinal)];
             if (present is not [BundleFile best, ..])
             {
-                if (_active.ContainsKey(task) && !IsHeldByChangingFile(task)) Retire(task);
+                if (_active.ContainsKey(task) && !IsHeldByChangingFile(task, scan)) Retire(task);
                 return;
             }
             if (ReasonAgainst(best, highestEver) is Reason reason) Reject(best, reason);
@@ -190,6 +192,7 @@ internal sealed class BundleFolder(
             }
             else if (!isRefused)
             {
+                scan.Failing++;
                 return; // the next pass tries again; what is active stays so
             }
         }
@@ -233,25 +236,36 @@ internal sealed class BundleFolder(
         {
             // Not the bundle's fault as far as anybody knows (memory, the runtime): it is not refused for it.
             Hinder($"task {file.Task} cannot be activated: {Failure.Describe(e)}");
-            _failing = true;
             return false;
         }
         journal.Activate(file.Task, file.Release, file.Digest, file.Signer);
-        folder.CreateTask(file.Task);
+        CreateFolders(file.Task);
         _active[file.Task] = file;
         tasks.Publish(installed);
         logger.Activated(file.Task, file.Release, installed.Precision.Name(), file.Digest, file.Signer);
         return true;
     }
 
+    private void CreateFolders(string task)
+    {
+        try
+        {
+            folder.CreateTask(task);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // No reason against this task or those after it: every scan of the inboxes tries again, and says so.
+        }
+    }
+
     private bool IsActive(BundleFile file) => _active.TryGetValue(file.Task, out BundleFile? active) && active.Digest == file.Digest;
 
     // The active bundle's file is being overwritten: what it becomes decides, not that it is unreadable meanwhile.
-    private bool IsHeldByChangingFile(string task)
+    private bool IsHeldByChangingFile(string task, BundleScan scan)
     {
         BundleFile active = _active[task];
         bool changing = RegularFile.Look(active.Path, out FileStamp stamp) == FileKind.Regular && stamp != active.Stamp;
-        IsMoving |= changing;
+        scan.IsMoving |= changing;
         return changing;
     }
 

@@ -1,3 +1,4 @@
+using MeLo.Edge.Service.Bundles;
 using MeLo.Edge.Service.Ingestion;
 
 namespace MeLo.Edge.Service.Hosting;
@@ -30,8 +31,8 @@ internal sealed class DeviceState
         set => _isReady = value;
     }
 
-    /// <summary>Bundles that wait because nobody is trusted.</summary>
-    public int BundlesWaitingForTrust { get; set; }
+    /// <summary>The pass over the bundles that <c>--once</c> ended with.</summary>
+    public BundleScan Bundles { get; set; } = new();
 
     /// <summary>How the process will end.</summary>
     public ExitCode ExitCode { get; set; } = ExitCode.Done;

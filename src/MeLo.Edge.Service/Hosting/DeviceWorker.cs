@@ -1,5 +1,6 @@
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
+using MeLo.Edge.Service.Bundles;
 using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Options;
 using MeLo.Edge.Service.Telemetry;
@@ -34,7 +35,6 @@ internal sealed class DeviceWorker(
     private readonly StallWatch _watch = new(s_stallLimit, time);
     private readonly Hint _inboxHint = new();
     private readonly Hint _bundleHint = new();
-    private volatile bool _bundlesSettled;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -129,7 +129,7 @@ internal sealed class DeviceWorker(
         do
         {
             device.Bundles.Reconcile();
-            if (!device.Bundles.IsMoving) return;
+            if (!device.Bundles.Last.IsMoving) return;
             TimeSpan pause = options.StableInterval < s_startPatience ? options.StableInterval : s_startPatience;
             await Pause(device.Bundles.SettlesIn < pause ? device.Bundles.SettlesIn : pause, stopping);
         }
@@ -142,7 +142,7 @@ internal sealed class DeviceWorker(
         while (!stopping.IsCancellationRequested)
         {
             watcher.Watch();
-            bool bundlesSettled = _bundlesSettled;
+            BundleScan bundles = device.Bundles.Last; // before the inbox is looked at: its tasks are then there
             long start = time.GetTimestamp();
             InboxScan scan;
             int missing;
@@ -154,10 +154,10 @@ internal sealed class DeviceWorker(
             }
             state.Scan = scan;
             Report(Conditions.Inbox, scan.FoldersUnreadable + missing > 0, $"{scan.FoldersUnreadable} inbox folders cannot be listed, {missing} cannot be made");
-            if (options.Once && bundlesSettled && goal.IsReached(scan))
+            if (options.Once && goal.IsReached(scan, bundles))
             {
-                state.ExitCode = goal.ExitCode(scan);
-                state.BundlesWaitingForTrust = device.Bundles.WaitingForTrust;
+                state.ExitCode = OnceGoal.ExitCode(scan, bundles);
+                state.Bundles = bundles;
                 lifetime.StopApplication();
                 return;
             }
@@ -194,8 +194,7 @@ internal sealed class DeviceWorker(
     {
         while (!stopping.IsCancellationRequested)
         {
-            _bundlesSettled = !device.Bundles.IsMoving;
-            await WaitAsync(_bundleHint, device.Bundles.IsMoving && options.StableInterval < options.ScanInterval ? options.StableInterval : options.ScanInterval, stopping);
+            await WaitAsync(_bundleHint, device.Bundles.Last.IsMoving && options.StableInterval < options.ScanInterval ? options.StableInterval : options.ScanInterval, stopping);
             await Pause(TimeSpan.FromMilliseconds(20), stopping);
             if (stopping.IsCancellationRequested) return;
             foreach (FolderWatcher watcher in watchers) watcher.Watch();

@@ -72,7 +72,7 @@ internal static class ServiceHost
     private static void Report(IServiceProvider services, ServiceOptions options, DeviceState state)
     {
         if (options.Demo) DemoReport.Print(Terminal.Create(), new FolderReport(new DataFolder(options.Data)));
-        Console.Out.WriteLine(OnceSummary.Of(services.GetRequiredService<ServiceMetrics>(), state.Scan, state.BundlesWaitingForTrust));
+        Console.Out.WriteLine(OnceSummary.Of(services.GetRequiredService<ServiceMetrics>(), state.Scan, state.Bundles));
     }
 
     private static void AddServices(IServiceCollection services, ServiceOptions options)

@@ -12,6 +12,7 @@ internal sealed class FolderWatcher : IDisposable
     private readonly Action _failed;
     private readonly Lock _lock = new();
     private FileSystemWatcher? _watcher;
+    private bool _isPartial;
     private bool _disposed;
 
     /// <param name="folder">The folder.</param>
@@ -33,30 +34,50 @@ internal sealed class FolderWatcher : IDisposable
         get { lock (_lock) return _watcher is not null; }
     }
 
-    /// <summary>Watches again if watching had failed: to be called at every scan.</summary>
+    /// <summary>Watches again if watching had failed, or had failed for a folder below: to be called at every scan.</summary>
     public void Watch()
     {
+        bool isNew;
         lock (_lock)
         {
-            if (_watcher is not null || _disposed) return;
-            FileSystemWatcher? watcher = null;
-            try
-            {
-                watcher = new FileSystemWatcher(_folder) { IncludeSubdirectories = _withSubfolders };
-                watcher.Created += (_, _) => _hint();
-                watcher.Changed += (_, _) => _hint();
-                watcher.Renamed += (_, _) => _hint();
-                watcher.Deleted += (_, _) => _hint();
-                watcher.Error += (_, _) => OnError();
-                watcher.EnableRaisingEvents = true;
-                _watcher = watcher;
-            }
-            catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException)
-            {
-                // The folder is not there at the moment, or the system's watches are used up: scans go on without hints.
-                watcher?.Dispose();
-            }
+            if (_disposed || (_watcher is not null && !_isPartial)) return;
+            FileSystemWatcher? before = _watcher;
+            _watcher = Start(out bool isPartial);
+            before?.Dispose();
+            isNew = isPartial && !_isPartial;
+            _isPartial = isPartial;
         }
+        if (isNew) _failed();
+    }
+
+    private FileSystemWatcher? Start(out bool isPartial)
+    {
+        bool starting = true, failed = false;
+        FileSystemWatcher? watcher = null;
+        try
+        {
+            watcher = new FileSystemWatcher(_folder) { IncludeSubdirectories = _withSubfolders };
+            watcher.Created += (_, _) => _hint();
+            watcher.Changed += (_, _) => _hint();
+            watcher.Renamed += (_, _) => _hint();
+            watcher.Deleted += (_, _) => _hint();
+            // What cannot be watched is told while the watcher starts; it watches the rest.
+            watcher.Error += (_, _) =>
+            {
+                if (starting) failed = true;
+                else OnError();
+            };
+            watcher.EnableRaisingEvents = true;
+        }
+        catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException)
+        {
+            // The folder is not there at the moment, or the system's watches are used up: scans go on without hints.
+            watcher?.Dispose();
+            watcher = null;
+        }
+        starting = false;
+        isPartial = failed;
+        return watcher;
     }
 
     public void Dispose()
@@ -76,6 +97,7 @@ internal sealed class FolderWatcher : IDisposable
         {
             _watcher?.Dispose();
             _watcher = null;
+            _isPartial = true; // which is told here
         }
         _failed();
         Watch();

@@ -1,3 +1,4 @@
+using MeLo.Edge.Service.Bundles;
 using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Telemetry;
 
@@ -6,7 +7,7 @@ namespace MeLo.Edge.Service.Reporting;
 /// <summary>What <c>--once</c> did, in counts: standard output may end in a log, so no name is in it.</summary>
 internal static class OnceSummary
 {
-    public static string Of(ServiceMetrics metrics, InboxScan scan, int waitingForTrust)
+    public static string Of(ServiceMetrics metrics, InboxScan scan, BundleScan bundles)
     {
         List<string> lines =
         [
@@ -17,7 +18,10 @@ internal static class OnceSummary
         Add(scan.Deferred, "files wait because they keep failing; the log says how");
         Add(scan.Settling, "files wait because they keep changing");
         Add(scan.Unusable, "entries are not regular files, or have names that are not UTF-8: they stay where they are");
-        Add(waitingForTrust, "bundles wait because the trust folder holds no key");
+        Add(scan.FoldersUnreadable, "inbox folders cannot be listed");
+        Add(bundles.WaitingForTrust, "bundles wait because the trust folder holds no key");
+        Add(bundles.Failing, "bundles wait because they cannot be read or activated; the log says why");
+        if (bundles.IsMoving) lines.Add("the bundles or trust folder keeps changing or failing; the log says how");
         return string.Join(Environment.NewLine, lines);
 
         void Add(int count, string what)

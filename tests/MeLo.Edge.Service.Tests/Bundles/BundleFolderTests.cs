@@ -1,7 +1,10 @@
 using System.Text.Json;
 using MeLo.Edge.Bundles;
+using MeLo.Edge.Models;
+using MeLo.Edge.Service;
 using MeLo.Edge.Service.Demo;
 using MeLo.Edge.Service.Hosting;
+using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Options;
 using MeLo.Edge.Service.Telemetry;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -215,7 +218,7 @@ public sealed class BundleFolderTests : IDisposable
         Settle();
         _installation.AddBundle("tb", Bundle(1));
         Settle();
-        Assert.Equal(1, _device.Bundles.WaitingForTrust);
+        Assert.Equal(1, _device.Bundles.Last.WaitingForTrust);
         Assert.True(_conditions.Has(Conditions.Trust));
         Assert.Empty(Rejected());
         _installation.Trust(Installation.Key, "key.pem");
@@ -249,6 +252,45 @@ public sealed class BundleFolderTests : IDisposable
         Assert.False(_conditions.Has(Conditions.Trust));
         Assert.Equal(1, Active());
         Assert.Empty(Rejected());
+    }
+
+    [Fact]
+    public void BundleThatCannotBeActivated_IsNotRefusedForIt_AndIsNotSettled()
+    {
+        using Installation int8 = new(withTasks: false, withInt8: true);
+        using Device device = Open(int8, Precision.Int8.Name());
+        int8.AddBundle("tb", Installation.Bundle(s_task, 1, d => d with { Precision = Precision.Fp32 }));
+        string graph = Path.Combine(int8.Data.Base, "model.fp32.onnx"), away = graph + ".away";
+        File.Move(graph, away); // loaded with the first bundle that demands it
+        Settle(device);
+        Assert.Equal(1, device.Bundles.Last.Failing);
+        Assert.False(device.Bundles.Last.IsMoving);
+        Assert.Null(device.Tasks.Find(s_task.Name));
+        Assert.True(_conditions.Has(Conditions.Bundles));
+        Assert.Empty(Directory.GetFiles(int8.Data.Rejected));
+        Assert.Equal(ExitCode.StillWaiting, OnceGoal.ExitCode(new InboxScan(), device.Bundles.Last));
+        File.Move(away, graph);
+        Settle(device);
+        Assert.Equal(0, device.Bundles.Last.Failing);
+        Assert.NotNull(device.Tasks.Find(s_task.Name));
+        Assert.False(_conditions.Has(Conditions.Bundles));
+        Assert.Equal(ExitCode.Done, OnceGoal.ExitCode(new InboxScan(), device.Bundles.Last));
+    }
+
+    [Fact]
+    public void RefusedBundleThatCannotBeMovedAway_IsNotWaitedForWithoutEnd()
+    {
+        Directory.Delete(_installation.Data.Rejected);
+        File.WriteAllText(_installation.Data.Rejected, "in the way");
+        _installation.AddBundle("tb", [1, 2, 3]);
+        OnceGoal goal = new(_device, _metrics, _time);
+        Settle();
+        Assert.True(_device.Bundles.Last.IsMoving);
+        Assert.False(goal.IsReached(new InboxScan(), _device.Bundles.Last));
+        _time.Advance(31);
+        Settle();
+        Assert.True(goal.IsReached(new InboxScan(), _device.Bundles.Last));
+        Assert.Equal(ExitCode.StillWaiting, OnceGoal.ExitCode(new InboxScan(), _device.Bundles.Last));
     }
 
     [Fact]
@@ -291,11 +333,13 @@ public sealed class BundleFolderTests : IDisposable
         })];
 
     // As many passes as it takes for every file to be seen unchanged, and every absence twice.
-    private void Settle()
+    private void Settle() => Settle(_device);
+
+    private void Settle(Device device)
     {
         for (int i = 0; i < 4; i++)
         {
-            _device.Bundles.Reconcile();
+            device.Bundles.Reconcile();
             _time.Advance(1);
         }
     }
@@ -307,6 +351,8 @@ public sealed class BundleFolderTests : IDisposable
         Settle();
     }
 
-    private Device Open() => Device.Open(
-        new ServiceOptions { Data = _installation.Data.Root }, _conditions, _metrics, new StallWatch(TimeSpan.FromMinutes(1), _time), _time, NullLogger.Instance);
+    private Device Open() => Open(_installation, ServiceOptions.AutomaticPrecision);
+
+    private Device Open(Installation installation, string precision) => Device.Open(
+        new ServiceOptions { Data = installation.Data.Root, Precision = precision }, _conditions, _metrics, new StallWatch(TimeSpan.FromMinutes(1), _time), _time, NullLogger.Instance);
 }

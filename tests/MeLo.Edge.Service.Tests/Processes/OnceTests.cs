@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text.Json;
 using MeLo.Edge.Service;
 using MeLo.Edge.Service.Demo;
@@ -137,6 +138,30 @@ public sealed class OnceTests : IDisposable
         Assert.Equal((int)ExitCode.StillWaiting, code);
         Assert.Contains("disk is almost full", output, StringComparison.Ordinal);
         Assert.Single(_installation.Inbox(Installation.Tasks[0]));
+    }
+
+    [Theory]
+    [InlineData("bundle", "1 bundles wait because they cannot be read or activated")]
+    [InlineData("inbox", "1 inbox folders cannot be listed")]
+    [UnsupportedOSPlatform("windows")]
+    public void WhatCannotBeRead_IsNotSettled_ThoughNoFileIsSeenToWait(string what, string said)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "takes away permissions as Linux has them");
+        string path = what == "bundle" ? Path.Combine(_installation.Data.Bundles, $"{Installation.Tasks[1]}.melo") : Path.Combine(_installation.Data.Inbox, Installation.Tasks[1]);
+        if (what == "inbox") Directory.CreateDirectory(path);
+        UnixFileMode mode = File.GetUnixFileMode(path);
+        File.SetUnixFileMode(path, UnixFileMode.None);
+        // Root reads everything, unless it does without the capabilities for that.
+        string[] through = Environment.IsPrivilegedProcess ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"] : [];
+        _installation.Drop(Installation.Tasks[2], "x.png", Installation.Picture(1));
+        (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, through: through);
+        Assert.Contains(said, output, StringComparison.Ordinal);
+        Assert.Equal((int)ExitCode.StillWaiting, code);
+        Assert.Single(_installation.Outbox(Installation.Tasks[2])); // the others do not wait for it
+        Assert.InRange(errors.Split("Folder events were lost").Length, 1, 2); // nor is it told again and again
+        File.SetUnixFileMode(path, mode);
+        Assert.Equal((int)ExitCode.Done, ServiceProcess.Once(_installation.Data.Root).Code);
+        Assert.Equal(Installation.Tasks.Order(StringComparer.Ordinal), Directory.GetFiles(_installation.Data.Bundles).Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
     }
 
     [Fact]
