@@ -68,6 +68,11 @@ internal sealed partial class ServiceProcess : IDisposable
     /// <summary>SIGHUP: what a terminal sends when it closes.</summary>
     public void HangUp() => Signal("HUP");
 
+    /// <summary>SIGSTOP: time goes on, the process does not, until <see cref="Resume"/>.</summary>
+    public void Suspend() => Signal("STOP");
+
+    public void Resume() => Signal("CONT");
+
     private void Signal(string name)
     {
         using Process kill = Process.Start("kill", [$"-{name}", Id.ToString(CultureInfo.InvariantCulture)]);

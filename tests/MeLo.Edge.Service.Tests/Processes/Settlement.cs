@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeLo.Edge.Service;
 using MeLo.Edge.Service.Ingestion;
 using Microsoft.Data.Sqlite;
 
@@ -7,12 +8,12 @@ namespace MeLo.Edge.Tests.Processes;
 /// <summary>What was dropped, and whether everything became what it should.</summary>
 internal static class Settlement
 {
-    public static void Drop(Installation installation, Dictionary<string, string> dropped, int number, string? task = null)
+    public static void Drop(Installation installation, Dictionary<string, string> dropped, int number, string? task = null, bool urgent = false)
     {
         task ??= Installation.Tasks[number % Installation.Tasks.Count];
         byte[] bytes = Installation.Picture(number);
         dropped.Add(Sha256(bytes), task);
-        installation.Drop(task, $"image-{number}.png", bytes);
+        installation.Drop(urgent ? Path.Combine(task, DataFolder.StatName) : task, $"image-{number}.png", bytes);
     }
 
     /// <summary>Each image exactly one result, none lost, none twice, none quarantined, nothing half-written ever seen, nothing left over.</summary>
@@ -23,6 +24,7 @@ internal static class Settlement
         {
             HashSet<string> expected = [.. dropped.Where(d => d.Value == task).Select(d => d.Key)];
             Assert.Empty(installation.Inbox(task));
+            Assert.Empty(installation.Inbox(Path.Combine(task, DataFolder.StatName)));
             Assert.Empty(installation.Quarantine(task));
             List<string> answered = [];
             foreach (string name in installation.Outbox(task))
