@@ -10,16 +10,22 @@ internal static class Tool
     /// <param name="name">The program; the running test skips when there is none of that name.</param>
     /// <param name="folder">Where it runs.</param>
     /// <param name="arguments">Its arguments.</param>
-    public static string Run(string name, string folder, params string[] arguments)
+    public static string Run(string name, string folder, params string[] arguments) => Run(new ProcessStartInfo(name, arguments) { WorkingDirectory = folder });
+
+    /// <inheritdoc cref="Run(string, string, string[])"/>
+    public static string Run(ProcessStartInfo start)
     {
-        (int code, string output, string error) = Try(name, folder, arguments);
-        Assert.True(code == 0, $"{name} {string.Join(' ', arguments)}: exit code {code}\n{output}\n{error}");
+        (int code, string output, string error) = Try(start);
+        Assert.True(code == 0, $"{start.FileName} {string.Join(' ', start.ArgumentList)}: exit code {code}\n{output}\n{error}");
         return output;
     }
 
-    public static (int Code, string Output, string Error) Try(string name, string folder, params string[] arguments)
+    public static (int Code, string Output, string Error) Try(string name, string folder, params string[] arguments) =>
+        Try(new ProcessStartInfo(name, arguments) { WorkingDirectory = folder });
+
+    private static (int Code, string Output, string Error) Try(ProcessStartInfo start)
     {
-        ProcessStartInfo start = new(name, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        (start.RedirectStandardOutput, start.RedirectStandardError, start.RedirectStandardInput) = (true, true, true);
         Process? process = null;
         try
         {
@@ -29,7 +35,7 @@ internal static class Tool
         {
             // not installed
         }
-        if (process is null) Assert.Skip($"needs the program '{name}'");
+        if (process is null) Assert.Skip($"needs the program '{start.FileName}'");
         using (process)
         {
             process.StandardInput.Close();

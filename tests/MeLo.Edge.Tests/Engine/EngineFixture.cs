@@ -35,6 +35,9 @@ public sealed class EngineFixture : IDisposable
 
     public TrustStore Trust { get; }
 
+    /// <summary>The key that the bundles are signed with, for a trust folder.</summary>
+    public string PublicPem => _key.ExportPublicPem();
+
     /// <summary>The bytes of one task's merged matrices.</summary>
     public long TaskBytes => Architecture.Depth * 2L * Architecture.Dim * Architecture.Dim * sizeof(float);
 
