@@ -5,7 +5,8 @@ using MeLo.Edge.Tensors;
 namespace MeLo.Edge.Models;
 
 /// <summary>
-/// Makes a base package of a checkpoint. It streams: besides the mapped checkpoint, memory holds two weights at a time. The package
+/// Makes a base package of a checkpoint. It streams: besides the mapped checkpoint, memory holds two weights at a time, and at most 256 MiB of
+/// calibration pictures. The package
 /// appears whole or not at all.
 /// </summary>
 public static class BaseImport
@@ -45,13 +46,14 @@ public static class BaseImport
         }
 
         // Every picture is looked at now: a folder with one that is none is refused before anything is written, however long the import would take.
-        if (options.CalibrationFolder is { } calibration)
+        CalibrationPictures? pictures = options.CalibrationFolder is { } calibration ? new CalibrationPictures(calibration, vit.ImageSize) : null;
+        if (pictures is not null)
         {
-            StepProgress pictures = new(progress, BaseImportStep.Pictures, CalibrationPictures.Files(calibration).Count);
-            foreach (float[] _ in CalibrationPictures.Of(calibration, vit.ImageSize))
+            StepProgress looked = new(progress, BaseImportStep.Pictures, pictures.Count);
+            foreach (float[] _ in pictures.All())
             {
                 cancellation.ThrowIfCancellationRequested();
-                pictures.Add(1);
+                looked.Add(1);
             }
         }
 
@@ -62,7 +64,7 @@ public static class BaseImport
         Directory.CreateDirectory(partial);
         try
         {
-            WritePackage(partial, source, vit, options, progress, cancellation);
+            WritePackage(partial, source, vit, options, pictures, progress, cancellation);
             CheckFree(target);
             if (Directory.Exists(target)) Directory.Delete(target);
             Directory.Move(partial, target);
@@ -82,7 +84,8 @@ public static class BaseImport
     }
 
     private static void WritePackage(
-        string folder, Checkpoint source, VitArchitecture vit, BaseImportOptions options, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
+        string folder, Checkpoint source, VitArchitecture vit, BaseImportOptions options, CalibrationPictures? pictures, IProgress<BaseImportProgress>? progress,
+        CancellationToken cancellation)
     {
         string weightsPath = Path.Combine(folder, BasePackage.WeightsFile);
         string digest = WriteWeights(weightsPath, source, vit, progress, cancellation);
@@ -93,7 +96,7 @@ public static class BaseImport
         foreach (Precision precision in options.Precisions)
         {
             cancellation.ThrowIfCancellationRequested();
-            graphs.Add(WriteGraph(folder, precision, vit, weights, linears, digest, options, progress, cancellation));
+            graphs.Add(WriteGraph(folder, precision, vit, weights, linears, digest, pictures, progress, cancellation));
         }
         cancellation.ThrowIfCancellationRequested();
         BaseManifest manifest = new()
@@ -117,7 +120,7 @@ public static class BaseImport
     }
 
     private static BaseManifest.GraphFacts WriteGraph(
-        string folder, Precision precision, VitArchitecture vit, SafetensorsFile weights, LinearId[] adaptable, string digest, BaseImportOptions options,
+        string folder, Precision precision, VitArchitecture vit, SafetensorsFile weights, LinearId[] adaptable, string digest, CalibrationPictures? pictures,
         IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
     {
         GraphBuilder graph;
@@ -126,8 +129,8 @@ public static class BaseImport
         {
             string quantizedPath = Path.Combine(folder, quantizedFile);
             LinearId[] constant = [.. BasePackage.EveryLayer(vit, VitLinears.All).Except(adaptable)];
-            if (options.CalibrationFolder is null) QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, progress: Quantizing(progress, constant), cancellation: cancellation);
-            else WriteCalibrated(quantizedPath, vit, weights, constant, options.CalibrationFolder, progress, cancellation);
+            if (pictures is null) QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, progress: Quantizing(progress, constant), cancellation: cancellation);
+            else WriteCalibrated(quantizedPath, vit, weights, constant, pictures, progress, cancellation);
             quantizedHash = BasePackage.Sha256(quantizedPath);
             using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
             graph = VitGraph.BuildInt8(vit, weights, adaptable, quantized);
@@ -140,17 +143,17 @@ public static class BaseImport
     }
 
     private static void WriteCalibrated(
-        string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, string pictureFolder, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
+        string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, CalibrationPictures pictures, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
     {
         string folder = Path.GetDirectoryName(path)!, equalizedPath = Path.Combine(folder, ".equalized.safetensors");
         LinearId[] mlp = [.. constant.Where(id => id.Linear is VitLinear.Fc1 or VitLinear.Fc2)];
-        StepProgress runs = new(progress, BaseImportStep.Calibration, 2 * CalibrationPictures.Files(pictureFolder).Count);
-        IEnumerable<float[]> pictures = runs.Counting(CalibrationPictures.Of(pictureFolder, vit.ImageSize));
+        StepProgress runs = new(progress, BaseImportStep.Calibration, 2 * pictures.Count);
+        IEnumerable<float[]> counted = runs.Counting(pictures.All());
         try
         {
-            EqualizedWeights.Write(equalizedPath, vit, weights, InputGrams.Observe(vit, weights, folder, mlp, pictures, cancellation));
+            EqualizedWeights.Write(equalizedPath, vit, weights, InputGrams.Observe(vit, weights, folder, mlp, counted, cancellation));
             using SafetensorsFile equalized = SafetensorsFile.Open(equalizedPath);
-            InputGrams grams = InputGrams.Observe(vit, equalized, folder, constant, pictures, cancellation);
+            InputGrams grams = InputGrams.Observe(vit, equalized, folder, constant, counted, cancellation);
             QuantizedWeightsFile.Write(path, vit, equalized, constant, grams, EqualizedWeights.Others(vit), Quantizing(progress, constant), cancellation);
         }
         finally
