@@ -117,6 +117,13 @@ internal sealed unsafe class AttentionCase : IDisposable
         return (output, bounds);
     }
 
+    /// <summary>Whether an output is as close to the exact one as <see cref="Exact"/> says.</summary>
+    public void AssertClose(float[] output, double inputs = 0, double weighting = 0, string what = "output")
+    {
+        (double[] exact, double[] bounds) = Exact(inputs, weighting);
+        for (int i = 0; i < exact.Length; i++) Assert.True(Math.Abs(output[i] - exact[i]) <= bounds[i], $"{what}: [{i}] is {output[i]}, expected {exact[i]} within {bounds[i]}");
+    }
+
     public void Dispose()
     {
         Query.Dispose();

@@ -1,9 +1,8 @@
 using MeLo.Edge.Kernels;
-using MeLo.Edge.Tests.Adapters;
 
 namespace MeLo.Edge.Tests.Kernels;
 
-public sealed class AttentionTests
+public sealed class AttentionTests : AttentionContract
 {
     // images, asking tokens, tokens, heads, w: tails of every kind in queries, keys and columns.
     public static TheoryData<int, int, int, int, int> Shapes => new()
@@ -13,6 +12,12 @@ public sealed class AttentionTests
         { 1, 6, 577, 1, 64 }, { 1, 16, 3, 1, 4 }, { 1, 97, 31, 1, 12 }, { 1, 10, 11, 1, 130 },
     };
 
+    private protected override int Width => 8;
+
+    private protected override int WideWidth => 21;
+
+    private protected override IEnumerable<float[]> Outputs(AttentionCase attention) => VectorWidths.Supported.Select(attention.Run);
+
     [Theory]
     [MemberData(nameof(Shapes))]
     public void AnyShapeAtAnyWidth_IsCloseToTheDoubleTwin(int images, int asking, int tokens, int heads, int w)
@@ -20,19 +25,7 @@ public sealed class AttentionTests
         using AttentionCase attention = new(images, asking, tokens, heads, w);
         attention.Fill(new Random(images + asking + tokens + heads + w), 2);
 
-        foreach (VectorWidth width in VectorWidths.Supported) AssertClose(attention, attention.Run(width), $"{width}");
-    }
-
-    [Theory]
-    [InlineData(1, 3, 5, 7)]
-    [InlineData(2, 4, 1, 15)]
-    public void UnalignedTensors_GiveTheSameBitsAsAlignedOnes(int queryOffset, int keyOffset, int valueOffset, int outputOffset)
-    {
-        using AttentionCase aligned = new(2, 53, 29, 3, 24), unaligned = new(2, 53, 29, 3, 24, queryOffset, keyOffset, valueOffset, outputOffset);
-        aligned.Fill(new Random(1), 2);
-        unaligned.Fill(new Random(1), 2);
-
-        foreach (VectorWidth width in VectorWidths.Supported) Assert.Equal(Bits(aligned.Run(width)), Bits(unaligned.Run(width)));
+        foreach (VectorWidth width in VectorWidths.Supported) attention.AssertClose(attention.Run(width), what: $"{width}");
     }
 
     [Theory]
@@ -44,7 +37,7 @@ public sealed class AttentionTests
         using AttentionCase attention = new(1, 60, 60, 2, 16);
         attention.Fill(new Random(2), spread);
 
-        foreach (VectorWidth width in VectorWidths.Supported) AssertClose(attention, attention.Run(width), $"{width}");
+        foreach (VectorWidth width in VectorWidths.Supported) attention.AssertClose(attention.Run(width), what: $"{width}");
     }
 
     [Fact]
@@ -60,75 +53,6 @@ public sealed class AttentionTests
         {
             float[] output = attention.Run(width);
             for (int row = 0; row < 7; row++) Assert.Equal(attention.Value.Span.Slice(11 * 8, 8), output.AsSpan(row * 8, 8));
-        }
-    }
-
-    [Theory]
-    [InlineData(float.NaN)]
-    [InlineData(float.PositiveInfinity)]
-    [InlineData(float.NegativeInfinity)]
-    [InlineData(3e38f)] // its products overflow
-    [InlineData(-3e38f)]
-    public void NonFiniteQuery_MakesItsRowsHeadNaN_AndNoOther(float value)
-    {
-        const int tokens = 53, heads = 3, w = 8, dim = heads * w;
-        foreach (int row in (int[])[0, 20, 47, 48, 52])
-        {
-            using AttentionCase attention = new(2, tokens, tokens, heads, w);
-            attention.Fill(new Random(4), 2);
-            attention.Key.Span.Fill(8);
-            attention.Query.Span[((tokens + row) * dim) + w + 3] = value;
-            foreach (VectorWidth width in VectorWidths.Supported)
-            {
-                float[] output = attention.Run(width);
-                for (int i = 0; i < output.Length; i++) Assert.Equal(i / dim == tokens + row && i % dim / w == 1, !float.IsFinite(output[i]));
-                Assert.All(output, o => Assert.True(float.IsFinite(o) || float.IsNaN(o)));
-            }
-        }
-    }
-
-    [Theory]
-    [InlineData(float.NaN)]
-    [InlineData(float.PositiveInfinity)]
-    [InlineData(float.NegativeInfinity)]
-    public void NonFiniteKey_MakesEveryRowOfItsImageAndHeadNaN(float value)
-    {
-        const int tokens = 53, heads = 3, w = 8, dim = heads * w;
-        foreach (int row in (int[])[0, 5, 52])
-        {
-            using AttentionCase attention = new(2, tokens, tokens, heads, w);
-            attention.Fill(new Random(5), 2);
-            attention.Key.Span[(row * dim) + 3] = value;
-            foreach (VectorWidth width in VectorWidths.Supported)
-            {
-                float[] output = attention.Run(width);
-                for (int i = 0; i < output.Length; i++) Assert.Equal(i / dim < tokens && i % dim / w == 0, float.IsNaN(output[i]));
-            }
-        }
-    }
-
-    [Theory]
-    [InlineData(float.NaN)]
-    [InlineData(float.PositiveInfinity)]
-    [InlineData(float.NegativeInfinity)]
-    public void NonFiniteValue_ComesOutInItsColumn_EvenWhereItsKeyHasNoWeight(float value)
-    {
-        const int tokens = 20, w = 21;
-        foreach (float spread in (float[])[2, 1e4f])
-        {
-            using AttentionCase attention = new(1, tokens, tokens, 1, w);
-            attention.Fill(new Random(6), spread);
-            foreach (int column in (int[])[0, 15, 16, 20])
-            {
-                float before = attention.Value.Span[(7 * w) + column];
-                attention.Value.Span[(7 * w) + column] = value;
-                foreach (VectorWidth width in VectorWidths.Supported)
-                {
-                    float[] output = attention.Run(width);
-                    for (int i = 0; i < output.Length; i++) Assert.Equal(i % w == column, !float.IsFinite(output[i]));
-                }
-                attention.Value.Span[(7 * w) + column] = before;
-            }
         }
     }
 
@@ -174,12 +98,4 @@ public sealed class AttentionTests
 
         static unsafe Attention Sizes(int images, int asking, int tokens, int heads, int w) => new(null, null, null, null, images, asking, tokens, heads, w);
     }
-
-    private static void AssertClose(AttentionCase attention, float[] output, string what)
-    {
-        (double[] exact, double[] bounds) = attention.Exact();
-        for (int i = 0; i < exact.Length; i++) Assert.True(Math.Abs(output[i] - exact[i]) <= bounds[i], $"{what}: [{i}] is {output[i]}, expected {exact[i]} within {bounds[i]}");
-    }
-
-    private static int[] Bits(ReadOnlySpan<float> values) => System.Runtime.InteropServices.MemoryMarshal.Cast<float, int>(values).ToArray();
 }

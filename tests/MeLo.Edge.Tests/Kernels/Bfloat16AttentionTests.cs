@@ -4,7 +4,7 @@ using MeLo.Edge.Tests.Adapters;
 
 namespace MeLo.Edge.Tests.Kernels;
 
-public sealed class Bfloat16AttentionTests
+public sealed class Bfloat16AttentionTests : AttentionContract
 {
     // images, asking tokens, tokens, heads, w: blocks of every kind, odd and even tokens, widths of one panel of values and of several.
     public static TheoryData<int, int, int, int, int> Shapes => new()
@@ -13,13 +13,19 @@ public sealed class Bfloat16AttentionTests
         { 1, 65, 65, 2, 80 }, { 1, 6, 577, 1, 64 }, { 3, 16, 5, 2, 16 }, { 1, 17, 17, 2, 128 }, { 2, 63, 30, 1, 144 }, { 1, 64, 31, 2, 48 }, { 1, 130, 3, 1, 80 }, { 2, 129, 64, 1, 112 },
     };
 
+    private protected override int Width => 16;
+
+    private protected override int WideWidth => 80;
+
+    private protected override IEnumerable<float[]> Outputs(AttentionCase attention) => [attention.RunBfloat16(2)];
+
     [Theory]
     [MemberData(nameof(Shapes))]
     public void AnyShape_IsCloseToTheDoubleTwin(int images, int asking, int tokens, int heads, int w)
     {
         using AttentionCase attention = Case(images, asking, tokens, heads, w);
         attention.Fill(new Random(images + asking + tokens + heads + w), 2);
-        AssertClose(attention, attention.RunBfloat16(2), inputs: Bfloat16.Unit);
+        attention.AssertClose(attention.RunBfloat16(2), inputs: Bfloat16.Unit, weighting: Bfloat16.Unit);
     }
 
     // Only the weights are rounded then: the bounds are as tight as they get.
@@ -30,7 +36,7 @@ public sealed class Bfloat16AttentionTests
         using AttentionCase attention = Case(images, asking, tokens, heads, w);
         attention.Fill(new Random(images + asking + tokens + heads + w), 2);
         attention.RoundInputs();
-        AssertClose(attention, attention.RunBfloat16(2), inputs: 0);
+        attention.AssertClose(attention.RunBfloat16(2), inputs: 0, weighting: Bfloat16.Unit);
     }
 
     [Theory]
@@ -42,7 +48,7 @@ public sealed class Bfloat16AttentionTests
         using AttentionCase attention = Case(1, 60, 61, 2, 16);
         attention.Fill(new Random(2), spread);
         attention.RoundInputs();
-        AssertClose(attention, attention.RunBfloat16(1), inputs: 0);
+        attention.AssertClose(attention.RunBfloat16(1), inputs: 0, weighting: Bfloat16.Unit);
     }
 
     [Fact]
@@ -63,17 +69,6 @@ public sealed class Bfloat16AttentionTests
             Assert.Equal([0x3F800000, 0x3F820000, 0x3F800000, 0x3F810000], Bits(expected.AsSpan(0, 4)));
             for (int i = 0; i < 7; i++) Assert.Equal(expected, output.AsSpan(i * w, w).ToArray().Select(Bfloat16.Round)); // the weight is 1 but for binary32's rounding
         }
-    }
-
-    [Theory]
-    [InlineData(1, 3, 5, 7)]
-    [InlineData(2, 4, 1, 15)]
-    public void UnalignedTensors_GiveTheSameBitsAsAlignedOnes(int queryOffset, int keyOffset, int valueOffset, int outputOffset)
-    {
-        using AttentionCase aligned = Case(2, 67, 29, 3, 48), unaligned = new(2, 67, 29, 3, 48, queryOffset, keyOffset, valueOffset, outputOffset);
-        aligned.Fill(new Random(1), 2);
-        unaligned.Fill(new Random(1), 2);
-        Assert.Equal(Bits(aligned.RunBfloat16(2)), Bits(unaligned.RunBfloat16(2)));
     }
 
     [Theory]
@@ -120,66 +115,12 @@ public sealed class Bfloat16AttentionTests
     }
 
     [Theory]
-    [InlineData(float.NaN)]
-    [InlineData(float.PositiveInfinity)]
-    [InlineData(float.NegativeInfinity)]
-    [InlineData(3e38f)] // its products overflow
-    [InlineData(-3e38f)]
-    public void NonFiniteQuery_MakesItsRowsHeadNaN_AndNoOther(float value)
-    {
-        const int tokens = 81, heads = 3, w = 16, dim = heads * w;
-        foreach (int row in (int[])[0, 20, 63, 64, 80])
-        {
-            using AttentionCase attention = Case(2, tokens, tokens, heads, w);
-            attention.Fill(new Random(4), 2);
-            attention.Key.Span.Fill(8);
-            attention.Query.Span[((tokens + row) * dim) + w + 3] = value;
-            float[] output = attention.RunBfloat16(2);
-            for (int i = 0; i < output.Length; i++) Assert.Equal(i / dim == tokens + row && i % dim / w == 1, !float.IsFinite(output[i]));
-            Assert.All(output, o => Assert.True(float.IsFinite(o) || float.IsNaN(o)));
-        }
-    }
-
-    [Theory]
-    [InlineData(float.NaN)]
-    [InlineData(float.PositiveInfinity)]
-    [InlineData(float.NegativeInfinity)]
-    [InlineData(float.MaxValue)] // more than bfloat16 has
-    public void NonFiniteKey_MakesEveryRowOfItsImageAndHeadNaN(float value)
-    {
-        const int tokens = 81, heads = 3, w = 16, dim = heads * w;
-        foreach (int row in (int[])[0, 5, 80])
-        {
-            using AttentionCase attention = Case(2, tokens, tokens, heads, w);
-            attention.Fill(new Random(5), 2);
-            attention.Key.Span[(row * dim) + 3] = value;
-            float[] output = attention.RunBfloat16(2);
-            for (int i = 0; i < output.Length; i++) Assert.Equal(i / dim < tokens && i % dim / w == 0, float.IsNaN(output[i]));
-        }
-    }
-
-    [Theory]
-    [InlineData(float.NaN)]
-    [InlineData(float.PositiveInfinity)]
-    [InlineData(float.NegativeInfinity)]
     [InlineData(float.MaxValue)]
     [InlineData(-float.MaxValue)]
-    public void NonFiniteValue_ComesOutInItsColumn_EvenWhereItsKeyHasNoWeight(float value)
+    public void MoreThanBfloat16Has_IsAsIfNotFinite(float value)
     {
-        const int tokens = 21, w = 80;
-        foreach (float spread in (float[])[2, 1e4f])
-        {
-            using AttentionCase attention = Case(1, tokens, tokens, 1, w);
-            attention.Fill(new Random(6), spread);
-            foreach ((int row, int column) in ((int, int)[])[(7, 0), (7, 15), (0, 16), (20, 63), (20, 64), (6, 79)])
-            {
-                float before = attention.Value.Span[(row * w) + column];
-                attention.Value.Span[(row * w) + column] = value;
-                float[] output = attention.RunBfloat16(2);
-                for (int i = 0; i < output.Length; i++) Assert.Equal(i % w == column, !float.IsFinite(output[i]));
-                attention.Value.Span[(row * w) + column] = before;
-            }
-        }
+        NonFiniteKey_MakesEveryRowOfItsImageAndHeadNaN(value);
+        NonFiniteValue_ComesOutInItsColumn_EvenWhereItsKeyHasNoWeight(value);
     }
 
     // A NaN whose payload is in the bits that rounding takes away must not become an infinity, nor carry into zero.
@@ -235,17 +176,10 @@ public sealed class Bfloat16AttentionTests
 
     private static void Need() => Assert.SkipUnless(Bfloat16Attention.Takes(16), "needs AVX-512 BF16");
 
-    private static AttentionCase Case(int images, int asking, int tokens, int heads, int w)
+    private protected override AttentionCase Case(
+        int images, int asking, int tokens, int heads, int w, int queryOffset = 0, int keyOffset = 0, int valueOffset = 0, int outputOffset = 0)
     {
         Need();
-        return new AttentionCase(images, asking, tokens, heads, w);
+        return base.Case(images, asking, tokens, heads, w, queryOffset, keyOffset, valueOffset, outputOffset);
     }
-
-    private static void AssertClose(AttentionCase attention, float[] output, double inputs)
-    {
-        (double[] exact, double[] bounds) = attention.Exact(inputs, Bfloat16.Unit);
-        for (int i = 0; i < exact.Length; i++) Assert.True(Math.Abs(output[i] - exact[i]) <= bounds[i], $"[{i}] is {output[i]}, expected {exact[i]} within {bounds[i]}");
-    }
-
-    private static int[] Bits(ReadOnlySpan<float> values) => MemoryMarshal.Cast<float, int>(values).ToArray();
 }
