@@ -18,7 +18,7 @@ internal sealed class PlainSession : IDisposable
     public PlainSession(string path, TaskHead head, int threads)
     {
         _session = BenchmarkModel.LoadModel(path, threads);
-        Bind(VitGraph.HeadWeight, ResidentModel.Transposed(head), head.Dim, head.Classes);
+        Bind(VitGraph.HeadWeight, head.Transposed, head.Dim, head.Classes);
         Bind(VitGraph.HeadBias, head.Bias, head.Classes);
     }
 

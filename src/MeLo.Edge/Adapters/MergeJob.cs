@@ -1,4 +1,5 @@
-using System.Runtime.InteropServices;
+using System.Diagnostics;
+using MeLo.Edge.Kernels;
 
 namespace MeLo.Edge.Adapters;
 
@@ -11,11 +12,13 @@ internal abstract unsafe class MergeJob
     /// <summary>The bytes from which a result goes past the caches, being larger; a smaller one is worth keeping there for the run that follows.</summary>
     protected const long StreamingThreshold = 4 << 20;
 
-    private const int ScratchAlignment = 64;
+    private const int SpinsBetweenLooks = 20; // under a microsecond
+
+    private static readonly TimeSpan s_awake = TimeSpan.FromMicroseconds(200);
 
     private readonly int[] _firstBlock;
     private readonly int _blocks;
-    private readonly long _scratchLength;
+    private readonly int _scratchLength;
     private readonly object _finished = new();
     private int _taken;
     private int _done;
@@ -25,7 +28,7 @@ internal abstract unsafe class MergeJob
     /// <param name="scratchLength">How many floats of scratch a thread needs for the most demanding block.</param>
     protected MergeJob(ReadOnlySpan<int> blocks, long scratchLength)
     {
-        _scratchLength = scratchLength;
+        _scratchLength = checked((int)scratchLength);
         _firstBlock = new int[blocks.Length];
         for (int i = 0; i < blocks.Length; i++)
         {
@@ -39,17 +42,10 @@ internal abstract unsafe class MergeJob
     public void Run(int helpers)
     {
         // Before any helper is called: an exception must not leave the destinations to their owner while others still write.
-        float* scratch = AllocateScratch();
-        try
-        {
-            if (helpers > 0) MergeThreads.Call(this, helpers);
-            Work(scratch);
-            Wait();
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(scratch);
-        }
+        float* scratch = KernelScratch.Floats(_scratchLength);
+        if (helpers > 0) MergeThreads.Call(this, helpers);
+        Work(scratch);
+        Wait();
     }
 
     /// <summary>Takes part until no block is left; returns at once when there is none.</summary>
@@ -59,23 +55,14 @@ internal abstract unsafe class MergeJob
         float* scratch;
         try
         {
-            scratch = AllocateScratch();
+            scratch = KernelScratch.Floats(_scratchLength);
         }
         catch (OutOfMemoryException)
         {
             return; // no block was taken: the caller merges them all
         }
-        try
-        {
-            Work(scratch);
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(scratch);
-        }
+        Work(scratch);
     }
-
-    private float* AllocateScratch() => (float*)NativeMemory.AlignedAlloc((nuint)(_scratchLength * sizeof(float)), ScratchAlignment);
 
     private void Work(float* scratch)
     {
@@ -92,13 +79,14 @@ internal abstract unsafe class MergeJob
     // Until every block is done, whoever took it.
     private void Wait()
     {
-        // The others are in their last block: most often this ends while spinning.
-        SpinWait spin = default;
-        while (!spin.NextSpinWillYield)
+        // The others are in their last block. Being woken takes as long as most of these take, so they are waited for awake.
+        long start = Stopwatch.GetTimestamp();
+        do
         {
             if (Volatile.Read(ref _done) == _blocks) return;
-            spin.SpinOnce();
+            Thread.SpinWait(SpinsBetweenLooks);
         }
+        while (Stopwatch.GetElapsedTime(start) < s_awake);
         lock (_finished)
         {
             while (Volatile.Read(ref _done) != _blocks) Monitor.Wait(_finished);

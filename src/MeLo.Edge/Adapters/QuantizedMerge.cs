@@ -1,14 +1,14 @@
 namespace MeLo.Edge.Adapters;
 
 /// <summary>
-/// Merges low-rank pairs into weights and quantises the result, symmetric to eight bits with one scale an output: from the pristine
-/// weights each time, so that no rounding is ever added to another. Weights without a pair go through the same code.
+/// Merges low-rank pairs into weights and quantises the result, symmetric to eight bits with one scale for each output and group of rows: from
+/// the pristine weights each time, so that no rounding is ever added to another. Weights without a pair go through the same code.
 /// </summary>
 /// <remarks>
-/// <para>The merged values are <see cref="LoraMerge"/>'s, bit for bit. For each column with the largest magnitude m: scale = m / 127 and
+/// <para>The merged values are <see cref="LoraMerge"/>'s, bit for bit. For each column and group with the largest magnitude m: scale = m / 127 and
 /// q = W'·(127 / m), each a single fp32 operation, rounded half to even; q is at most 127 in magnitude because rounding is
 /// monotonic. The result is the same bits whatever the path or the number of threads, on every machine with fused multiply-add.</para>
-/// <para>A column whose scale would be zero or subnormal (m below 1.5e-36) has scale 1 and zeros; a column that holds a value that
+/// <para>A column's group whose scale would be zero or subnormal (m below 1.5e-36) has scale 1 and zeros; one that holds a value that
 /// is not finite has scale NaN and zeros, so that a run shows it as it would show the value itself.</para>
 /// <para>The result is laid out as the products read it (<see cref="Kernels.PackedMatrix"/>), with the sums of the weights that they need.</para>
 /// </remarks>
@@ -34,9 +34,9 @@ internal static unsafe class QuantizedMerge
         job.Run(MergeThreads.Helpers(threads, job.ByteLength));
     }
 
-    /// <summary>A column's scale.</summary>
-    /// <param name="magnitude">The largest magnitude in the column.</param>
-    /// <param name="inverse">What each value is multiplied with; 0 where the column becomes zeros.</param>
+    /// <summary>The scale of a column's group of rows.</summary>
+    /// <param name="magnitude">The largest magnitude in it.</param>
+    /// <param name="inverse">What each value is multiplied with; 0 where they become zeros.</param>
     public static float Scale(float magnitude, out float inverse)
     {
         float scale = magnitude / Largest;

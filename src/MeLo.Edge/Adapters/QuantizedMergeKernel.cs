@@ -6,8 +6,8 @@ using MeLo.Edge.Kernels;
 namespace MeLo.Edge.Adapters;
 
 /// <summary>
-/// Merging and quantising a panel of whole columns. A column's scale is known only when its last row is merged, so the panel's merged
-/// values wait in scratch that fits the second-level cache: W is read from memory once, and what is written is written once.
+/// Merging and quantising panels of columns, a group of rows after another. A column's scale is known only when the group's last row is merged, so
+/// its merged values wait in scratch of 64 KiB, in the second-level cache: W is read from memory once, and what is written is written once.
 /// </summary>
 internal static unsafe class QuantizedMergeKernel
 {
@@ -33,11 +33,11 @@ internal static unsafe class QuantizedMergeKernel
     private const float Rounder = 12582912f;
     private const int RounderBits = 0x4B400000;
 
-    /// <summary>How many floats of scratch a call needs: a panel's merged values in whole quads, its magnitudes, inverses and B, and all rows' factors.</summary>
+    /// <summary>How many floats of scratch a call needs: a group's merged values, its magnitudes and inverses, the panel's part of B, and all rows' factors.</summary>
     public static long ScratchLength(in QuantizedMergeItem item)
     {
-        long rows = (long)item.Shape.Quads * PackedMatrix.QuadRows;
-        return ((rows + 2) * PackedMatrix.PanelColumns) + ((PackedMatrix.PanelColumns + rows) * (item.Pair?.Rank ?? 0));
+        int columns = PackedMatrix.PanelColumns, rank = item.Pair?.Rank ?? 0;
+        return ((PackedMatrix.GroupRows + 2 + rank) * columns) + ((long)item.Shape.Quads * PackedMatrix.QuadRows * rank);
     }
 
     /// <summary>Merges and quantises panels [first, first + count).</summary>
@@ -53,54 +53,58 @@ internal static unsafe class QuantizedMergeKernel
     {
         const int Columns = PackedMatrix.PanelColumns;
         PackedMatrix shape = item.Shape;
-        int rows = item.InFeatures, filled = shape.Quads * PackedMatrix.QuadRows;
-        float* magnitudes = scratch + ((long)filled * Columns);
+        int rows = item.InFeatures, rank = item.Pair?.Rank ?? 0;
+        float* magnitudes = scratch + (PackedMatrix.GroupRows * Columns);
         float* inverses = magnitudes + Columns;
         float* packed = inverses + Columns;
-        float* factors = packed + ((long)Columns * (item.Pair?.Rank ?? 0));
+        float* factors = packed + ((long)Columns * rank);
         if (item.Pair is { } a)
         {
             for (int i = 0; i < rows; i += MergeKernel.TileRows)
-                MergeKernel.PackFactors(a, item.Factor, i, Math.Min(MergeKernel.TileRows, rows - i), factors + ((long)i * a.Rank));
+                MergeKernel.PackFactors(a, item.Factor, i, Math.Min(MergeKernel.TileRows, rows - i), factors + ((long)i * rank));
         }
-        NativeMemory.Clear(scratch + ((long)rows * Columns), (nuint)((filled - rows) * Columns * sizeof(float)));
         for (int number = first; number < first + count; number++)
         {
             int column = number * Columns, width = Math.Min(Columns, item.OutFeatures - column);
             byte* panel = item.Destination + (number * shape.PanelBytes);
+            float* sums = (float*)(panel + shape.SumsOffset), scales = (float*)(panel + shape.ScalesOffset);
             if (item.Pair is { } b) MergeKernel.PackPanels(b, column, width, MergeKernel.TileVectors * TLanes.Count, packed);
-            Merge<TLanes, TVector>(item, column, width, number + 1 < first + count, scratch, magnitudes, packed, factors);
-            float* scales = (float*)(panel + shape.ScalesOffset);
-            for (int c = 0; c < Columns; c++)
+            for (int row = 0; row < rows; row += PackedMatrix.GroupRows, sums += Columns, scales += Columns)
             {
-                scales[c] = QuantizedMerge.Scale(c < width ? magnitudes[c] : 0, out inverses[c]);
-                if (inverses[c] != 0) continue;
-                // Zero times what is not finite would not be zero, and beyond the matrix stands what another left.
-                for (long i = 0; i < rows; i++) scratch[(i * Columns) + c] = 0;
+                int filled = Math.Min(PackedMatrix.GroupRows, rows - row), quads = (filled + PackedMatrix.QuadRows - 1) / PackedMatrix.QuadRows;
+                Merge<TLanes, TVector>(item, row, filled, column, width, number + 1 < first + count, scratch, magnitudes, packed, factors);
+                for (int c = 0; c < Columns; c++)
+                {
+                    scales[c] = QuantizedMerge.Scale(c < width ? magnitudes[c] : 0, out inverses[c]);
+                    if (inverses[c] != 0) continue;
+                    // Zero times what is not finite would not be zero, and beyond the matrix stands what another left.
+                    for (int i = 0; i < filled; i++) scratch[(i * Columns) + c] = 0;
+                }
+                NativeMemory.Clear(scratch + (filled * Columns), (nuint)(((quads * PackedMatrix.QuadRows) - filled) * Columns * sizeof(float)));
+                Quantize<TLanes, TVector>(scratch, quads, inverses, panel + PackedMatrix.WeightOffset(row, 0), sums, stream);
             }
-            Quantize<TLanes, TVector>(scratch, shape, inverses, panel, stream);
         }
         // Streaming stores are weakly ordered: they must be visible before anyone is told that the panels are done.
         if (Sse.IsSupported) Sse.StoreFence();
     }
 
+    // A group's rows of the panel.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Merge<TLanes, TVector>(in QuantizedMergeItem item, int column, int width, bool more, float* merged, float* magnitudes, float* packed, float* factors)
+    private static void Merge<TLanes, TVector>(
+        in QuantizedMergeItem item, int row, int rows, int column, int width, bool more, float* merged, float* magnitudes, float* packed, float* factors)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
-        int rows = item.InFeatures, pitch = item.OutFeatures, rank = item.Pair?.Rank ?? 0;
+        int pitch = item.OutFeatures, rank = item.Pair?.Rank ?? 0;
         float* w = item.Pristine + column;
         NativeMemory.Clear(magnitudes, PackedMatrix.PanelColumns * sizeof(float));
-        for (int i = 0; i < rows; i += MergeKernel.TileRows)
+        for (int i = row; i < row + rows; i += MergeKernel.TileRows, merged += MergeKernel.TileRows * PackedMatrix.PanelColumns)
         {
-            int count = Math.Min(MergeKernel.TileRows, rows - i);
-            int ahead = i + RowsAhead;
-            if (ahead < rows) Prefetch(w + ((long)ahead * pitch), pitch);
-            else if (more) Prefetch(w + PackedMatrix.PanelColumns + ((long)(ahead - rows) * pitch), pitch);
-            float* target = merged + ((long)i * PackedMatrix.PanelColumns);
-            MergeKernel.Columns<TLanes, TVector>(w + ((long)i * pitch), pitch, target, PackedMatrix.PanelColumns, width, count, rank, packed, factors + ((long)i * rank));
-            Track<TLanes, TVector>(target, count, width, magnitudes);
+            int count = Math.Min(MergeKernel.TileRows, row + rows - i), ahead = i + RowsAhead;
+            if (ahead < item.InFeatures) Prefetch(w + ((long)ahead * pitch), pitch);
+            else if (more) Prefetch(w + PackedMatrix.PanelColumns + ((long)(ahead - item.InFeatures) * pitch), pitch);
+            MergeKernel.Columns<TLanes, TVector>(w + ((long)i * pitch), pitch, merged, PackedMatrix.PanelColumns, width, count, rank, packed, factors + ((long)i * rank));
+            Track<TLanes, TVector>(merged, count, width, magnitudes);
         }
     }
 
@@ -135,41 +139,35 @@ internal static unsafe class QuantizedMergeKernel
         }
     }
 
-    // One panel: four rows become the bytes of one quad, in place of their columns' 32 bits.
+    // A group of a panel: four rows become the bytes of one quad, in place of their columns' 32 bits.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Quantize<TLanes, TVector>(float* merged, PackedMatrix shape, float* inverses, byte* panel, bool stream)
+    private static void Quantize<TLanes, TVector>(float* merged, int quads, float* inverses, byte* weights, float* sums, bool stream)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
-        const int GroupQuads = PackedMatrix.GroupRows / PackedMatrix.QuadRows;
         int lanes = TLanes.Count;
-        stream &= (nint)panel % (lanes * sizeof(float)) == 0;
-        float* sums = (float*)(panel + shape.SumsOffset);
-        for (int first = 0; first < shape.Quads; first += GroupQuads, sums += PackedMatrix.PanelColumns)
+        stream &= (nint)weights % (lanes * sizeof(float)) == 0;
+        for (int c = 0; c < PackedMatrix.PanelColumns; c += Together * lanes)
         {
-            int quads = Math.Min(GroupQuads, shape.Quads - first);
-            for (int c = 0; c < PackedMatrix.PanelColumns; c += Together * lanes)
+            float* value = merged + c;
+            byte* to = weights + (c * PackedMatrix.QuadRows);
+            TVector i0 = TLanes.Load(inverses + c), i1 = TLanes.Load(inverses + c + lanes), i2 = TLanes.Load(inverses + c + (2 * lanes)), i3 = TLanes.Load(inverses + c + (3 * lanes));
+            TVector s0 = default, s1 = default, s2 = default, s3 = default;
+            for (int quad = 0; quad < quads; quad++)
             {
-                float* value = merged + ((long)first * PackedMatrix.QuadRows * PackedMatrix.PanelColumns) + c;
-                byte* to = panel + (((((long)first * PackedMatrix.PanelColumns) + c)) * PackedMatrix.QuadRows);
-                TVector i0 = TLanes.Load(inverses + c), i1 = TLanes.Load(inverses + c + lanes), i2 = TLanes.Load(inverses + c + (2 * lanes)), i3 = TLanes.Load(inverses + c + (3 * lanes));
-                TVector s0 = default, s1 = default, s2 = default, s3 = default;
-                for (int quad = 0; quad < quads; quad++)
-                {
-                    s0 = Quad<TLanes, TVector>(value, i0, s0, to, stream);
-                    s1 = Quad<TLanes, TVector>(value + lanes, i1, s1, to + (lanes * PackedMatrix.QuadRows), stream);
-                    s2 = Quad<TLanes, TVector>(value + (2 * lanes), i2, s2, to + (2 * lanes * PackedMatrix.QuadRows), stream);
-                    s3 = Quad<TLanes, TVector>(value + (3 * lanes), i3, s3, to + (3 * lanes * PackedMatrix.QuadRows), stream);
-                    value += (long)PackedMatrix.QuadRows * PackedMatrix.PanelColumns;
-                    to += PackedMatrix.PanelColumns * PackedMatrix.QuadRows;
-                }
-                // What the rounder's own bits added is taken off again; both wrap around alike.
-                int excess = unchecked(quads * PackedMatrix.QuadRows * RounderBits);
-                TLanes.StoreLess(s0, excess, sums + c);
-                TLanes.StoreLess(s1, excess, sums + c + lanes);
-                TLanes.StoreLess(s2, excess, sums + c + (2 * lanes));
-                TLanes.StoreLess(s3, excess, sums + c + (3 * lanes));
+                s0 = Quad<TLanes, TVector>(value, i0, s0, to, stream);
+                s1 = Quad<TLanes, TVector>(value + lanes, i1, s1, to + (lanes * PackedMatrix.QuadRows), stream);
+                s2 = Quad<TLanes, TVector>(value + (2 * lanes), i2, s2, to + (2 * lanes * PackedMatrix.QuadRows), stream);
+                s3 = Quad<TLanes, TVector>(value + (3 * lanes), i3, s3, to + (3 * lanes * PackedMatrix.QuadRows), stream);
+                value += PackedMatrix.QuadRows * PackedMatrix.PanelColumns;
+                to += PackedMatrix.PanelColumns * PackedMatrix.QuadRows;
             }
+            // What the rounder's own bits added is taken off again; both wrap around alike.
+            int excess = unchecked(quads * PackedMatrix.QuadRows * RounderBits);
+            TLanes.StoreLess(s0, excess, sums + c);
+            TLanes.StoreLess(s1, excess, sums + c + lanes);
+            TLanes.StoreLess(s2, excess, sums + c + (2 * lanes));
+            TLanes.StoreLess(s3, excess, sums + c + (3 * lanes));
         }
     }
 

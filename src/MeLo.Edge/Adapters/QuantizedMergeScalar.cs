@@ -12,16 +12,21 @@ internal static unsafe class QuantizedMergeScalar
         {
             byte* panel = item.Destination + (o / PackedMatrix.PanelColumns * item.Shape.PanelBytes);
             int column = o % PackedMatrix.PanelColumns;
-            float* sums = (float*)(panel + item.Shape.SumsOffset) + column;
-            float magnitude = 0;
-            for (int i = 0; i < item.InFeatures; i++) magnitude = MathF.Max(magnitude, MathF.Abs(Merged(item, i, o))); // NaN where one is
-            ((float*)(panel + item.Shape.ScalesOffset))[column] = QuantizedMerge.Scale(magnitude, out float inverse);
-            for (int group = 0; group < item.Shape.Groups; group++) sums[group * PackedMatrix.PanelColumns] = 0;
-            for (int i = 0; i < item.Shape.Quads * PackedMatrix.QuadRows; i++)
+            float* sum = (float*)(panel + item.Shape.SumsOffset) + column, scale = (float*)(panel + item.Shape.ScalesOffset) + column;
+            int filled = item.Shape.Quads * PackedMatrix.QuadRows;
+            for (int row = 0; row < filled; row += PackedMatrix.GroupRows, sum += PackedMatrix.PanelColumns, scale += PackedMatrix.PanelColumns)
             {
-                sbyte value = inverse == 0 || i >= item.InFeatures ? (sbyte)0 : Round(Merged(item, i, o), inverse);
-                ((sbyte*)panel)[PackedMatrix.WeightOffset(i, column)] = value;
-                sums[i / PackedMatrix.GroupRows * PackedMatrix.PanelColumns] += value;
+                int end = Math.Min(row + PackedMatrix.GroupRows, filled);
+                float magnitude = 0;
+                for (int i = row; i < end; i++) magnitude = MathF.Max(magnitude, MathF.Abs(Merged(item, i, o))); // NaN where one is
+                *scale = QuantizedMerge.Scale(magnitude, out float inverse);
+                *sum = 0;
+                for (int i = row; i < end; i++)
+                {
+                    sbyte value = inverse == 0 ? (sbyte)0 : Round(Merged(item, i, o), inverse);
+                    ((sbyte*)panel)[PackedMatrix.WeightOffset(i, column)] = value;
+                    *sum += value;
+                }
             }
         }
     }
@@ -31,7 +36,7 @@ internal static unsafe class QuantizedMergeScalar
 
     private static float Merged(in QuantizedMergeItem item, int i, int o)
     {
-        if (o >= item.OutFeatures) return 0;
+        if (i >= item.InFeatures || o >= item.OutFeatures) return 0;
         float value = item.Pristine[((long)i * item.OutFeatures) + o];
         return item.Pair is { } pair ? value + MergeScalar.Sum(pair, item.Factor, i, o) : value;
     }

@@ -5,6 +5,8 @@ namespace MeLo.Edge.Adapters;
 /// <summary>A task's classification head: logits = features · Weightᵀ + Bias. Immutable by contract, as <see cref="LoraPair"/> is.</summary>
 public sealed class TaskHead
 {
+    private readonly Lazy<float[]> _transposed;
+
     /// <summary>Creates the head and checks it.</summary>
     /// <param name="classes">The number of classes, at least 1.</param>
     /// <param name="dim">The width of the ViT's features, at least 1.</param>
@@ -22,6 +24,7 @@ public sealed class TaskHead
         Dim = dim;
         Weight = weight;
         Bias = bias;
+        _transposed = new Lazy<float[]>(Transpose);
     }
 
     /// <summary>The number of classes.</summary>
@@ -35,4 +38,15 @@ public sealed class TaskHead
 
     /// <summary>[classes].</summary>
     public float[] Bias { get; }
+
+    /// <summary>[dim, classes], as the graph multiplies: made when first needed, which is not in every switch.</summary>
+    internal float[] Transposed => _transposed.Value;
+
+    private float[] Transpose()
+    {
+        float[] result = new float[Weight.Length];
+        for (int c = 0; c < Classes; c++)
+            for (int d = 0; d < Dim; d++) result[(d * Classes) + c] = Weight[(c * Dim) + d];
+        return result;
+    }
 }

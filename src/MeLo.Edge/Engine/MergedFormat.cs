@@ -23,6 +23,9 @@ internal readonly unsafe struct MergeTarget(LinearId id, int inFeatures, int out
     public LoraPair? Pair { get; } = pair;
 
     public float Factor { get; } = factor;
+
+    /// <summary>Whether the result is in the same place, of the same shape.</summary>
+    public bool LiesLike(in MergeTarget other) => Destination == other.Destination && (InFeatures, OutFeatures) == (other.InFeatures, other.OutFeatures);
 }
 
 /// <summary>What merged matrices look like to the graph of one precision: how they are made, how much memory they take, which inputs they are.</summary>

@@ -126,7 +126,7 @@ internal sealed unsafe class ResidentModel : IDisposable
     /// <param name="pool">Where the buffer goes in the end.</param>
     /// <param name="threads">How many threads share the merge.</param>
     /// <param name="cost">How long the two parts took.</param>
-    public TaskWeights Merge(LoraAdapter adapter, HostBuffer buffer, WeightBuffers pool, int threads, out MergeCost cost)
+    public TaskWeights Merge(LoraAdapter adapter, TaskBuffer buffer, WeightBuffers pool, int threads, out MergeCost cost)
     {
         try
         {
@@ -204,7 +204,7 @@ internal sealed unsafe class ResidentModel : IDisposable
         else _beside.Dispose();
     }
 
-    private TaskWeights MergeInto(HostBuffer buffer, LoraAdapter adapter, WeightBuffers pool, int threads, out MergeCost cost)
+    private TaskWeights MergeInto(TaskBuffer buffer, LoraAdapter adapter, WeightBuffers pool, int threads, out MergeCost cost)
     {
         long start = Stopwatch.GetTimestamp();
         MergeTarget[] targets = new MergeTarget[adapter.Pairs.Count];
@@ -224,22 +224,16 @@ internal sealed unsafe class ResidentModel : IDisposable
         return weights;
     }
 
-    private TaskWeights Bind(TaskHead head, MergeTarget[] targets, HostBuffer buffer, WeightBuffers pool)
+    private TaskWeights Bind(TaskHead head, MergeTarget[] targets, TaskBuffer buffer, WeightBuffers pool)
     {
         OrtValue?[] inputs = new OrtValue?[_session.Inputs.Count];
         foreach ((string input, OrtValue value) in _base) inputs[_inputIndex[input]] = value;
-        List<OrtValue> owned = [];
-        foreach (MergeTarget target in targets)
-            Own(CanonicalWeights.LinearWeight(target.Id), _format.Bind(target));
-        Own(VitGraph.HeadWeight, OrtValue.FromArray(Transposed(head), [head.Dim, head.Classes]));
-        Own(VitGraph.HeadBias, OrtValue.FromArray(head.Bias, [head.Classes]));
-        return new TaskWeights(this, inputs, [.. owned], buffer, pool);
-
-        void Own(string name, OrtValue value)
-        {
-            inputs[_inputIndex[name]] = value;
-            owned.Add(value);
-        }
+        ReadOnlySpan<OrtValue> matrices = buffer.Describe(_format, targets);
+        for (int i = 0; i < matrices.Length; i++) inputs[_inputIndex[CanonicalWeights.LinearWeight(targets[i].Id)]] = matrices[i];
+        OrtValue weight = OrtValue.FromArray(head.Transposed, [head.Dim, head.Classes]), bias = OrtValue.FromArray(head.Bias, [head.Classes]);
+        inputs[_inputIndex[VitGraph.HeadWeight]] = weight;
+        inputs[_inputIndex[VitGraph.HeadBias]] = bias;
+        return new TaskWeights(this, inputs, [weight, bias], buffer, pool);
     }
 
     // What an adapter leaves alone is bound as the base has it: the pristine weights themselves, or what the graph's precision makes of them.
@@ -278,15 +272,6 @@ internal sealed unsafe class ResidentModel : IDisposable
         return null;
 
         static string Text(ElementType type, long[] shape) => $"{type.HeaderName()} [{string.Join(',', shape)}]";
-    }
-
-    // [classes, dim] -> [dim, classes], as the graph multiplies from the left.
-    internal static float[] Transposed(TaskHead head)
-    {
-        float[] result = new float[head.Weight.Length];
-        for (int c = 0; c < head.Classes; c++)
-            for (int d = 0; d < head.Dim; d++) result[(d * head.Classes) + c] = head.Weight[(c * head.Dim) + d];
-        return result;
     }
 
     /// <summary>The parts of a merge, in microseconds.</summary>

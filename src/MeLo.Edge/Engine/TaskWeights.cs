@@ -1,4 +1,3 @@
-using MeLo.Edge.Native;
 using MeLo.Edge.Native.OnnxRuntime;
 
 namespace MeLo.Edge.Engine;
@@ -11,16 +10,16 @@ internal sealed class TaskWeights
 {
     private readonly OrtValue?[] _inputs;
     private readonly OrtValue[] _owned;
-    private readonly HostBuffer _buffer;
+    private readonly TaskBuffer _buffer;
     private readonly WeightBuffers _pool;
     private int _leases = 1; // the maker's
 
     /// <param name="model">The model that made them, held by the caller: they take a hold of their own.</param>
     /// <param name="inputs">The session's inputs in its order, null where the pixels go.</param>
-    /// <param name="owned">Those of them that live and die with these weights (the others are the base's).</param>
-    /// <param name="buffer">The memory behind the owned values.</param>
-    /// <param name="pool">Where the memory goes back to.</param>
-    public TaskWeights(ResidentModel model, OrtValue?[] inputs, OrtValue[] owned, HostBuffer buffer, WeightBuffers pool)
+    /// <param name="owned">Those of them that live and die with these weights (the others are the base's and the buffer's).</param>
+    /// <param name="buffer">The merged matrices.</param>
+    /// <param name="pool">Where the buffer goes back to.</param>
+    public TaskWeights(ResidentModel model, OrtValue?[] inputs, OrtValue[] owned, TaskBuffer buffer, WeightBuffers pool)
     {
         model.TryHold();
         Model = model;

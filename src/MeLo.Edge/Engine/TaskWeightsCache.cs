@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using MeLo.Edge.Native;
 
 namespace MeLo.Edge.Engine;
 
@@ -173,7 +172,7 @@ internal sealed class TaskWeightsCache(long budget) : IDisposable
         {
             using ResidentModel model = entry.Task.Graph.Hold();
             long start = Stopwatch.GetTimestamp();
-            HostBuffer buffer = _buffers.Rent(entry.Bytes);
+            TaskBuffer buffer = _buffers.Rent(entry.Bytes);
             allocateMicroseconds = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
             weights = model.Merge(entry.Task.Adapter, buffer, _buffers, threads ?? model.Threads, out cost);
             weights.TryLease();

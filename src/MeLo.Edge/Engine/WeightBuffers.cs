@@ -1,5 +1,3 @@
-using MeLo.Edge.Native;
-
 namespace MeLo.Edge.Engine;
 
 /// <summary>
@@ -10,7 +8,7 @@ namespace MeLo.Edge.Engine;
 internal sealed class WeightBuffers(long budget) : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly List<HostBuffer> _free = [];
+    private readonly List<TaskBuffer> _free = [];
     private long _total;
     private bool _growing;
     private bool _disposed;
@@ -20,14 +18,14 @@ internal sealed class WeightBuffers(long budget) : IDisposable
 
     /// <summary>A buffer of exactly this length. Its content is undefined. It is returned with <see cref="Return"/>.</summary>
     /// <exception cref="OutOfMemoryException">The system has no such block.</exception>
-    public HostBuffer Rent(long byteLength)
+    public TaskBuffer Rent(long byteLength)
     {
         lock (_lock)
         {
             int index = _free.FindIndex(b => b.ByteLength == byteLength);
             if (index >= 0)
             {
-                HostBuffer buffer = _free[index];
+                TaskBuffer buffer = _free[index];
                 _free.RemoveAt(index);
                 return buffer;
             }
@@ -37,7 +35,7 @@ internal sealed class WeightBuffers(long budget) : IDisposable
         }
         try
         {
-            return new HostBuffer(byteLength);
+            return new TaskBuffer(byteLength);
         }
         catch
         {
@@ -47,7 +45,7 @@ internal sealed class WeightBuffers(long budget) : IDisposable
     }
 
     /// <summary>Takes a buffer back: it serves the next merge, or is freed when memory is over the budget.</summary>
-    public void Return(HostBuffer buffer)
+    public void Return(TaskBuffer buffer)
     {
         lock (_lock)
         {
@@ -79,10 +77,10 @@ internal sealed class WeightBuffers(long budget) : IDisposable
 
     private void Grow(long byteLength)
     {
-        HostBuffer? buffer = null;
+        TaskBuffer? buffer = null;
         try
         {
-            buffer = new HostBuffer(byteLength);
+            buffer = new TaskBuffer(byteLength);
             buffer.Prefault();
         }
         catch (OutOfMemoryException)
@@ -102,7 +100,7 @@ internal sealed class WeightBuffers(long budget) : IDisposable
         }
     }
 
-    private void Drop(HostBuffer buffer)
+    private void Drop(TaskBuffer buffer)
     {
         _free.Remove(buffer);
         _total -= buffer.ByteLength;

@@ -25,8 +25,8 @@ internal unsafe interface IByteLanes<TVector>
     /// <summary>Adds four products to every sum.</summary>
     static abstract TVector Dot(TVector sum, TVector bytes, TVector weights);
 
-    /// <summary>low · sums + (scale · sum), the product in brackets rounded, stored at <paramref name="partial"/> or added to what is there.</summary>
-    static abstract void FinishGroup(TVector sum, float scale, float* sums, float low, float* partial, bool add);
+    /// <summary>A group's share of a row, as <see cref="TileCall"/> has it: stores before + (scale · sum) · columns' scales + low · (columns' scales · sums).</summary>
+    static abstract void FinishGroup(TVector sum, float scale, float* columnScales, float* sums, float low, float* before, float* partial);
 }
 
 /// <summary>AVX-VNNI: the dot product of Intel's client processors from the twelfth generation and of Zen 5.</summary>
@@ -37,7 +37,7 @@ internal readonly unsafe struct AvxVnniLanes : IByteLanes<Vector256<int>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<int> Load(sbyte* weights) => Vector256.Load(weights).AsInt32();
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<int> BroadcastQuad(byte* quad) => Vector256.Create(Unsafe.ReadUnaligned<int>(quad));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<int> Dot(Vector256<int> sum, Vector256<int> bytes, Vector256<int> weights) => AvxVnni.MultiplyWideningAndAdd(sum, bytes.AsByte(), weights.AsSByte());
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void FinishGroup(Vector256<int> sum, float scale, float* sums, float low, float* partial, bool add) => Avx2Lanes.FinishGroup(sum, scale, sums, low, partial, add);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void FinishGroup(Vector256<int> sum, float scale, float* columnScales, float* sums, float low, float* before, float* partial) => Avx2Lanes.FinishGroup(sum, scale, columnScales, sums, low, before, partial);
 }
 
 /// <summary>
@@ -60,10 +60,11 @@ internal readonly unsafe struct Avx2Lanes : IByteLanes<Vector256<int>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void FinishGroup(Vector256<int> sum, float scale, float* sums, float low, float* partial, bool add)
+    public static void FinishGroup(Vector256<int> sum, float scale, float* columnScales, float* sums, float low, float* before, float* partial)
     {
-        Vector256<float> value = Vector256.FusedMultiplyAdd(Vector256.Load(sums), Vector256.Create(low), Vector256.ConvertToSingle(sum) * scale);
-        (add ? value + Vector256.Load(partial) : value).Store(partial);
+        Vector256<float> scales = Vector256.Load(columnScales);
+        Vector256<float> value = Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(sum) * scale, scales, Vector256.Load(before));
+        Vector256.FusedMultiplyAdd(scales * Vector256.Load(sums), Vector256.Create(low), value).Store(partial);
     }
 }
 
@@ -79,9 +80,10 @@ internal readonly unsafe struct ArmDotLanes : IByteLanes<Vector128<int>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<int> BroadcastQuad(byte* quad) => Vector128.Create(Unsafe.ReadUnaligned<uint>(quad) ^ 0x80808080u).AsInt32();
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<int> Dot(Vector128<int> sum, Vector128<int> bytes, Vector128<int> weights) => Dp.DotProduct(sum, bytes.AsSByte(), weights.AsSByte());
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void FinishGroup(Vector128<int> sum, float scale, float* sums, float low, float* partial, bool add)
+    public static void FinishGroup(Vector128<int> sum, float scale, float* columnScales, float* sums, float low, float* before, float* partial)
     {
-        Vector128<float> value = Vector128.FusedMultiplyAdd(Vector128.Load(sums), Vector128.Create(low), Vector128.ConvertToSingle(sum) * scale);
-        (add ? value + Vector128.Load(partial) : value).Store(partial);
+        Vector128<float> scales = Vector128.Load(columnScales);
+        Vector128<float> value = Vector128.FusedMultiplyAdd(Vector128.ConvertToSingle(sum) * scale, scales, Vector128.Load(before));
+        Vector128.FusedMultiplyAdd(scales * Vector128.Load(sums), Vector128.Create(low), value).Store(partial);
     }
 }

@@ -28,8 +28,7 @@ internal static unsafe class ByteTile
             for (int column = 0; column < PackedMatrix.PanelColumns; column += lanes)
             {
                 long at = (row * call->ResultStride / sizeof(float)) + column;
-                Vector256<float> sum = Vector256.Load(call->Partial + (row * PackedMatrix.PanelColumns) + column);
-                Vector256<float> value = Vector256.FusedMultiplyAdd(sum, Vector256.Load(call->ColumnScales + column), Vector256.Load(call->Bias + column));
+                Vector256<float> value = Vector256.Load(call->Partial + (row * PackedMatrix.PanelColumns) + column);
                 if (call->Residual != null) value += Vector256.Load(call->Residual + at);
                 value.Store(call->Result + at);
             }
@@ -45,6 +44,7 @@ internal static unsafe class ByteTile
         call->Bytes += PackedMatrix.GroupRows;
         call->Weights += PackedMatrix.GroupRows * PackedMatrix.PanelColumns;
         call->Sums += PackedMatrix.PanelColumns;
+        call->ColumnScales += PackedMatrix.PanelColumns;
         call->Scales = (float*)((byte*)call->Scales + call->RangeStride);
         call->Lows = (float*)((byte*)call->Lows + call->RangeStride);
     }
@@ -63,8 +63,8 @@ internal static unsafe class ByteTile
                     int sum = 0;
                     for (int i = 0; i < features; i++) sum += call->Bytes[(row * call->RowBytes) + i] * call->Weights[PackedMatrix.WeightOffset(i, column)];
                     float* partial = call->Partial + (row * PackedMatrix.PanelColumns) + column;
-                    float value = MathF.FusedMultiplyAdd(call->Sums[column], call->Lows[row], sum * call->Scales[row]);
-                    *partial = call->Begun == 0 ? value : *partial + value;
+                    float value = MathF.FusedMultiplyAdd(sum * call->Scales[row], call->ColumnScales[column], call->Begun == 0 ? call->Bias[column] : *partial);
+                    *partial = MathF.FusedMultiplyAdd(call->ColumnScales[column] * call->Sums[column], call->Lows[row], value);
                 }
             }
         }
@@ -73,7 +73,7 @@ internal static unsafe class ByteTile
             for (int column = 0; column < PackedMatrix.PanelColumns; column++)
             {
                 long at = (row * call->ResultStride / sizeof(float)) + column;
-                float value = MathF.FusedMultiplyAdd(call->Partial[(row * PackedMatrix.PanelColumns) + column], call->ColumnScales[column], call->Bias[column]);
+                float value = call->Partial[(row * PackedMatrix.PanelColumns) + column];
                 call->Result[at] = call->Residual == null ? value : value + call->Residual[at];
             }
         }
@@ -105,19 +105,20 @@ internal static unsafe class ByteTile
             s20 = TLanes.Dot(s20, a, w0);
             s21 = TLanes.Dot(s21, a, w1);
         }
-        float* partial = call->Partial + (row * PackedMatrix.PanelColumns) + column, scale = call->Scales + row, low = call->Lows + row;
-        bool add = call->Begun != 0;
-        TLanes.FinishGroup(s00, *scale, sums, *low, partial, add);
-        TLanes.FinishGroup(s01, *scale, sums + TLanes.Count, *low, partial + TLanes.Count, add);
-        if (rows > 1)
-        {
-            TLanes.FinishGroup(s10, scale[1], sums, low[1], partial + PackedMatrix.PanelColumns, add);
-            TLanes.FinishGroup(s11, scale[1], sums + TLanes.Count, low[1], partial + PackedMatrix.PanelColumns + TLanes.Count, add);
-        }
-        if (rows > 2)
-        {
-            TLanes.FinishGroup(s20, scale[2], sums, low[2], partial + (2 * PackedMatrix.PanelColumns), add);
-            TLanes.FinishGroup(s21, scale[2], sums + TLanes.Count, low[2], partial + (2 * PackedMatrix.PanelColumns) + TLanes.Count, add);
-        }
+        Finish<TLanes, TVector>(call, row, column, s00, s01);
+        if (rows > 1) Finish<TLanes, TVector>(call, row + 1, column, s10, s11);
+        if (rows > 2) Finish<TLanes, TVector>(call, row + 2, column, s20, s21);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Finish<TLanes, TVector>(TileCall* call, int row, int column, TVector sum0, TVector sum1)
+        where TLanes : struct, IByteLanes<TVector>
+        where TVector : struct
+    {
+        float scale = call->Scales[row], low = call->Lows[row];
+        float* sums = call->Sums + column, scales = call->ColumnScales + column, partial = call->Partial + (row * PackedMatrix.PanelColumns) + column;
+        float* before = call->Begun != 0 ? partial : call->Bias + column;
+        TLanes.FinishGroup(sum0, scale, scales, sums, low, before, partial);
+        TLanes.FinishGroup(sum1, scale, scales + TLanes.Count, sums + TLanes.Count, low, before + TLanes.Count, partial + TLanes.Count);
     }
 }

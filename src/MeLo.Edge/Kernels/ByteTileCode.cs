@@ -111,46 +111,52 @@ internal static unsafe class ByteTileCode
         code.JumpIfNotZero(turn);
     }
 
-    // sums = scale · products + low · sums of weights, plus the sums of the groups before, which r8 points to; everything else then points to the next group's.
+    // What TileCall says, for every row and column; r8 then points to the sums so far, everything else to the next group's.
     private static void FinishGroup(X64Assembler code, int rows)
     {
-        code.Load(Gpr.R10, Field(nameof(TileCall.Sums)));
-        for (int v = 0; v < Vectors; v++) code.Vmovdqu32(FirstWeight + v, new Address(Gpr.R10, v * VectorBytes));
-        code.Add(Gpr.R10, Vectors * VectorBytes);
-        code.Store(Field(nameof(TileCall.Sums)), Gpr.R10);
+        const int Scales = FirstWeight, Sums = FirstActivation;
+        LoadNext(code, Scales, nameof(TileCall.ColumnScales));
+        LoadNext(code, Sums, nameof(TileCall.Sums));
+        for (int v = 0; v < Vectors; v++) code.Vmulps(Sums + v, Sums + v, Scales + v);
         code.Load(Gpr.R10, Field(nameof(TileCall.Scales)));
-        code.Load(Gpr.Rdx, Field(nameof(TileCall.Lows)));
         for (int i = 0; i < rows * Vectors; i++)
         {
-            int row = i / Vectors;
             code.Vcvtdq2ps(i, i);
-            code.VmulpsBroadcast(i, i, new Address(Gpr.R10, row * sizeof(float)));
-            code.Vfmadd231psBroadcast(i, FirstWeight + (i % Vectors), new Address(Gpr.Rdx, row * sizeof(float)));
+            code.VmulpsBroadcast(i, i, new Address(Gpr.R10, i / Vectors * sizeof(float)));
         }
-        code.Load(Gpr.R8, Field(nameof(TileCall.RangeStride)));
-        code.Add(Gpr.R10, Gpr.R8);
-        code.Store(Field(nameof(TileCall.Scales)), Gpr.R10);
-        code.Add(Gpr.Rdx, Gpr.R8);
-        code.Store(Field(nameof(TileCall.Lows)), Gpr.Rdx);
 
         code.Load(Gpr.R8, Field(nameof(TileCall.Partial)));
-        code.Load(Gpr.R10, Field(nameof(TileCall.Begun)));
-        code.Test(Gpr.R10);
-        int none = code.JumpIfZero();
-        for (int i = 0; i < rows * Vectors; i++) code.Vaddps(i, i, new Address(Gpr.R8, i * VectorBytes));
-        code.Land(none);
+        code.Load(Gpr.Rdx, Field(nameof(TileCall.Begun)));
+        code.Test(Gpr.Rdx);
+        int first = code.JumpIfZero();
+        for (int i = 0; i < rows * Vectors; i++) code.Vfmadd213ps(i, Scales + (i % Vectors), new Address(Gpr.R8, i * VectorBytes));
+        int begun = code.Jump();
+        code.Land(first);
+        code.Load(Gpr.Rdx, Field(nameof(TileCall.Bias)));
+        for (int i = 0; i < rows * Vectors; i++) code.Vfmadd213ps(i, Scales + (i % Vectors), new Address(Gpr.Rdx, i % Vectors * VectorBytes));
         code.Store(Field(nameof(TileCall.Begun)), Gpr.Rcx);                    // anything but zero
+        code.Land(begun);
+
+        code.Load(Gpr.Rdx, Field(nameof(TileCall.Lows)));
+        for (int i = 0; i < rows * Vectors; i++) code.Vfmadd231psBroadcast(i, Sums + (i % Vectors), new Address(Gpr.Rdx, i / Vectors * sizeof(float)));
+        code.Add(Gpr.R10, Field(nameof(TileCall.RangeStride)));
+        code.Store(Field(nameof(TileCall.Scales)), Gpr.R10);
+        code.Add(Gpr.Rdx, Field(nameof(TileCall.RangeStride)));
+        code.Store(Field(nameof(TileCall.Lows)), Gpr.Rdx);
     }
 
-    // result = sums · columns' scales + bias + residual
+    // A group's vectors of the panel; the field then points to the next group's.
+    private static void LoadNext(X64Assembler code, int register, string field)
+    {
+        code.Load(Gpr.R10, Field(field));
+        for (int v = 0; v < Vectors; v++) code.Vmovdqu32(register + v, new Address(Gpr.R10, v * VectorBytes));
+        code.Add(Gpr.R10, Vectors * VectorBytes);
+        code.Store(Field(field), Gpr.R10);
+    }
+
+    // result = sums + residual
     private static void Finish(X64Assembler code, int rows)
     {
-        code.Load(Gpr.R10, Field(nameof(TileCall.ColumnScales)));
-        code.Load(Gpr.Rdx, Field(nameof(TileCall.Bias)));
-        for (int v = 0; v < Vectors; v++) code.Vmovdqu32(FirstWeight + v, new Address(Gpr.R10, v * VectorBytes));
-        for (int v = 0; v < Vectors; v++) code.Vmovdqu32(FirstActivation + v, new Address(Gpr.Rdx, v * VectorBytes));
-        for (int i = 0; i < rows * Vectors; i++) code.Vfmadd213ps(i, FirstWeight + (i % Vectors), FirstActivation + (i % Vectors));
-
         code.Load(Gpr.R8, Field(nameof(TileCall.ResultStride)));
         code.Load(Gpr.R10, Field(nameof(TileCall.Residual)));
         code.Test(Gpr.R10);

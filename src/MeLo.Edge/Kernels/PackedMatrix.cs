@@ -3,13 +3,13 @@ namespace MeLo.Edge.Kernels;
 /// <summary>
 /// Where the parts of a quantised weight matrix [in, out] lie in memory. Columns come in panels of 64, each complete in itself: first the
 /// weights, four rows ("a quad") of each column side by side as dot-product instructions want them, then for each group of 256 rows
-/// the sums of the columns' weights, then the columns' scales. Weights that only fill up a quad or a panel are zeros.
+/// the sums of the columns' weights, then for each group the columns' scales. Weights that only fill up a quad or a panel are zeros.
 /// </summary>
 /// <param name="InFeatures">The rows, at least 1.</param>
 /// <param name="OutFeatures">The columns, at least 1.</param>
 /// <remarks>
 /// <code>
-/// panel = [quads][64][4] signed bytes | [groups][64] binary32 sums | [64] binary32 scales
+/// panel = [quads][64][4] signed bytes | [groups][64] binary32 sums | [groups][64] binary32 scales
 /// </code>
 /// Every part is a multiple of 256 bytes. The layout is the same on every machine; docs/base-package.md describes it.
 /// </remarks>
@@ -19,8 +19,8 @@ internal readonly record struct PackedMatrix(int InFeatures, int OutFeatures)
     public const int PanelColumns = 64;
 
     /// <summary>
-    /// The rows that share a range of the activations. Small enough that one channel far beyond the others costs few of them their
-    /// precision, large enough that the sums' conversion to binary32 costs little.
+    /// The rows that share a range of the activations and, in each column, a scale of the weights. Small enough that one channel far beyond the
+    /// others costs few of them their precision, large enough that the sums' conversion to binary32 costs little.
     /// </summary>
     public const int GroupRows = 256;
 
@@ -43,7 +43,7 @@ internal readonly record struct PackedMatrix(int InFeatures, int OutFeatures)
     public long ScalesOffset => SumsOffset + ((long)Groups * PanelColumns * sizeof(float));
 
     /// <summary>The bytes of a panel.</summary>
-    public long PanelBytes => ScalesOffset + (PanelColumns * sizeof(float));
+    public long PanelBytes => ScalesOffset + ((long)Groups * PanelColumns * sizeof(float));
 
     /// <summary>The bytes of the matrix.</summary>
     public long ByteLength => Panels * PanelBytes;

@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace MeLo.Edge.Kernels;
 
 /// <summary>
-/// What one tile is computed from: up to <see cref="MaxRows"/> rows of activations times one panel of weights. For every group of rows of the
-/// matrix the kernel has g = scale · (sum of byte · weight) + low · (sum of weights), of which the first product is rounded; these
-/// are added up, and the result is (g₁ + g₂ + …) · column's scale + bias, plus another value on request. The call is used up by it.
+/// What one tile is computed from: up to <see cref="MaxRows"/> rows of activations times one panel of weights. The sum begins with the bias. Every
+/// group of rows of the matrix adds (scale · sum of byte · weight) · column's scale, then low · (column's scale · sum of weights), where what stands in
+/// brackets is rounded. Another value is added at the end on request. The call is used up by it.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct TileCall
@@ -25,6 +25,9 @@ internal unsafe struct TileCall
     /// <summary>The panel's sums of weights, a group after another.</summary>
     public float* Sums;
 
+    /// <summary>The panel's scales of weights, a group after another.</summary>
+    public float* ColumnScales;
+
     /// <summary>The first row's scale of the first group; those of the other rows follow.</summary>
     public float* Scales;
 
@@ -43,14 +46,11 @@ internal unsafe struct TileCall
     /// <summary>How many quads the last group has beside.</summary>
     public nint OddQuads;
 
-    /// <summary>[rows][64] sums of the groups so far; room for the kernel, nothing needs to be in it.</summary>
+    /// <summary>[rows][64] sums so far; room for the kernel, nothing needs to be in it.</summary>
     public float* Partial;
 
-    /// <summary>Not 0 once there are sums of groups.</summary>
+    /// <summary>Not 0 once there are sums.</summary>
     public nint Begun;
-
-    /// <summary>The columns' scales, [64].</summary>
-    public float* ColumnScales;
 
     /// <summary>The columns' bias, [64].</summary>
     public float* Bias;

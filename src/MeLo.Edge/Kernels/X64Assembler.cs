@@ -58,8 +58,10 @@ internal sealed class X64Assembler
     /// <summary>to = a · (one float of memory, for all lanes).</summary>
     public void VmulpsBroadcast(int to, int a, Address b) => Evex(Map0F, None, 0x59, to, a, b, broadcast: true);
 
+    public void Vmulps(int to, int a, int b) => Evex(Map0F, None, 0x59, to, a, b);
+
     /// <summary>to = to · a + b.</summary>
-    public void Vfmadd213ps(int to, int a, int b) => Evex(Map0F38, P66, 0xA8, to, a, b);
+    public void Vfmadd213ps(int to, int a, Address b) => Evex(Map0F38, P66, 0xA8, to, a, b);
 
     /// <summary>to += a · (one float of memory, for all lanes).</summary>
     public void Vfmadd231psBroadcast(int to, int a, Address b) => Evex(Map0F38, P66, 0xB8, to, a, b, broadcast: true);
@@ -102,6 +104,12 @@ internal sealed class X64Assembler
         Int32(value);
     }
 
+    public void Add(Gpr to, Address from)
+    {
+        _code.AddRange([Rex(to, from.Base), 0x03]);
+        Operand((int)to, from);
+    }
+
     public void PrefetchT1(Gpr at)
     {
         if (High(at) != 0) _code.Add(0x41);
@@ -116,6 +124,14 @@ internal sealed class X64Assembler
     public int JumpIfZero()
     {
         _code.AddRange([0x0F, 0x84]);
+        Int32(0);
+        return Here;
+    }
+
+    /// <summary>Jumps forward to where <see cref="Land"/> is called with what this returns.</summary>
+    public int Jump()
+    {
+        _code.Add(0xE9);
         Int32(0);
         return Here;
     }

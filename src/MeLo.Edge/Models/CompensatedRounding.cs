@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Kernels;
 
 namespace MeLo.Edge.Models;
 
@@ -18,7 +19,7 @@ internal static unsafe class CompensatedRounding
     private const int Columns = 64;
 
     /// <summary>
-    /// Replaces weights by multiples of their columns' scales; <see cref="QuantizedMerge"/> then finds the same scales and these very multiples.
+    /// Replaces weights by multiples of their scales; <see cref="QuantizedMerge"/> then finds the same scales and these very multiples.
     /// </summary>
     /// <param name="weights">[in, out] row-major.</param>
     /// <param name="outFeatures">The columns.</param>
@@ -26,10 +27,7 @@ internal static unsafe class CompensatedRounding
     public static void Round(float[] weights, int outFeatures, IReadOnlyList<double[]> grams)
     {
         int rows = weights.Length / outFeatures;
-        float[] largest = new float[outFeatures];
-        for (int i = 0; i < rows; i++)
-            TensorPrimitives.MaxMagnitude(largest, weights.AsSpan(i * outFeatures, outFeatures), largest);
-        for (int o = 0; o < outFeatures; o++) largest[o] = MathF.Abs(largest[o]);
+        float[] largest = Largest(weights, rows, outFeatures);
         for (int block = 0, first = 0; block < grams.Count; block++)
         {
             int count = Math.Min(InputGrams.BlockFeatures, rows - first);
@@ -39,6 +37,19 @@ internal static unsafe class CompensatedRounding
                 RoundColumns(weights, outFeatures, rowsInOrder, chunk * Columns, Math.Min(Columns, outFeatures - (chunk * Columns)), largest, factors));
             first += count;
         }
+    }
+
+    // The largest magnitude of every column and group of rows that share a scale: [groups, out].
+    private static float[] Largest(float[] weights, int rows, int outFeatures)
+    {
+        float[] largest = new float[PackedMatrix.GroupsOf(rows) * outFeatures];
+        for (int i = 0; i < rows; i++)
+        {
+            Span<float> group = largest.AsSpan(i / PackedMatrix.GroupRows * outFeatures, outFeatures);
+            TensorPrimitives.MaxMagnitude(group, weights.AsSpan(i * outFeatures, outFeatures), group);
+        }
+        for (int i = 0; i < largest.Length; i++) largest[i] = MathF.Abs(largest[i]);
+        return largest;
     }
 
     private static int[] Order(double[] gram, int n) => [.. Enumerable.Range(0, n).OrderByDescending(i => gram[(i * n) + i])];
@@ -57,23 +68,24 @@ internal static unsafe class CompensatedRounding
     {
         int count = rows.Length;
         float[] block = new float[count * Columns];
-        float[] error = new float[Columns], inverse = new float[Columns], scale = new float[Columns];
-        for (int c = 0; c < width; c++) scale[c] = QuantizedMerge.Scale(largest[column + c], out inverse[c]);
+        float[] error = new float[Columns];
         for (int i = 0; i < count; i++) weights.AsSpan((rows[i] * pitch) + column, width).CopyTo(block.AsSpan(i * Columns));
         for (int i = 0; i < count; i++)
         {
             Span<float> row = block.AsSpan(i * Columns, Columns), to = weights.AsSpan((rows[i] * pitch) + column, width);
+            ReadOnlySpan<float> magnitudes = largest.AsSpan((rows[i] / PackedMatrix.GroupRows * pitch) + column, width);
             for (int c = 0; c < width; c++)
             {
-                if (inverse[c] == 0)
+                float scale = QuantizedMerge.Scale(magnitudes[c], out float inverse);
+                if (inverse == 0)
                 {
-                    error[c] = 0; // a column of zeros, or of values that are not finite: left as it is
+                    error[c] = 0; // all zeros, or not all finite: left as they are
                     continue;
                 }
-                // At most 127 steps, so that the column's scale stays what it is; and the largest weight itself is one.
-                float rounded = Math.Clamp(MathF.Round(row[c] * inverse[c], MidpointRounding.ToEven), -QuantizedMerge.Largest, QuantizedMerge.Largest);
-                if (MathF.Abs(to[c]) == largest[column + c]) rounded = MathF.CopySign(QuantizedMerge.Largest, to[c]);
-                float value = MathF.Abs(rounded) == QuantizedMerge.Largest ? MathF.CopySign(largest[column + c], rounded) : rounded * scale[c];
+                // At most 127 steps, so that the scale stays what it is; and the largest weight itself is one.
+                float rounded = Math.Clamp(MathF.Round(row[c] * inverse, MidpointRounding.ToEven), -QuantizedMerge.Largest, QuantizedMerge.Largest);
+                if (MathF.Abs(to[c]) == magnitudes[c]) rounded = MathF.CopySign(QuantizedMerge.Largest, to[c]);
+                float value = MathF.Abs(rounded) == QuantizedMerge.Largest ? MathF.CopySign(magnitudes[c], rounded) : rounded * scale;
                 error[c] = row[c] - value;
                 to[c] = value;
             }

@@ -56,15 +56,16 @@ public sealed unsafe class QuantizedMergeTests
         double[] exact = matrix.Exact();
         // fp32 loses at most this much of a merged value, relative to the largest in its column, over the rank's sums and the scale's quotients.
         double relative = (rank + 6) * (rank + 2) / (double)(1 << 23);
-        for (int o = 0; o < outFeatures; o++)
+        for (int scaled = 0; scaled < quantised.Scales.Length; scaled++)
         {
+            int o = scaled % outFeatures, first = scaled / outFeatures * 256, end = Math.Min(inFeatures, first + 256);
             double largest = 0;
-            for (int i = 0; i < inFeatures; i++) largest = Math.Max(largest, Math.Abs(exact[(i * outFeatures) + o]));
+            for (int i = first; i < end; i++) largest = Math.Max(largest, Math.Abs(exact[(i * outFeatures) + o]));
             double scale = largest == 0 ? 1 : largest / 127;
-            // One row makes a value that cancels the column's largest: the error is then relative to what cancelled, at most 3 + rank here.
+            // One row makes a value that cancels the largest: the error is then relative to what cancelled, at most 3 + rank here.
             double error = relative * Math.Max(largest, 3 + rank);
-            Assert.InRange(Math.Abs(quantised.Scales[o] - scale), 0, largest == 0 ? 0 : error / 127);
-            for (int i = 0; i < inFeatures; i++)
+            Assert.InRange(Math.Abs(quantised.Scales[scaled] - scale), 0, largest == 0 ? 0 : error / 127);
+            for (int i = first; i < end; i++)
             {
                 double q = exact[(i * outFeatures) + o] / scale;
                 Assert.InRange(Math.Abs(quantised.Values[(i * outFeatures) + o] - q), 0, 0.5 + (2 * error / scale));
@@ -226,17 +227,18 @@ public sealed unsafe class QuantizedMergeTests
             Assert.Contains(what, Assert.Throws<ArgumentException>(() => QuantizedMerge.Run([item], 1)).Message, StringComparison.Ordinal);
     }
 
-    // The definition, column by column.
+    // The definition, group by group of each column.
     private static PackedValues Quantised(float[] merged, int inFeatures, int outFeatures)
     {
         PackedValues quantised = new(inFeatures, outFeatures);
-        for (int o = 0; o < outFeatures; o++)
+        for (int scaled = 0; scaled < quantised.Scales.Length; scaled++)
         {
+            int first = (scaled / outFeatures * 256 * outFeatures) + (scaled % outFeatures), end = Math.Min(merged.Length, first + (256 * outFeatures));
             float largest = 0;
-            for (int at = o; at < merged.Length; at += outFeatures) largest = MathF.Max(largest, MathF.Abs(merged[at]));
-            quantised.Scales[o] = largest == 0 ? 1 : largest / 127;
+            for (int at = first; at < end; at += outFeatures) largest = MathF.Max(largest, MathF.Abs(merged[at]));
+            quantised.Scales[scaled] = largest == 0 ? 1 : largest / 127;
             float inverse = largest == 0 ? 0 : 127 / largest;
-            for (int at = o; at < merged.Length; at += outFeatures)
+            for (int at = first; at < end; at += outFeatures)
                 quantised.Values[at] = (sbyte)Math.Clamp(MathF.Round(merged[at] * inverse, MidpointRounding.ToEven), -127, 127);
         }
         return quantised;

@@ -8,7 +8,7 @@ public sealed unsafe class ByteTileCodeTests
 {
     private static readonly string[] s_mnemonics =
     [
-        "add", "je", "jne", "mov", "prefetcht1", "ret", "test", "vaddps", "vcvtdq2ps", "vfmadd213ps", "vfmadd231ps", "vmovdqu32", "vmovups", "vmulps", "vpbroadcastd", "vpdpbusd", "vpxord", "vzeroupper",
+        "add", "je", "jmp", "jne", "mov", "prefetcht1", "ret", "test", "vaddps", "vcvtdq2ps", "vfmadd213ps", "vfmadd231ps", "vmovdqu32", "vmovups", "vmulps", "vpbroadcastd", "vpdpbusd", "vpxord", "vzeroupper",
     ];
 
     public static TheoryData<int, bool> Codes
@@ -35,12 +35,14 @@ public sealed unsafe class ByteTileCodeTests
         // Four vectors of columns. The loops: four quads of a whole group, four quads of the last one, one of it.
         Assert.Equal(rows * 4 * (4 + 4 + 1), Count("vpdpbusd"));
         Assert.Equal(rows * (4 + 4 + 1), Count("vpbroadcastd"));
-        Assert.Equal((2, 2, 2, 2, 3), (Sums("vpxord"), Sums("vcvtdq2ps"), Sums("vmulps"), Sums("vfmadd231ps"), Sums("vaddps"))); // of a whole group, and of the last; and the residual
-        Assert.Equal(1, Sums("vfmadd213ps"));
+        // Of a whole group, and of the last; onto the bias, or the sums so far; the columns' scales times the sums of weights; the residual.
+        Assert.Equal((2, 2, 2, 4), (Sums("vpxord"), Sums("vcvtdq2ps"), Sums("vfmadd231ps"), Sums("vfmadd213ps")));
+        Assert.Equal((2 * 4 * (rows + 1), 1), (Count("vmulps"), Sums("vaddps")));
         Assert.Equal((2, 1, 1), (Count("prefetcht1"), Count("vzeroupper"), Count("ret")));
         Assert.Equal(["vzeroupper", "ret"], code.TakeLast(2).Select(i => i.Mnemonic));
-        // Every jump goes to an instruction: back for the three loops and to the next group; forward past groups, loops of no turns, sums and a residual that are not there.
-        Assert.Equal((6, 4), (Count("je"), Count("jne")));
+        // Every jump goes to an instruction: back for the three loops and to the next group; forward past groups, loops of no turns, sums and a residual that are not there,
+        // and past the bias where there are sums.
+        Assert.Equal((6, 4, 2), (Count("je"), Count("jne"), Count("jmp")));
         Disassembly.AssertJumpsLand(code);
 
         double Sums(string mnemonic) => Count(mnemonic) / (rows * 4.0);

@@ -41,18 +41,18 @@ public sealed unsafe class ByteTileTests
         float[] found = tile.Run(ByteTilePath.Scalar);
         for (int row = 0; row < rows; row++)
         {
-            double sum = 0, magnitude = 0;
-            for (int group = 0; group < 3; group++)
-            {
-                int at = (group * tile.RangeFloats) + row;
-                sum += tile.GroupFeatures(group) * 3 * (tile.Lows.Span[at] + ((double)tile.Scales.Span[at] * 7));
-                magnitude += tile.GroupFeatures(group) * 3 * (Math.Abs(tile.Lows.Span[at]) + (tile.Scales.Span[at] * 7));
-            }
             for (int column = 0; column < 64; column++)
             {
-                double bias = tile.Bias.Span[column], residual = tile.Residual.Span[(row * tile.Pitch) + column];
-                double bound = 6 * ((magnitude * tile.ColumnScales.Span[column]) + Math.Abs(bias) + Math.Abs(residual)) / (1 << 24);
-                Assert.InRange(found[(row * 64) + column] - ((sum * tile.ColumnScales.Span[column]) + bias + residual), -bound, bound);
+                double bias = tile.Bias.Span[column], residual = tile.Residual.Span[(row * tile.Pitch) + column], sum = bias + residual, magnitude = Math.Abs(bias) + Math.Abs(residual);
+                for (int group = 0; group < 3; group++)
+                {
+                    int at = (group * tile.RangeFloats) + row;
+                    double weights = tile.GroupFeatures(group) * 3 * tile.ColumnScales.Span[(group * 64) + column];
+                    sum += weights * (tile.Lows.Span[at] + ((double)tile.Scales.Span[at] * 7));
+                    magnitude += weights * (Math.Abs(tile.Lows.Span[at]) + (tile.Scales.Span[at] * 7));
+                }
+                double bound = 8 * magnitude / (1 << 24);
+                Assert.InRange(found[(row * 64) + column] - sum, -bound, bound);
             }
         }
     }

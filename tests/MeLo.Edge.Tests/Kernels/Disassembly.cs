@@ -14,7 +14,7 @@ internal static class Disassembly
         public string Operands => Text.Contains(' ', StringComparison.Ordinal) ? Text.Split(' ', 2)[1].Trim() : "";
     }
 
-    /// <summary>Every jump goes to an instruction: forward past what is not there where the last result is zero, back for another turn where it is not.</summary>
+    /// <summary>Every jump goes to an instruction: forward past what is not there, back for another turn where the last result is not zero.</summary>
     public static void AssertJumpsLand(IReadOnlyList<Instruction> code)
     {
         int[] offsets = [.. code.Select(i => i.Offset)];
@@ -22,7 +22,7 @@ internal static class Disassembly
         {
             int target = int.Parse(jump.Operands[2..], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
             Assert.Contains(target, offsets);
-            Assert.Equal(jump.Mnemonic == "je", target > jump.Offset);
+            Assert.Equal(jump.Mnemonic != "jne", target > jump.Offset);
         }
     }
 

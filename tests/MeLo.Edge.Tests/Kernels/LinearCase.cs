@@ -96,8 +96,8 @@ internal sealed unsafe class LinearCase : IDisposable
                 }
                 for (int o = 0; o < _outs; o++)
                 {
-                    product[(row * _outs) + o] += ((scale * products[o]) + (low * sums[o])) * Matrix.Scales[o];
-                    magnitude[(row * _outs) + o] += ((scale * Math.Abs(products[o])) + Math.Abs(low * sums[o])) * Matrix.Scales[o];
+                    product[(row * _outs) + o] += ((scale * products[o]) + (low * sums[o])) * Matrix.Scales[(group * _outs) + o];
+                    magnitude[(row * _outs) + o] += ((scale * Math.Abs(products[o])) + Math.Abs(low * sums[o])) * Matrix.Scales[(group * _outs) + o];
                 }
             }
         }

@@ -9,8 +9,8 @@ internal sealed class PackedValues(int inFeatures, int outFeatures)
     /// <summary>[in, out].</summary>
     public sbyte[] Values { get; } = new sbyte[inFeatures * outFeatures];
 
-    /// <summary>[out].</summary>
-    public float[] Scales { get; } = new float[outFeatures];
+    /// <summary>[groups, out].</summary>
+    public float[] Scales { get; } = new float[(inFeatures + 255) / 256 * outFeatures];
 
     public int InFeatures { get; } = inFeatures;
 
@@ -22,7 +22,7 @@ internal sealed class PackedValues(int inFeatures, int outFeatures)
         Random random = new(seed);
         PackedValues matrix = new(inFeatures, outFeatures);
         for (int i = 0; i < matrix.Values.Length; i++) matrix.Values[i] = (sbyte)random.Next(-127, 128);
-        for (int o = 0; o < outFeatures; o++) matrix.Scales[o] = (0.5f + random.NextSingle()) / (127 * MathF.Sqrt(inFeatures));
+        for (int i = 0; i < matrix.Scales.Length; i++) matrix.Scales[i] = (0.5f + random.NextSingle()) / (127 * MathF.Sqrt(inFeatures));
         return matrix;
     }
 
@@ -32,7 +32,8 @@ internal sealed class PackedValues(int inFeatures, int outFeatures)
         for (int o = 0; o < outFeatures; o++)
         {
             ReadOnlySpan<byte> panel = packed[matrix.Panel(o)..];
-            matrix.Scales[o] = BinaryPrimitives.ReadSingleLittleEndian(panel[(matrix.ScalesAt + (o % 64 * 4))..]);
+            for (int group = 0; group < matrix.Groups; group++)
+                matrix.Scales[(group * outFeatures) + o] = BinaryPrimitives.ReadSingleLittleEndian(panel[matrix.ScaleAt(group, o)..]);
             for (int i = 0; i < inFeatures; i++) matrix.Values[(i * outFeatures) + o] = (sbyte)panel[Weight(i, o)];
         }
         return matrix;
@@ -46,10 +47,10 @@ internal sealed class PackedValues(int inFeatures, int outFeatures)
         for (int o = 0; o < panels * 64; o++)
         {
             Span<byte> panel = packed.AsSpan(Panel(o));
-            BinaryPrimitives.WriteSingleLittleEndian(panel[(ScalesAt + (o % 64 * 4))..], o < OutFeatures ? Scales[o] : 1);
-            if (o >= OutFeatures) continue;
             for (int group = 0; group < Groups; group++)
             {
+                BinaryPrimitives.WriteSingleLittleEndian(panel[ScaleAt(group, o)..], o < OutFeatures ? Scales[(group * OutFeatures) + o] : 1);
+                if (o >= OutFeatures) continue;
                 int sum = 0;
                 for (int i = group * 256; i < Math.Min(InFeatures, (group + 1) * 256); i++)
                 {
@@ -68,7 +69,9 @@ internal sealed class PackedValues(int inFeatures, int outFeatures)
 
     private int ScalesAt => SumsAt + (Groups * 64 * 4);
 
-    private int PanelBytes => ScalesAt + (64 * 4);
+    private int PanelBytes => ScalesAt + (Groups * 64 * 4);
+
+    private int ScaleAt(int group, int column) => ScalesAt + (((group * 64) + (column % 64)) * 4);
 
     private int Panel(int column) => column / 64 * PanelBytes;
 

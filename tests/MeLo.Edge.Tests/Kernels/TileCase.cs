@@ -33,13 +33,14 @@ internal sealed unsafe class TileCase : IDisposable
         Lows = new NativeFloats(RangeFloats * groups, 1);
         _partial = new NativeFloats(rows * 64, random.Next(2));
         _result = new NativeFloats(rows * Pitch, random.Next(2));
-        ColumnScales = new NativeFloats(64, random.Next(2));
+        ColumnScales = new NativeFloats(groups * 64, random.Next(2));
         Bias = new NativeFloats(64, random.Next(2));
         Residual = new NativeFloats(rows * Pitch, random.Next(2));
         random.NextBytes(_bytes.Span);
         FillWeights(() => (sbyte)random.Next(-127, 128));
         for (int i = 0; i < Scales.Length; i++) (Scales.Span[i], Lows.Span[i]) = (random.NextSingle(), random.NextSingle() - 0.5f);
-        for (int i = 0; i < 64; i++) (ColumnScales.Span[i], Bias.Span[i]) = (random.NextSingle(), (random.NextSingle() - 0.5f) * 1e4f);
+        foreach (ref float value in ColumnScales.Span) value = random.NextSingle();
+        foreach (ref float value in Bias.Span) value = (random.NextSingle() - 0.5f) * 1e4f;
         foreach (ref float value in Residual.Span) value = (random.NextSingle() - 0.5f) * 1e5f;
     }
 

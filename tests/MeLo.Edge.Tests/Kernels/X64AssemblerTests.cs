@@ -27,7 +27,7 @@ public sealed class X64AssemblerTests
                 {
                     Expect($"vpdpbusd zmm{a},zmm{b},zmm{c}", () => _code.Vpdpbusd(a, b, c));
                     Expect($"vdpbf16ps zmm{a},zmm{b},zmm{c}", () => _code.Vdpbf16ps(a, b, c));
-                    Expect($"vfmadd213ps zmm{a},zmm{b},zmm{c}", () => _code.Vfmadd213ps(a, b, c));
+                    Expect($"vmulps zmm{a},zmm{b},zmm{c}", () => _code.Vmulps(a, b, c));
                     Expect($"vpxord zmm{a},zmm{b},zmm{c}", () => _code.Vpxord(a, b, c));
                 }
                 Expect($"vcvtdq2ps zmm{a},zmm{b}", () => _code.Vcvtdq2ps(a, b));
@@ -49,6 +49,7 @@ public sealed class X64AssemblerTests
                 foreach (int b in s_vectors)
                 {
                     Expect($"vaddps zmm{a},zmm{b},ZMMWORD PTR {text}", () => _code.Vaddps(a, b, at));
+                    Expect($"vfmadd213ps zmm{a},zmm{b},ZMMWORD PTR {text}", () => _code.Vfmadd213ps(a, b, at));
                     Expect($"vmulps zmm{a},zmm{b},DWORD BCST {text}", () => _code.VmulpsBroadcast(a, b, at));
                     Expect($"vfmadd231ps zmm{a},zmm{b},DWORD BCST {text}", () => _code.Vfmadd231psBroadcast(a, b, at));
                 }
@@ -85,6 +86,7 @@ public sealed class X64AssemblerTests
             foreach ((Address at, string text) in s_addresses.Where(s => s.At.Index is null))
             {
                 Expect($"mov {Name(a)},QWORD PTR {text}", () => _code.Load(a, at));
+                Expect($"add {Name(a)},QWORD PTR {text}", () => _code.Add(a, at));
                 Expect($"mov QWORD PTR {text},{Name(a)}", () => _code.Store(at, a));
             }
             Expect($"mov {Name(a)},0x10", () => _code.Mov(a, 0x10));
@@ -106,9 +108,12 @@ public sealed class X64AssemblerTests
         _code.Add(Gpr.R9, 64);                        // 7 bytes
         int past = _code.JumpIfZero();                // 6
         _code.JumpIfNotZero(turn);                    // 6
+        int end = _code.Jump();                       // 5
         _code.Land(past);
+        _code.Return();                               // 1
+        _code.Land(end);
         _code.Return();
-        _expected.AddRange(["add r9,0x40", "je 0x13", "jne 0x0", "ret"]);
+        _expected.AddRange(["add r9,0x40", "je 0x18", "jne 0x0", "jmp 0x19", "ret", "ret"]);
         AssertRead();
     }
 

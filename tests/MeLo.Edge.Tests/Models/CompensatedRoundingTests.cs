@@ -35,22 +35,25 @@ public sealed class CompensatedRoundingTests
     }
 
     [Fact]
-    public void Result_IsWholeSteps_OfTheColumnsOwnScale()
+    public void Result_IsWholeSteps_OfTheScaleOfItsColumnAndGroup()
     {
-        const int rows = 40, columns = 70;
+        const int rows = 300, columns = 70;
         Random random = new(3);
         float[] weights = Weights(random, rows * columns), rounded = [.. weights];
         for (int i = 0; i < rows; i++) rounded[i * columns] = weights[i * columns] = 0; // and a column of zeros
         CompensatedRounding.Round(rounded, columns, Grams(Correlated(random, rows, 100), rows));
-        for (int o = 0; o < columns; o++)
+        foreach (int[] group in Enumerable.Range(0, rows).Chunk(256))
         {
-            float largest = Enumerable.Range(0, rows).Max(i => MathF.Abs(weights[(i * columns) + o]));
-            Assert.Equal(largest, Enumerable.Range(0, rows).Max(i => MathF.Abs(rounded[(i * columns) + o])));
-            if (largest == 0) continue;
-            for (int i = 0; i < rows; i++)
+            for (int o = 0; o < columns; o++)
             {
-                double steps = rounded[(i * columns) + o] / (largest / 127.0);
-                Assert.Equal(Math.Round(steps), steps, 1e-3);
+                float largest = group.Max(i => MathF.Abs(weights[(i * columns) + o]));
+                Assert.Equal(largest, group.Max(i => MathF.Abs(rounded[(i * columns) + o])));
+                if (largest == 0) continue;
+                foreach (int i in group)
+                {
+                    double steps = rounded[(i * columns) + o] / (largest / 127.0);
+                    Assert.Equal(Math.Round(steps), steps, 1e-3);
+                }
             }
         }
     }
@@ -113,12 +116,10 @@ public sealed class CompensatedRoundingTests
     private static float[] Nearest(float[] weights, int columns)
     {
         float[] nearest = [.. weights];
-        for (int o = 0; o < columns; o++)
+        foreach (int[] group in Enumerable.Range(0, weights.Length).GroupBy(at => (at % columns, at / columns / 256)).Select(g => g.ToArray()))
         {
-            float largest = 0;
-            for (int at = o; at < weights.Length; at += columns) largest = MathF.Max(largest, MathF.Abs(weights[at]));
-            float scale = QuantizedMerge.Scale(largest, out float inverse);
-            for (int at = o; at < weights.Length; at += columns) nearest[at] = MathF.Round(weights[at] * inverse) * scale;
+            float scale = QuantizedMerge.Scale(group.Max(at => MathF.Abs(weights[at])), out float inverse);
+            foreach (int at in group) nearest[at] = MathF.Round(weights[at] * inverse) * scale;
         }
         return nearest;
     }

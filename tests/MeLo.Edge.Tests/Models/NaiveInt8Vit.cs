@@ -3,8 +3,8 @@ using MeLo.Edge.Models;
 namespace MeLo.Edge.Tests.Models;
 
 /// <summary>
-/// The twin of the int8 graph: every linear's weights rounded to signed bytes with one scale an output, its input to bytes over the range
-/// of every token's every group of features; all else in double precision.
+/// The twin of the int8 graph: for every group of features, every linear's weights rounded to signed bytes with one scale an output, its input to
+/// bytes over the range of every token; all else in double precision.
 /// </summary>
 internal sealed class NaiveInt8Vit(RandomVit vit, int groupFeatures = 256) : NaiveVit(vit)
 {
@@ -17,17 +17,11 @@ internal sealed class NaiveInt8Vit(RandomVit vit, int groupFeatures = 256) : Nai
         return group.Select(v => scale == 0 ? low : (Math.Round((v - low) / scale) * scale) + low);
     }
 
-    private static double[] RoundedWeights(float[] weight, int inputs)
-    {
-        double[] rounded = new double[weight.Length];
-        for (int o = 0; o < weight.Length / inputs; o++)
+    // [out, in], as checkpoints have weights; in binary32, as the definition has it: one weight on the other side of a tie is a visible difference.
+    private double[] RoundedWeights(float[] weight, int inputs) =>
+        [.. weight.Chunk(inputs).SelectMany(output => output.Chunk(groupFeatures)).SelectMany(group =>
         {
-            Span<float> row = weight.AsSpan(o * inputs, inputs);
-            double largest = 0;
-            foreach (float w in row) largest = Math.Max(largest, Math.Abs(w));
-            double scale = largest / 127;
-            for (int i = 0; i < inputs; i++) rounded[(o * inputs) + i] = Math.Round(row[i] / scale) * scale;
-        }
-        return rounded;
-    }
+            float largest = group.Max(MathF.Abs);
+            return group.Select(w => (double)MathF.Round(w * (127 / largest)) * (largest / 127));
+        })];
 }
