@@ -22,10 +22,10 @@ internal static unsafe class ByteOperators
 
     private static OrtOperatorDomain Make(int threads) => new(
         ByteGraph.Domain,
-        new OrtOperator(ByteGraph.Normalize, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.U8, ElementType.F32], info => new NormalizeKernel(info.Single(ByteGraph.Epsilon))),
+        new OrtOperator(ByteGraph.Normalize, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.U8, ElementType.F32], info => new NormalizeKernel(info.Single(ByteGraph.Epsilon), Rotated(info))),
         new OrtOperator(ByteGraph.Quantize, [ElementType.F32], 1, [ElementType.U8, ElementType.F32], _ => new QuantizeKernel()),
         new OrtOperator(ByteGraph.Linear, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new LinearKernel(Shape(info), threads)),
-        new OrtOperator(ByteGraph.LinearGelu, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32], 3, [ElementType.U8, ElementType.F32], info => new LinearGeluKernel(Shape(info), threads)),
+        new OrtOperator(ByteGraph.LinearGelu, [ElementType.U8, ElementType.F32, ElementType.U8, ElementType.F32], 3, [ElementType.U8, ElementType.F32], info => new LinearGeluKernel(Shape(info), Rotated(info), threads)),
         new OrtOperator(ByteGraph.Attention, [ElementType.F32, ElementType.F32, ElementType.F32], 3, [ElementType.F32], info => new AttentionKernel(Heads(info), threads)));
 
     private static PackedMatrix Shape(OrtKernelInfo info)
@@ -35,6 +35,13 @@ internal static unsafe class ByteOperators
             ? new PackedMatrix((int)input, (int)output)
             : throw new ArgumentException($"found a matrix of [{input},{output}], expected 1 to {VitArchitecture.MaxDim} of each");
     }
+
+    private static bool Rotated(OrtKernelInfo info) => info.Integer(ByteGraph.Rotated) switch
+    {
+        0 => false,
+        1 => true,
+        long other => throw new ArgumentException($"found {other} for {ByteGraph.Rotated}, expected 0 or 1"),
+    };
 
     private static int Heads(OrtKernelInfo info)
     {
@@ -82,7 +89,7 @@ internal static unsafe class ByteOperators
     }
 
     /// <summary>Layer normalisation and quantisation of rows.</summary>
-    private sealed class NormalizeKernel(float epsilon) : OrtKernel
+    private sealed class NormalizeKernel(float epsilon, bool rotated) : OrtKernel
     {
         public override void Compute(OrtKernelContext context)
         {
@@ -90,7 +97,7 @@ internal static unsafe class ByteOperators
             OrtKernelInput gain = context.Input(1), bias = context.Input(2);
             Expect(gain.ElementCount, x.Features, "gain");
             Expect(bias.ElementCount, x.Features, "bias");
-            RowsState state = new(x.Data, (float*)gain.Data, (float*)bias.Data, epsilon, Bytes(context, x.Images, x.Tokens, x.Features));
+            RowsState state = new(x.Data, (float*)gain.Data, (float*)bias.Data, epsilon, rotated, Bytes(context, x.Images, x.Tokens, x.Features));
             context.ParallelFor(state.Tasks, &RowsState.Run, &state);
         }
     }
@@ -101,12 +108,12 @@ internal static unsafe class ByteOperators
         public override void Compute(OrtKernelContext context)
         {
             FloatInput x = new(context.Input(0), "x");
-            RowsState state = new(x.Data, null, null, 0, Bytes(context, x.Images, x.Tokens, x.Features));
+            RowsState state = new(x.Data, null, null, 0, false, Bytes(context, x.Images, x.Tokens, x.Features));
             context.ParallelFor(state.Tasks, &RowsState.Run, &state);
         }
     }
 
-    private readonly struct RowsState(float* x, float* gain, float* bias, float epsilon, ByteRows rows)
+    private readonly struct RowsState(float* x, float* gain, float* bias, float epsilon, bool rotated, ByteRows rows)
     {
         private readonly float* _x = x, _gain = gain, _bias = bias;
 
@@ -121,7 +128,7 @@ internal static unsafe class ByteOperators
             {
                 float* values = _x + ((long)row * rows.Features);
                 if (_gain == null) RowQuantizer.Row(values, rows, row);
-                else RowQuantizer.NormalizedRow(values, _gain, _bias, epsilon, scratch, rows, row);
+                else RowQuantizer.NormalizedRow(values, _gain, _bias, epsilon, rotated, scratch, rows, row);
             }
         }
     }
@@ -173,13 +180,13 @@ internal static unsafe class ByteOperators
         }
     }
 
-    private sealed class LinearGeluKernel(PackedMatrix shape, int threads) : DividingKernel(threads)
+    private sealed class LinearGeluKernel(PackedMatrix shape, bool rotated, int threads) : DividingKernel(threads)
     {
         public override void Compute(OrtKernelContext context)
         {
             LinearInputs inputs = new(context, shape);
             ByteRows result = Bytes(context, inputs.Images, inputs.Tokens, shape.OutFeatures);
-            ByteLinear linear = ByteLinear.GeluBytes(inputs.X, inputs.Matrix, inputs.Bias, result, Threads, ByteTilePaths.Best);
+            ByteLinear linear = ByteLinear.GeluBytes(inputs.X, inputs.Matrix, inputs.Bias, result, rotated, Threads, ByteTilePaths.Best);
             context.ParallelFor(linear.Tasks, &RunLinear, &linear);
         }
     }

@@ -27,6 +27,7 @@ internal unsafe struct ByteLinear
     private float* _residual;
     private float* _out;
     private ByteRows _outBytes;
+    private bool _rotated;
     private ByteTilePath _path;
     private int _threads;
     private int _blockRows;
@@ -51,16 +52,17 @@ internal unsafe struct ByteLinear
         return linear;
     }
 
-    /// <summary>GELU(x·W + bias) as bytes.</summary>
+    /// <summary>GELU(x·W + bias) as bytes, turned (<see cref="Rotation"/>) on request.</summary>
     /// <param name="x">The activations.</param>
     /// <param name="matrix">W, as <see cref="PackedMatrix"/> lays it out, [x's features, result's features]; 64-byte alignment is fastest.</param>
     /// <param name="bias">[result's features], or null.</param>
     /// <param name="result">Where the bytes and ranges go; as many rows as x.</param>
+    /// <param name="rotated">Whether they are turned.</param>
     /// <param name="threads">About how many threads will take tasks.</param>
     /// <param name="path">How products are computed.</param>
-    public static ByteLinear GeluBytes(in ByteRows x, byte* matrix, float* bias, in ByteRows result, int threads, ByteTilePath path)
+    public static ByteLinear GeluBytes(in ByteRows x, byte* matrix, float* bias, in ByteRows result, bool rotated, int threads, ByteTilePath path)
     {
-        ByteLinear linear = new(x, matrix, result.Features, bias, threads, path) { _outBytes = result };
+        ByteLinear linear = new(x, matrix, result.Features, bias, threads, path) { _outBytes = result, _rotated = rotated };
         linear.Divide(result.Groups);
         return linear;
     }
@@ -147,6 +149,7 @@ internal unsafe struct ByteLinear
             {
                 float* values = block + (i * PackedMatrix.GroupRows);
                 Gelu.Run(values, values, width);
+                if (_rotated) Rotation.Row(values, width);
                 long range = ((long)group * _outBytes.Rows) + row + i;
                 RowQuantizer.Group(values, width, _outBytes.Bytes + ((long)(row + i) * _outBytes.RowBytes) + start, _outBytes.Scales + range, _outBytes.Lows + range);
             }

@@ -30,19 +30,21 @@ internal static unsafe class RowQuantizer
     }
 
     /// <summary>
-    /// Normalises a row to mean 0 and variance 1, multiplies and adds (ONNX's LayerNormalization over the last axis), and quantises it. A row that is
-    /// not finite, or whose variance is not, has ranges of NaN.
+    /// Normalises a row to mean 0 and variance 1, multiplies and adds (ONNX's LayerNormalization over the last axis), turns it (<see cref="Rotation"/>) on
+    /// request, and quantises it. A row that is not finite, or whose variance is not, has ranges of NaN.
     /// </summary>
     /// <param name="values">The row.</param>
     /// <param name="gain">[features].</param>
     /// <param name="bias">[features].</param>
     /// <param name="epsilon">What is added to the variance.</param>
+    /// <param name="rotated">Whether it is turned.</param>
     /// <param name="scratch">[features] floats.</param>
     /// <param name="rows">Where the bytes and ranges go.</param>
     /// <param name="row">The row's number there.</param>
-    public static void NormalizedRow(float* values, float* gain, float* bias, float epsilon, float* scratch, in ByteRows rows, int row)
+    public static void NormalizedRow(float* values, float* gain, float* bias, float epsilon, bool rotated, float* scratch, in ByteRows rows, int row)
     {
         Normalize(values, rows.Features, gain, bias, epsilon, scratch);
+        if (rotated) Rotation.Row(scratch, rows.Features);
         Row(scratch, rows, row);
     }
 

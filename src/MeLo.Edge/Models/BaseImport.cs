@@ -145,21 +145,9 @@ public static class BaseImport
     private static void WriteCalibrated(
         string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, CalibrationPictures pictures, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
     {
-        string folder = Path.GetDirectoryName(path)!, equalizedPath = Path.Combine(folder, ".equalized.safetensors");
-        LinearId[] mlp = [.. constant.Where(id => id.Linear is VitLinear.Fc1 or VitLinear.Fc2)];
-        StepProgress runs = new(progress, BaseImportStep.Calibration, 2 * pictures.Count);
-        IEnumerable<float[]> counted = runs.Counting(pictures.All());
-        try
-        {
-            EqualizedWeights.Write(equalizedPath, vit, weights, InputGrams.Observe(vit, weights, folder, mlp, counted, cancellation));
-            using SafetensorsFile equalized = SafetensorsFile.Open(equalizedPath);
-            InputGrams grams = InputGrams.Observe(vit, equalized, folder, constant, counted, cancellation);
-            QuantizedWeightsFile.Write(path, vit, equalized, constant, grams, EqualizedWeights.Others(vit), Quantizing(progress, constant), cancellation);
-        }
-        finally
-        {
-            File.Delete(equalizedPath);
-        }
+        StepProgress runs = new(progress, BaseImportStep.Calibration, pictures.Count);
+        InputGrams grams = InputGrams.Observe(vit, weights, Path.GetDirectoryName(path)!, constant, runs.Counting(pictures.All()), cancellation);
+        QuantizedWeightsFile.Write(path, vit, weights, constant, grams, Quantizing(progress, constant), cancellation);
     }
 
     private static StepProgress Quantizing(IProgress<BaseImportProgress>? progress, LinearId[] linears) => new(progress, BaseImportStep.Quantization, linears.Length);

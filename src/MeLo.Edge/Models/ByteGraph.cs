@@ -1,3 +1,4 @@
+using MeLo.Edge.Adapters;
 using MeLo.Edge.Kernels;
 using MeLo.Edge.Onnx;
 using MeLo.Edge.Tensors;
@@ -15,7 +16,13 @@ internal static class ByteGraph
 
     public const string Normalize = "LayerNormalizationToBytes", Quantize = "ToBytes", Linear = "ByteLinear", LinearGelu = "ByteLinearGelu", Attention = "Attention";
 
-    public const string Epsilon = "epsilon", InFeatures = "in_features", OutFeatures = "out_features", Heads = "heads";
+    public const string Epsilon = "epsilon", InFeatures = "in_features", OutFeatures = "out_features", Heads = "heads", Rotated = "rotated";
+
+    /// <summary>
+    /// Whether a linear reads activations that are turned (<see cref="Rotation"/>), where no adapter may change its weights: those are turned once, at import.
+    /// Of the MLP's linears, whose inputs' far outliers cost most.
+    /// </summary>
+    public static bool ReadsRotated(VitLinear linear) => linear is VitLinear.Fc1 or VitLinear.Fc2;
 
     /// <summary>Activations as bytes.</summary>
     /// <param name="Values">[b, t, r].</param>
@@ -26,9 +33,9 @@ internal static class ByteGraph
         public Bytes FirstToken(GraphBuilder graph) => new(graph.Slice(Values, 1, 0, 1), graph.Slice(Ranges, 3, 0, 1));
     }
 
-    /// <summary>Layer normalisation of [b, t, d] over the last axis, as bytes.</summary>
-    public static Bytes LayerNormalizationToBytes(this GraphBuilder graph, GraphValue x, GraphValue gain, GraphValue bias, float epsilon, string name) =>
-        ToBytes(graph, Normalize, [x, gain, bias], x, (int)x[2].Size, [(Epsilon, epsilon)], name);
+    /// <summary>Layer normalisation of [b, t, d] over the last axis, turned on request, as bytes.</summary>
+    public static Bytes LayerNormalizationToBytes(this GraphBuilder graph, GraphValue x, GraphValue gain, GraphValue bias, float epsilon, bool rotated, string name) =>
+        ToBytes(graph, Normalize, [x, gain, bias], x, (int)x[2].Size, [(Epsilon, epsilon), (Rotated, rotated ? 1L : 0)], name);
 
     /// <summary>[b, t, d] as bytes.</summary>
     public static Bytes ToBytes(this GraphBuilder graph, GraphValue x, string name) => ToBytes(graph, Quantize, [x], x, (int)x[2].Size, [], name);
@@ -37,9 +44,9 @@ internal static class ByteGraph
     public static GraphValue ByteLinear(this GraphBuilder graph, Bytes x, GraphValue weight, PackedMatrix shape, GraphValue? bias, GraphValue? residual, string name) =>
         graph.Node(Linear, Inputs(x, weight, bias, residual), ElementType.F32, [x.Values[0], x.Values[1], shape.OutFeatures], Sizes(shape), name, Domain);
 
-    /// <summary>GELU(x·W + bias), by the error function, as bytes.</summary>
-    public static Bytes ByteLinearGelu(this GraphBuilder graph, Bytes x, GraphValue weight, PackedMatrix shape, GraphValue? bias, string name) =>
-        ToBytes(graph, LinearGelu, Inputs(x, weight, bias), x.Values, shape.OutFeatures, Sizes(shape), name);
+    /// <summary>GELU(x·W + bias), by the error function, turned on request, as bytes.</summary>
+    public static Bytes ByteLinearGelu(this GraphBuilder graph, Bytes x, GraphValue weight, PackedMatrix shape, GraphValue? bias, bool rotated, string name) =>
+        ToBytes(graph, LinearGelu, Inputs(x, weight, bias), x.Values, shape.OutFeatures, [.. Sizes(shape), (Rotated, rotated ? 1L : 0)], name);
 
     /// <summary>Softmax(q k^T / sqrt(d/heads)) v for every head, all [b, t, d]; q may have fewer tokens.</summary>
     public static GraphValue FusedAttention(this GraphBuilder graph, GraphValue q, GraphValue k, GraphValue v, int heads, string name) =>

@@ -4,7 +4,7 @@ namespace MeLo.Edge.Models;
 
 /// <summary>
 /// Pictures to look at a model with: the files of a folder in order of their names, without hidden ones and what Windows leaves among pictures.
-/// An import asks for all of them three times. What was prepared is kept as far as it fits into a budget; the rest is decoded again each time.
+/// An import asks for all of them twice: to see that each is a picture before it begins, and to look at the model. What was prepared is kept as far as it fits into a budget; the rest is decoded again each time.
 /// </summary>
 internal sealed class CalibrationPictures
 {

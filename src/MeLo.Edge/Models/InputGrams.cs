@@ -9,7 +9,6 @@ namespace MeLo.Edge.Models;
 
 /// <summary>
 /// What the inputs of the linears have in common over calibration pictures: sums of x·xᵀ over their tokens, in blocks along the diagonal.
-/// <see cref="EqualizedWeights"/> and <see cref="CompensatedRounding"/> need no more of them.
 /// </summary>
 internal sealed class InputGrams
 {
@@ -24,13 +23,6 @@ internal sealed class InputGrams
 
     /// <summary>The blocks of one linear's input, [features, features] each, in order; the last may have fewer features.</summary>
     public IReadOnlyList<double[]> this[LinearId linear] => _grams[linear];
-
-    /// <summary>The sum of each feature's squares over one linear's input.</summary>
-    public double[] SquareSums(LinearId linear) => [.. _grams[linear].SelectMany(gram =>
-    {
-        int n = (int)Math.Sqrt(gram.Length);
-        return Enumerable.Range(0, n).Select(i => gram[(i * n) + i]);
-    })];
 
     /// <summary>Runs the fp32 graph over the pictures.</summary>
     /// <param name="vit">The architecture.</param>

@@ -10,7 +10,7 @@ internal sealed partial class VitGraph
 {
     private GraphValue ByteBlock(GraphValue x, int layer)
     {
-        ByteGraph.Bytes normed = NormToBytes(x, layer, 1);                               // [b, t, d]
+        ByteGraph.Bytes normed = NormToBytes(x, layer, 1, rotated: false);               // [b, t, d]
         ByteGraph.Bytes asking = normed;
         if (OnlyClassTokenAsks(layer))
         {
@@ -24,12 +24,15 @@ internal sealed partial class VitGraph
         x = ByteLinear(_graph.ToBytes(mixed, "mixed"), layer, VitLinear.Output, x);      // [b, t, d]
 
         LinearId fc1 = new(layer, VitLinear.Fc1);
-        ByteGraph.Bytes hidden = _graph.ByteLinearGelu(NormToBytes(x, layer, 2), PackedWeight(fc1), Packed(fc1.Linear), Bias(fc1), fc1.Linear.Name()); // [b, t, m]
+        ByteGraph.Bytes hidden = _graph.ByteLinearGelu(
+            NormToBytes(x, layer, 2, ReadsRotated(fc1)), PackedWeight(fc1), Packed(fc1.Linear), Bias(fc1), ReadsRotated(new(layer, VitLinear.Fc2)), fc1.Linear.Name()); // [b, t, m]
         return ByteLinear(hidden, layer, VitLinear.Fc2, x);                              // [b, t, d]
     }
 
-    private ByteGraph.Bytes NormToBytes(GraphValue x, int layer, int norm) => _graph.LayerNormalizationToBytes(
-        x, Weight(CanonicalWeights.LayerNorm(layer, norm, "weight")), Weight(CanonicalWeights.LayerNorm(layer, norm, "bias")), _vit.LayerNormEpsilon, $"norm{norm}");
+    private bool ReadsRotated(LinearId id) => ByteGraph.ReadsRotated(id.Linear) && !_adaptable.Contains(id);
+
+    private ByteGraph.Bytes NormToBytes(GraphValue x, int layer, int norm, bool rotated) => _graph.LayerNormalizationToBytes(
+        x, Weight(CanonicalWeights.LayerNorm(layer, norm, "weight")), Weight(CanonicalWeights.LayerNorm(layer, norm, "bias")), _vit.LayerNormEpsilon, rotated, $"norm{norm}");
 
     private GraphValue ByteLinear(ByteGraph.Bytes x, int layer, VitLinear linear, GraphValue? residual = null)
     {

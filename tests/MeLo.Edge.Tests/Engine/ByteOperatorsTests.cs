@@ -35,7 +35,7 @@ public sealed unsafe class ByteOperatorsTests
             Assert.Equal([images, 3, 70], result.Info.Dimensions);
             Assert.Equal(linear.Floats(bias: true, residual: true), result.AsSpan<float>().ToArray());
 
-            using OrtSession gelu = Session(ByteGraph.LinearGelu, [U8, F32, U8], [U8, F32], threads, Sizes(10, 70));
+            using OrtSession gelu = Session(ByteGraph.LinearGelu, [U8, F32, U8], [U8, F32], threads, GeluSizes(10, 70));
             OrtValue[] outputs = gelu.Run([bytes, range, weights]);
             using OrtValue values = outputs[0], valueRanges = outputs[1];
             Assert.Equal([images, 3, 72], values.Info.Dimensions);
@@ -85,7 +85,7 @@ public sealed unsafe class ByteOperatorsTests
         (ElementType Type, long[] Shape)[] inputs = [.. s_linear];
         inputs[input].Shape = shape;
         Refused(message, ByteGraph.Linear, inputs, [F32], Sizes(10, 70));
-        if (input < 4) Refused(message, ByteGraph.LinearGelu, inputs[..4], [U8, F32], Sizes(10, 70));
+        if (input < 4) Refused(message, ByteGraph.LinearGelu, inputs[..4], [U8, F32], GeluSizes(10, 70));
     }
 
     [Theory]
@@ -93,7 +93,7 @@ public sealed unsafe class ByteOperatorsTests
     [InlineData(new long[] { 2, 3, 10 }, new long[] { 9 }, new long[] { 10 }, "found 9 elements of gain, expected 10")]
     [InlineData(new long[] { 2, 3, 10 }, new long[] { 10 }, new long[] { 11 }, "found 11 elements of bias, expected 10")]
     public void NormalizationOfTheWrongShapes_IsRefused(long[] x, long[] gain, long[] bias, string message) =>
-        Refused(message, ByteGraph.Normalize, [(F32, x), (F32, gain), (F32, bias)], [U8, F32], [(ByteGraph.Epsilon, 1e-6f)]);
+        Refused(message, ByteGraph.Normalize, [(F32, x), (F32, gain), (F32, bias)], [U8, F32], [(ByteGraph.Epsilon, 1e-6f), (ByteGraph.Rotated, 0L)]);
 
     [Theory]
     [InlineData(new long[] { 2, 10 }, 2)]
@@ -122,7 +122,16 @@ public sealed unsafe class ByteOperatorsTests
     {
         NodeAttribute[] sizes = [(ByteGraph.InFeatures, input), (ByteGraph.OutFeatures, output)];
         Unmakeable(message, ByteGraph.Linear, [U8, F32, U8], [F32], sizes);
-        Unmakeable(message, ByteGraph.LinearGelu, [U8, F32, U8], [U8, F32], sizes);
+        Unmakeable(message, ByteGraph.LinearGelu, [U8, F32, U8], [U8, F32], [.. sizes, (ByteGraph.Rotated, 0L)]);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(-1)]
+    public void RotationThatIsNeitherOffNorOn_IsRefusedWhenTheSessionIsMade(long rotated)
+    {
+        Unmakeable($"found {rotated} for rotated", ByteGraph.LinearGelu, [U8, F32, U8], [U8, F32], GeluSizes(10, 70, rotated));
+        Unmakeable($"found {rotated} for rotated", ByteGraph.Normalize, [F32, F32, F32], [U8, F32], [(ByteGraph.Epsilon, 1e-6f), (ByteGraph.Rotated, rotated)]);
     }
 
     [Theory]
@@ -137,7 +146,7 @@ public sealed unsafe class ByteOperatorsTests
     {
         (ElementType Type, long[] Shape)[] none = [(U8, [0, 3, 12]), (F32, [2, 1, 0, 3]), s_linear[2], s_linear[3], (F32, [0, 3, 70])];
         Assert.Equal([[0, 3, 70]], Shapes(ByteGraph.Linear, none, [F32], Sizes(10, 70)));
-        Assert.Equal([[0, 3, 72], [2, 1, 0, 3]], Shapes(ByteGraph.LinearGelu, none[..4], [U8, F32], Sizes(10, 70)));
+        Assert.Equal([[0, 3, 72], [2, 1, 0, 3]], Shapes(ByteGraph.LinearGelu, none[..4], [U8, F32], GeluSizes(10, 70)));
         Assert.Equal([[0, 3, 12], [2, 1, 0, 3]], Shapes(ByteGraph.Quantize, [(F32, [0, 3, 10])], [U8, F32], []));
         Assert.Equal([[0, 3, 8]], Shapes(ByteGraph.Attention, [(F32, [0, 3, 8]), (F32, [0, 5, 8]), (F32, [0, 5, 8])], [F32], [(ByteGraph.Heads, 2L)]));
     }
@@ -157,7 +166,7 @@ public sealed unsafe class ByteOperatorsTests
                 },
             })]);
             foreach (string op in (string[])[ByteGraph.Linear, ByteGraph.LinearGelu])
-                Session(op, [U8, F32, U8], op == ByteGraph.Linear ? [F32] : [U8, F32], threads, Sizes(10, 70), domain).Dispose();
+                Session(op, [U8, F32, U8], op == ByteGraph.Linear ? [F32] : [U8, F32], threads, op == ByteGraph.Linear ? Sizes(10, 70) : GeluSizes(10, 70), domain).Dispose();
             Session(ByteGraph.Attention, [F32, F32, F32], [F32], threads, [(ByteGraph.Heads, 2L)], domain).Dispose();
             Assert.Equal([threads, threads, threads], made.Select(kernel => Assert.IsAssignableFrom<ByteOperators.DividingKernel>(kernel).Threads));
         }
@@ -168,6 +177,8 @@ public sealed unsafe class ByteOperatorsTests
         PackedMatrix shape = new(input, output);
         return [shape.Panels, shape.PanelBytes];
     }
+
+    private static NodeAttribute[] GeluSizes(long input, long output, long rotated = 0) => [.. Sizes(input, output), (ByteGraph.Rotated, rotated)];
 
     private static NodeAttribute[] Sizes(long input, long output) => [(ByteGraph.InFeatures, input), (ByteGraph.OutFeatures, output)];
 

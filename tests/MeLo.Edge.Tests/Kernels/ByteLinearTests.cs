@@ -66,9 +66,9 @@ public sealed unsafe class ByteLinearTests
             foreach (int rows in s_rows)
             {
                 using LinearCase linear = new(rows, features, outs);
-                foreach (bool bias in (bool[])[true, false])
+                foreach ((bool bias, bool rotated) in ((bool, bool)[])[(true, false), (false, false), (true, true)])
                 {
-                    byte[] found = linear.Gelu(bias);
+                    byte[] found = linear.Gelu(bias, rotated);
                     float[] values = linear.Floats(bias, residual: false), exact = [.. values.Select(v => (float)(v / 2.0 * (1 + NaiveVit.Erf(v / Math.Sqrt(2)))))];
                     using NativeFloats row = new(outs, 0);
                     using NativeBytes expected = new(LinearCase.GeluLength(rows, outs), 0);
@@ -78,15 +78,16 @@ public sealed unsafe class ByteLinearTests
                     {
                         values.AsSpan(i * outs, outs).CopyTo(row.Span);
                         Gelu.Run(row.Pointer, row.Pointer, outs);
+                        if (rotated) Rotation.Row(row.Pointer, outs);
                         RowQuantizer.Row(row.Pointer, to, i);
-                        for (int o = 0; o < outs; o++)
+                        for (int o = 0; o < outs && !rotated; o++)
                         {
                             float scale = to.Scales[(o / 256 * rows) + i], low = to.Lows[(o / 256 * rows) + i];
                             double back = low + ((double)scale * to.Bytes[(i * to.RowBytes) + o]);
                             Assert.InRange(Math.Abs(back - exact[(i * outs) + o]), 0, (scale * 0.501) + (2e-6 * Math.Max(1, Math.Abs(values[(i * outs) + o]))));
                         }
                     }
-                    Assert.True(expected.Span.SequenceEqual(found), $"[{rows},{features}]·[{features},{outs}], bias {bias}");
+                    Assert.True(expected.Span.SequenceEqual(found), $"[{rows},{features}]·[{features},{outs}], bias {bias}, rotated {rotated}");
                 }
             }
         }

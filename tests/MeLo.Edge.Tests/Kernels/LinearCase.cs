@@ -66,10 +66,10 @@ internal sealed unsafe class LinearCase : IDisposable
         return _result.Span.ToArray();
     }
 
-    public byte[] Gelu(bool bias, int threads = 1, ByteTilePath? path = null, Action<int, Action<int>>? order = null)
+    public byte[] Gelu(bool bias, bool rotated = false, int threads = 1, ByteTilePath? path = null, Action<int, Action<int>>? order = null)
     {
         _geluResult.Span.Clear();
-        Run(ByteLinear.GeluBytes(X, _packed.Pointer, bias ? Bias.Pointer : null, GeluRows(_geluResult.Pointer, _rows, _outs), threads, path ?? ByteTilePaths.Best), order);
+        Run(ByteLinear.GeluBytes(X, _packed.Pointer, bias ? Bias.Pointer : null, GeluRows(_geluResult.Pointer, _rows, _outs), rotated, threads, path ?? ByteTilePaths.Best), order);
         return _geluResult.Span.ToArray();
     }
 

@@ -163,7 +163,7 @@ public sealed unsafe class RowQuantizerTests
             foreach (ref float v in values.Span) v += mean;
             Fill(gain.Span, random, 2);
             Fill(bias.Span, random, 2);
-            RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, epsilon, scratch.Pointer, bytes.Rows, 1);
+            RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, epsilon, rotated: false, scratch.Pointer, bytes.Rows, 1);
             bytes.AssertGuards();
             Assert.True(scratch.GuardsHold);
 
@@ -182,6 +182,21 @@ public sealed unsafe class RowQuantizerTests
         }
     }
 
+    [Fact]
+    public void LayerNormalizationThatIsTurned_IsTheTurnedRow()
+    {
+        using NativeFloats values = new(300, 0), gain = new(300, 0), bias = new(300, 0), plain = new(300, 0), turned = new(300, 0);
+        using QuantizedRows bytes = new(1, 300), expected = new(1, 300);
+        Random random = new(6);
+        foreach (NativeFloats floats in (NativeFloats[])[values, gain, bias]) Fill(floats.Span, random, 2);
+        RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, rotated: false, plain.Pointer, expected.Rows, 0);
+        Rotation.Row(plain.Pointer, 300);
+        RowQuantizer.Row(plain.Pointer, expected.Rows, 0);
+        RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, rotated: true, turned.Pointer, bytes.Rows, 0);
+        for (int i = 0; i < 300; i++) Assert.Equal(expected.Value(0, i), bytes.Value(0, i));
+        Assert.Equal(expected.Ranges.Span.ToArray(), bytes.Ranges.Span.ToArray());
+    }
+
     [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]
@@ -195,7 +210,7 @@ public sealed unsafe class RowQuantizerTests
             gain.Span.Fill(1);
             bias.Span.Clear();
             values.Span[bad] = value;
-            RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, scratch.Pointer, bytes.Rows, 0);
+            RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, rotated: false, scratch.Pointer, bytes.Rows, 0);
             Assert.All(bytes.Ranges.Span.ToArray(), r => Assert.True(float.IsNaN(r)));
         }
     }
@@ -215,7 +230,7 @@ public sealed unsafe class RowQuantizerTests
                 gain.Span.Fill(1);
                 bias.Span.Fill(0.5f);
                 values.Span[large] = value;
-                RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, scratch.Pointer, bytes.Rows, 0);
+                RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, rotated: false, scratch.Pointer, bytes.Rows, 0);
                 Assert.All(bytes.Ranges.Span.ToArray(), r => Assert.True(float.IsNaN(r)));
             }
         }
@@ -229,7 +244,7 @@ public sealed unsafe class RowQuantizerTests
         (values.Span[0], values.Span[1]) = (-1e19f, 1e19f); // squares of 1e38
         gain.Span.Fill(1);
         bias.Span.Fill(0.5f);
-        RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, scratch.Pointer, bytes.Rows, 0);
+        RowQuantizer.NormalizedRow(values.Pointer, gain.Pointer, bias.Pointer, 1e-6f, rotated: false, scratch.Pointer, bytes.Rows, 0);
         Assert.Equal(-0.5f, scratch.Span[0], 1e-5f);
         Assert.Equal(1.5f, scratch.Span[1], 1e-5f);
     }

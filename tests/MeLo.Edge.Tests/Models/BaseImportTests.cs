@@ -39,7 +39,7 @@ public sealed class BaseImportTests
         Importing.Import(Checkpoint(folder), folder["base"], options, new Direct(reports.Add));
         Assert.Equal(Enum.GetValues<BaseImportStep>(), reports.Select(r => r.Step).Distinct());
         Expect(BaseImportStep.Pictures, 3);
-        Expect(BaseImportStep.Calibration, 6);
+        Expect(BaseImportStep.Calibration, 3);
         Expect(BaseImportStep.Quantization, 2 * 4); // key, output, fc1 and fc2 of each layer
 
         reports.Clear();

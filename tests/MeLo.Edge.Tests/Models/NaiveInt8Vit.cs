@@ -4,12 +4,21 @@ namespace MeLo.Edge.Tests.Models;
 
 /// <summary>
 /// The twin of the int8 graph: for every group of features, every linear's weights rounded to signed bytes with one scale an output, its input to
-/// bytes over the range of every token; all else in double precision.
+/// bytes over the range of every token, both turned by a Hadamard matrix in the MLP; all else in double precision.
 /// </summary>
 internal sealed class NaiveInt8Vit(RandomVit vit, int groupFeatures = 256) : NaiveVit(vit)
 {
-    protected override double[][] Linear(double[][] x, string name) =>
-        Product([.. x.Select(token => token.Chunk(groupFeatures).SelectMany(RoundedToBytes).ToArray())], RoundedWeights(W($"{name}.weight"), x[0].Length), name);
+    protected override double[][] Linear(double[][] x, string name)
+    {
+        float[] weight = W($"{name}.weight");
+        int inputs = x[0].Length;
+        if (name.EndsWith(".fc1", StringComparison.Ordinal) || name.EndsWith(".fc2", StringComparison.Ordinal))
+        {
+            weight = [.. weight.Chunk(inputs).SelectMany(output => Hadamard.Turned([.. output.Select(w => (double)w)], 64)).Select(w => (float)w)];
+            x = [.. x.Select(token => Hadamard.Turned(token))];
+        }
+        return Product([.. x.Select(token => token.Chunk(groupFeatures).SelectMany(RoundedToBytes).ToArray())], RoundedWeights(weight, inputs), name);
+    }
 
     private static IEnumerable<double> RoundedToBytes(double[] group)
     {
