@@ -11,8 +11,8 @@ namespace MeLo.Edge.Benchmarks;
 /// </summary>
 internal static class InferenceBenchmark
 {
-    // A session's threads spin for a while after a run; until they sleep they would take the cores from the other side.
-    private static readonly TimeSpan s_calm = TimeSpan.FromMilliseconds(30);
+    // With the runtime's defaults a session's threads spin for some 35 ms after a run (decision 9); until they sleep they take the cores from the other side.
+    private static readonly TimeSpan s_calm = TimeSpan.FromMilliseconds(100);
 
     public static Command Command()
     {

@@ -39,6 +39,7 @@ public sealed class PreparedImage
         start = Stopwatch.GetTimestamp();
         float[] pixels = GC.AllocateUninitializedArray<float>(3 * recipe.Size * recipe.Size);
         Preprocessing.Apply(image, recipe, pixels);
+        image.Return();
         return new PreparedImage(pixels, recipe, decode, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
     }
 }

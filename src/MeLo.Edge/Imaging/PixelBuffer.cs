@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics.Tensors;
 
 namespace MeLo.Edge.Imaging;
@@ -8,15 +9,26 @@ namespace MeLo.Edge.Imaging;
 /// </summary>
 public sealed class PixelBuffer
 {
-    private readonly Array _samples;
+    private readonly int _length;
+    private readonly bool _isRented;
+    private Array _samples;
 
-    internal PixelBuffer(int width, int height, int channels, Array samples, ImageFormat format = ImageFormat.None, int orientation = 1)
+    /// <param name="width">Columns.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="channels">1 or 3.</param>
+    /// <param name="samples">At least width x height x channels of <see cref="byte"/>, <see cref="ushort"/> or <see cref="float"/>; the buffer's from now on.</param>
+    /// <param name="format">The format of the file.</param>
+    /// <param name="orientation">EXIF, 1 to 8.</param>
+    /// <param name="isRented">Whether the samples are of the shared pool.</param>
+    internal PixelBuffer(int width, int height, int channels, Array samples, ImageFormat format = ImageFormat.None, int orientation = 1, bool isRented = false)
     {
         Width = width;
         Height = height;
         Channels = channels;
         Format = format;
         Orientation = orientation;
+        _length = width * height * channels;
+        _isRented = isRented;
         _samples = samples;
         Depth = samples switch
         {
@@ -98,8 +110,18 @@ public sealed class PixelBuffer
     /// <exception cref="ImageException">The buffer stores another type.</exception>
     public ReadOnlySpan<T> Samples<T>()
         where T : unmanaged => _samples is T[] samples
-        ? samples
+        ? samples.AsSpan(0, _length)
         : throw ImageException.Pixels($"found samples of depth {Depth}, expected {typeof(T).Name}");
+
+    /// <summary>Gives the memory back for the next picture; by the only holder, after which the buffer holds nothing.</summary>
+    internal void Return()
+    {
+        Array samples = Interlocked.Exchange(ref _samples, Array.Empty<byte>());
+        if (!_isRented) return;
+        if (samples is byte[] bytes) ArrayPool<byte>.Shared.Return(bytes);
+        else if (samples is ushort[] words) ArrayPool<ushort>.Shared.Return(words);
+        else if (samples is float[] singles) ArrayPool<float>.Shared.Return(singles);
+    }
 
     private static void CheckShape(int width, int height, int channels, int length)
     {

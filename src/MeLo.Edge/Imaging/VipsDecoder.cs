@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using MeLo.Edge.Native.Vips;
@@ -25,12 +26,12 @@ internal static class VipsDecoder
                 throw ImageException.Broken(format, $"found {image.Bands} samples a pixel of {image.Interpretation}, expected gray, RGB or CMYK");
             PixelBuffer pixels = image.Format switch
             {
-                VipsBandFormat.UChar => Read<byte, byte>(format, orientation, image, model, static (from, to) => from.CopyTo(to)),
-                VipsBandFormat.UShort => Read<ushort, ushort>(format, orientation, image, model, static (from, to) => from.CopyTo(to)),
+                VipsBandFormat.UChar => Read<byte, byte>(format, orientation, image, model, null),
+                VipsBandFormat.UShort => Read<ushort, ushort>(format, orientation, image, model, null),
                 VipsBandFormat.Short when model == ColourModel.Gray => Read<short, float>(format, orientation, image, model, Scale<short>(short.MaxValue)),
                 VipsBandFormat.UInt => Read<uint, float>(format, orientation, image, model, Scale<uint>(uint.MaxValue)),
                 VipsBandFormat.Int when model == ColourModel.Gray => Read<int, float>(format, orientation, image, model, Scale<int>(int.MaxValue)),
-                VipsBandFormat.Float => Read<float, float>(format, orientation, image, model, static (from, to) => from.CopyTo(to)),
+                VipsBandFormat.Float => Read<float, float>(format, orientation, image, model, null),
                 _ => throw ImageException.Broken(format, $"found samples of type {image.Format}, expected unsigned or floating-point numbers, or gray ones of 16 or 32 bits"),
             };
             // Part of TIFF itself, not of EXIF: Pillow always applies it.
@@ -64,7 +65,9 @@ internal static class VipsDecoder
         _ => null,
     };
 
-    private static PixelBuffer Read<TFrom, TTo>(ImageFormat format, int orientation, VipsImage image, ColourModel model, Widen<TFrom, TTo> widen)
+    // What is as large as a picture is rented: arrays of that size that live for one picture are collected with the whole heap, picture by picture,
+    // and every collection stops the threads that run the model.
+    private static PixelBuffer Read<TFrom, TTo>(ImageFormat format, int orientation, VipsImage image, ColourModel model, Widen<TFrom, TTo>? widen)
         where TFrom : unmanaged
         where TTo : unmanaged, System.Numerics.INumber<TTo>
     {
@@ -72,20 +75,24 @@ internal static class VipsDecoder
         int channels = model == ColourModel.Gray ? 1 : 3;
         int rowBytes = width * bands * Marshal.SizeOf<TFrom>();
         int stripRows = Math.Clamp(StripBytes / rowBytes, 1, height);
-        TTo[] samples = GC.AllocateUninitializedArray<TTo>(checked(width * height * channels));
-        TTo[] widened = GC.AllocateUninitializedArray<TTo>(stripRows * width * bands);
-        using VipsRegion region = new(image);
-        for (int top = 0; top < height; top += stripRows)
+        int length = checked(width * height * channels);
+        TTo[] samples = ArrayPool<TTo>.Shared.Rent(length);
+        TTo[]? widened = widen is null ? null : ArrayPool<TTo>.Shared.Rent(stripRows * width * bands);
+        using (VipsRegion region = new(image))
         {
-            int rows = Math.Min(stripRows, height - top);
-            using VipsRows strip = region.Fetch(top, rows);
-            Span<TTo> source = widened.AsSpan(0, rows * width * bands);
-            widen(MemoryMarshal.Cast<byte, TFrom>(strip.Bytes), source);
-            PixelReduction.Reduce(source, bands, model, samples.AsSpan(top * width * channels, rows * width * channels));
+            for (int top = 0; top < height; top += stripRows)
+            {
+                int rows = Math.Min(stripRows, height - top);
+                using VipsRows strip = region.Fetch(top, rows);
+                ReadOnlySpan<TTo> source = widened is null ? MemoryMarshal.Cast<byte, TTo>(strip.Bytes) : widened.AsSpan(0, rows * width * bands);
+                widen?.Invoke(MemoryMarshal.Cast<byte, TFrom>(strip.Bytes), widened);
+                PixelReduction.Reduce(source, bands, model, samples.AsSpan(top * width * channels, rows * width * channels));
+            }
         }
-        if (samples is float[] singles && !TensorPrimitives.IsFiniteAll<float>(singles))
+        if (widened is not null) ArrayPool<TTo>.Shared.Return(widened);
+        if (samples is float[] singles && !TensorPrimitives.IsFiniteAll<float>(singles.AsSpan(0, length)))
             throw ImageException.Broken(format, "found samples that are not finite numbers");
-        return new PixelBuffer(width, height, channels, samples, format, orientation);
+        return new PixelBuffer(width, height, channels, samples, format, orientation, isRented: true);
     }
 
     private static Widen<T, float> Scale<T>(double white)

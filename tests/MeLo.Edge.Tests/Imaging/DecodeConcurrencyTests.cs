@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MeLo.Edge.Engine;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Tests.Imaging;
@@ -27,6 +28,34 @@ public sealed class DecodeConcurrencyTests
                 Assert.Throws<ImageException>(() => RasterDecoder.Decode(s_broken));
             }
         }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+    }
+
+    [Fact]
+    public async Task PicturesOfManySizes_InMemoryUsedAgain_ArePreparedAsInFreshMemory()
+    {
+        (byte[] File, int Samples, float[] Pixels)[] pictures =
+        [
+            .. Enumerable.Range(1, 12).Select(i => Fresh(TestImages.Png(20 + (9 * i), 140 - (7 * i), 8, 2, TestImages.Bytes((20 + (9 * i)) * (140 - (7 * i)) * 3, i)))),
+            .. Enumerable.Range(1, 4).Select(i => Fresh(TestImages.Tiff(30 * i, 24, 16, 1, 1, TestImages.Bytes(30 * i * 24 * 2, i)))),
+        ];
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(thread => Task.Factory.StartNew(() =>
+        {
+            for (int i = 0; i < 400; i++)
+            {
+                (byte[] file, int samples, float[] pixels) = pictures[((i * 5) + thread) % pictures.Length];
+                Assert.True(pixels.AsSpan().SequenceEqual(PreparedImage.From(file, PreprocessRecipe.Half, DecodeLimits.Default).Pixels));
+                PixelBuffer image = RasterDecoder.Decode(file); // a larger picture's memory does not show
+                Assert.Equal(samples, image.Depth == SampleDepth.Bits8 ? image.Samples<byte>().Length : image.Samples<ushort>().Length);
+            }
+        }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+
+        static (byte[], int, float[]) Fresh(byte[] file)
+        {
+            PixelBuffer image = RasterDecoder.Decode(file);
+            float[] pixels = new float[PreprocessRecipe.Half.TensorLength];
+            Preprocessing.Apply(image, PreprocessRecipe.Half, pixels);
+            return (file, image.Width * image.Height * image.Channels, pixels);
+        }
     }
 
     [Fact]
