@@ -5,8 +5,8 @@ using MeLo.Edge.Tensors;
 namespace MeLo.Edge.Models;
 
 /// <summary>
-/// Writes the int8 graph's own weights: every linear that no task changes, turned where its input is (<see cref="ByteGraph.ReadsRotated"/>) and quantised as a
-/// merge on the device would.
+/// Writes the int8 graph's own weights: the patch embedding, and every linear that no task changes, turned where its input is
+/// (<see cref="ByteGraph.ReadsRotated"/>), quantised as a merge on the device would.
 /// </summary>
 internal static unsafe class QuantizedWeightsFile
 {
@@ -21,7 +21,12 @@ internal static unsafe class QuantizedWeightsFile
         string path, VitArchitecture vit, SafetensorsFile weights, IReadOnlyCollection<LinearId> linears, InputGrams? grams = null,
         StepProgress? progress = null, CancellationToken cancellation = default)
     {
-        List<TensorSource> tensors = [];
+        PackedMatrix patches = VitGraph.PatchShape(vit);
+        List<TensorSource> tensors =
+        [
+            new TensorSource(CanonicalWeights.PatchEmbeddingWeight, ElementType.U8, [patches.Panels, patches.PanelBytes],
+                to => to.Write(Quantize(Transposed(weights[CanonicalWeights.PatchEmbeddingWeight].ToSingles(), vit.Dim), patches))),
+        ];
         foreach (LinearId id in linears)
         {
             (int input, int output) = vit.LinearShape(id.Linear);
@@ -31,7 +36,7 @@ internal static unsafe class QuantizedWeightsFile
                 to =>
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)], shape, ByteGraph.ReadsRotated(id.Linear), grams?[id]));
+                    to.Write(Quantize(weights[CanonicalWeights.LinearWeight(id)].ToSingles(), shape, ByteGraph.ReadsRotated(id.Linear), grams?[id]));
                     progress?.Add(1);
                 }));
         }
@@ -40,10 +45,19 @@ internal static unsafe class QuantizedWeightsFile
         file.Flush(flushToDisk: true);
     }
 
-    private static byte[] Quantize(TensorView weight, PackedMatrix shape, bool rotated, IReadOnlyList<double[]>? grams)
+    // Checkpoints have the patch embedding's weights output by output.
+    private static float[] Transposed(float[] weights, int outFeatures)
+    {
+        float[] result = new float[weights.Length];
+        int inFeatures = weights.Length / outFeatures;
+        for (int o = 0; o < outFeatures; o++)
+            for (int i = 0; i < inFeatures; i++) result[(i * outFeatures) + o] = weights[(o * inFeatures) + i];
+        return result;
+    }
+
+    private static byte[] Quantize(float[] values, PackedMatrix shape, bool rotated = false, IReadOnlyList<double[]>? grams = null)
     {
         byte[] packed = new byte[shape.ByteLength];
-        float[] values = weight.ToSingles();
         if (rotated) Rotation.Weights(values, shape.OutFeatures);
         if (grams is not null) CompensatedRounding.Round(values, shape.OutFeatures, rotated ? [.. grams.Select(Rotation.Gram)] : grams);
         fixed (float* from = values)

@@ -5,9 +5,23 @@ using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Models;
 
-/// <summary>The int8 graph's blocks: between layer normalisation and the residual, activations and weights are bytes.</summary>
+/// <summary>The int8 graph's linears: their activations and weights are bytes, what stands between them is binary32.</summary>
 internal sealed partial class VitGraph
 {
+    // A linear over each patch's pixels, a channel after another as the weights have them.
+    private GraphValue BytePatches(GraphValue pixels)
+    {
+        (int grid, int patch) = (_vit.Grid, _vit.PatchSize);
+        GraphValue x = _graph.Reshape(pixels, [s_batch, CanonicalWeights.Channels, grid, patch, grid, patch]);
+        x = _graph.Transpose(x, [0, 2, 4, 1, 3, 5]);                                     // [b, g, g, 3, p, p]
+        x = _graph.Reshape(x, [s_batch, grid * grid, CanonicalWeights.Channels * patch * patch]);
+        return _graph.ByteLinear(
+            _graph.ToBytes(x, "patch_pixels"), Weight(CanonicalWeights.PatchEmbeddingWeight), PatchShape(_vit), Weight(CanonicalWeights.PatchEmbeddingBias), residual: null, "patches");
+    }
+
+    /// <summary>The patch embedding as a linear.</summary>
+    public static PackedMatrix PatchShape(VitArchitecture vit) => new(CanonicalWeights.Channels * vit.PatchSize * vit.PatchSize, vit.Dim);
+
     private GraphValue ByteBlock(GraphValue x, int layer)
     {
         ByteGraph.Bytes normed = NormToBytes(x, layer, 1, rotated: false);               // [b, t, d]

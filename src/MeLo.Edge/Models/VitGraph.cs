@@ -78,10 +78,7 @@ internal sealed partial class VitGraph
     private GraphValue Embed(GraphValue pixels)
     {
         using IDisposable scope = _graph.Scope("embedding");
-        GraphValue x = _graph.PatchConv(
-            pixels, Weight(CanonicalWeights.PatchEmbeddingWeight), Weight(CanonicalWeights.PatchEmbeddingBias), "patches"); // [b, d, g, g]
-        x = _graph.Reshape(x, [s_batch, _vit.Dim, _vit.Grid * _vit.Grid]);               // [b, d, g*g]
-        x = _graph.Transpose(x, [0, 2, 1]);                                              // [b, g*g, d]
+        GraphValue x = _quantized is null ? Patches(pixels) : BytePatches(pixels);       // [b, g*g, d]
         GraphValue positions = Weight(CanonicalWeights.PositionEmbedding);               // [t, d]
         if (!_vit.HasClassToken) return _graph.Add(x, positions, "tokens");
 
@@ -91,6 +88,14 @@ internal sealed partial class VitGraph
         positions = _graph.Add(positions, _graph.Pad(classToken, 0, 0, _vit.Tokens - 1)); // [t, d]
         x = _graph.Pad(x, 1, 1, 0);                                                      // [b, t, d]
         return _graph.Add(x, positions, "tokens");
+    }
+
+    private GraphValue Patches(GraphValue pixels)
+    {
+        GraphValue x = _graph.PatchConv(
+            pixels, Weight(CanonicalWeights.PatchEmbeddingWeight), Weight(CanonicalWeights.PatchEmbeddingBias), "patches"); // [b, d, g, g]
+        x = _graph.Reshape(x, [s_batch, _vit.Dim, _vit.Grid * _vit.Grid]);               // [b, d, g*g]
+        return _graph.Transpose(x, [0, 2, 1]);                                           // [b, g*g, d]
     }
 
     // Nobody reads the other tokens of the last block: only the class token asks, of the keys and values of all. Whoever observes wants them all.

@@ -37,23 +37,18 @@ internal class NaiveVit(RandomVit vit)
     private double[][] Embed(float[] pixels)
     {
         (int size, int patch, int grid, int dim) = (_shape.ImageSize, _shape.PatchSize, _shape.Grid, _shape.Dim);
-        float[] weight = W("patch.weight"), bias = W("patch.bias"), pos = W("pos");
-        List<double[]> tokens = [];
+        float[] pos = W("pos");
+        List<double[]> patches = [];
         for (int gy = 0; gy < grid; gy++)
             for (int gx = 0; gx < grid; gx++)
             {
-                double[] token = new double[dim];
-                for (int d = 0; d < dim; d++)
-                {
-                    double sum = bias[d];
-                    for (int c = 0; c < 3; c++)
-                        for (int y = 0; y < patch; y++)
-                            for (int x = 0; x < patch; x++)
-                                sum += (double)weight[(((((d * 3) + c) * patch) + y) * patch) + x] * pixels[(((c * size) + (gy * patch) + y) * size) + (gx * patch) + x];
-                    token[d] = sum;
-                }
-                tokens.Add(token);
+                List<double> values = [];
+                for (int c = 0; c < 3; c++)
+                    for (int y = 0; y < patch; y++)
+                        for (int x = 0; x < patch; x++) values.Add(pixels[(((c * size) + (gy * patch) + y) * size) + (gx * patch) + x]);
+                patches.Add([.. values]);
             }
+        List<double[]> tokens = [.. Linear([.. patches], "patch")];
         if (_shape.HasClassToken && vit.ClassTokenHasPosition) tokens.Insert(0, ClassToken());
         for (int t = 0; t < tokens.Count; t++)
             for (int d = 0; d < dim; d++) tokens[t][d] += pos[(t * dim) + d];
