@@ -39,10 +39,10 @@ internal sealed unsafe class LoraMergeJob : MergeJob
     }
 
     /// <inheritdoc/>
-    protected override void Merge(int item, int block, float* scratch)
+    protected override void Merge(Place here, Place? next, bool sameItem, float* scratch)
     {
-        ref readonly LoraMergeItem matrix = ref _items[item];
-        int first = block * BlockRows;
+        ref readonly LoraMergeItem matrix = ref _items[here.Item];
+        int first = here.Block * BlockRows;
         int rows = Math.Min(BlockRows, matrix.Pair.InFeatures - first);
         switch (_path)
         {

@@ -66,14 +66,16 @@ internal abstract unsafe class MergeJob
 
     private void Work(float* scratch)
     {
-        for (int block = Take(); block < _blocks; block = Take())
+        Place? last = null;
+        Place? next;
+        // A block is taken before the one before it is begun, so that what it reads can be asked for in time.
+        for (Place? here = Take(); here is { } place; last = here, here = next)
         {
-            Merge(block, scratch);
+            next = Take();
+            Merge(place, next, last?.Item == place.Item, scratch);
             if (Interlocked.Increment(ref _done) != _blocks) continue;
             lock (_finished) Monitor.PulseAll(_finished);
         }
-
-        int Take() => Interlocked.Increment(ref _taken) - 1;
     }
 
     // Until every block is done, whoever took it.
@@ -93,16 +95,22 @@ internal abstract unsafe class MergeJob
         }
     }
 
-    private void Merge(int block, float* scratch)
+    private Place? Take()
     {
+        int block = Interlocked.Increment(ref _taken) - 1;
+        if (block >= _blocks) return null;
         int item = Array.BinarySearch(_firstBlock, block);
         if (item < 0) item = ~item - 1;
-        Merge(item, block - _firstBlock[item], scratch);
+        return new Place(item, block - _firstBlock[item]);
     }
 
-    /// <summary>Merges one block of one item.</summary>
-    /// <param name="item">The item's index.</param>
-    /// <param name="block">The block's number within the item.</param>
+    /// <summary>Merges one block.</summary>
+    /// <param name="here">The block.</param>
+    /// <param name="next">What the thread merges after it, if anything.</param>
+    /// <param name="sameItem">Whether the thread's last block was of the same item: what that left in the scratch is still there.</param>
     /// <param name="scratch">The thread's own memory, 64-byte aligned.</param>
-    protected abstract void Merge(int item, int block, float* scratch);
+    protected abstract void Merge(Place here, Place? next, bool sameItem, float* scratch);
+
+    /// <summary>A block: the item's index, and the block's number within it.</summary>
+    protected readonly record struct Place(int Item, int Block);
 }

@@ -1,8 +1,9 @@
 using System.Runtime.Intrinsics;
+using MeLo.Edge.Kernels;
 
 namespace MeLo.Edge.Adapters;
 
-/// <summary>One call of <see cref="QuantizedMerge"/>, in panels of whole columns.</summary>
+/// <summary>One call of <see cref="QuantizedMerge"/>, panel by panel.</summary>
 internal sealed unsafe class QuantizedMergeJob : MergeJob
 {
     private readonly QuantizedMergeItem[] _items;
@@ -28,24 +29,28 @@ internal sealed unsafe class QuantizedMergeJob : MergeJob
         long scratchLength = 0;
         for (int i = 0; i < items.Length; i++)
         {
-            blocks[i] = (items[i].Shape.Panels + QuantizedMergeKernel.MostPanels - 1) / QuantizedMergeKernel.MostPanels;
+            blocks[i] = items[i].Shape.Panels;
             scratchLength = Math.Max(scratchLength, QuantizedMergeKernel.ScratchLength(items[i]));
         }
         return new QuantizedMergeJob(items.ToArray(), blocks, scratchLength, path);
     }
 
     /// <inheritdoc/>
-    protected override void Merge(int item, int block, float* scratch)
+    protected override void Merge(Place here, Place? next, bool sameItem, float* scratch)
     {
-        ref readonly QuantizedMergeItem matrix = ref _items[item];
-        int first = block * QuantizedMergeKernel.MostPanels;
-        int count = Math.Min(QuantizedMergeKernel.MostPanels, matrix.Shape.Panels - first);
+        ref readonly QuantizedMergeItem matrix = ref _items[here.Item];
+        QuantizedMergeKernel.Ahead ahead = default;
+        if (next is { } after)
+        {
+            ref readonly QuantizedMergeItem read = ref _items[after.Item];
+            ahead = new QuantizedMergeKernel.Ahead(read.Pristine + (after.Block * PackedMatrix.PanelColumns), read.OutFeatures);
+        }
         switch (_path)
         {
-            case MergePath.Vector512: QuantizedMergeKernel.Panels<MergeLanes512, Vector512<float>>(matrix, first, count, scratch, _stream); break;
-            case MergePath.Vector256: QuantizedMergeKernel.Panels<MergeLanes256, Vector256<float>>(matrix, first, count, scratch, _stream); break;
-            case MergePath.Vector128: QuantizedMergeKernel.Panels<MergeLanes128, Vector128<float>>(matrix, first, count, scratch, _stream); break;
-            default: QuantizedMergeScalar.Panels(matrix, first, count); break;
+            case MergePath.Vector512: QuantizedMergeKernel.Panel<MergeLanes512, Vector512<float>>(matrix, here.Block, ahead, sameItem, scratch, _stream); break;
+            case MergePath.Vector256: QuantizedMergeKernel.Panel<MergeLanes256, Vector256<float>>(matrix, here.Block, ahead, sameItem, scratch, _stream); break;
+            case MergePath.Vector128: QuantizedMergeKernel.Panel<MergeLanes128, Vector128<float>>(matrix, here.Block, ahead, sameItem, scratch, _stream); break;
+            default: QuantizedMergeScalar.Panel(matrix, here.Block); break;
         }
     }
 }

@@ -6,17 +6,11 @@ using MeLo.Edge.Kernels;
 namespace MeLo.Edge.Adapters;
 
 /// <summary>
-/// Merging and quantising panels of columns, a group of rows after another. A column's scale is known only when the group's last row is merged, so
+/// Merging and quantising a panel of columns, a group of rows after another. A column's scale is known only when the group's last row is merged, so
 /// its merged values wait in scratch of 64 KiB, in the second-level cache: W is read from memory once, and what is written is written once.
 /// </summary>
 internal static unsafe class QuantizedMergeKernel
 {
-    /// <summary>
-    /// The most panels that one call goes through. Only within a call is it known which W comes next, to be asked for while a panel
-    /// ends; more would leave threads without work at the end of a merge.
-    /// </summary>
-    public const int MostPanels = 4;
-
     // The processors' own prefetchers do not follow pieces of 256 bytes this far apart, so W is asked for by hand: far enough ahead for a
     // memory's latency, a sixteenth of a second-level cache of 256 KiB. Into that cache, not the first: a Zen 4 core has few first-level
     // misses under way at once, and the stores into scratch, which miss that cache too, would queue behind those that wait for memory.
@@ -40,58 +34,55 @@ internal static unsafe class QuantizedMergeKernel
         return ((PackedMatrix.GroupRows + 2 + rank) * columns) + ((long)item.Shape.Quads * PackedMatrix.QuadRows * rank);
     }
 
-    /// <summary>Merges and quantises panels [first, first + count).</summary>
+    /// <summary>Merges and quantises a panel.</summary>
     /// <param name="item">The matrix.</param>
-    /// <param name="first">The first panel.</param>
-    /// <param name="count">The number of panels.</param>
+    /// <param name="number">The panel's number.</param>
+    /// <param name="ahead">What will be read after it.</param>
+    /// <param name="hasFactors">Whether the rows' factors are in the scratch already, of another panel of the matrix.</param>
     /// <param name="scratch">Memory of <see cref="ScratchLength"/>, 64-byte aligned.</param>
     /// <param name="stream">Store past the caches where the destination is aligned.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Panels<TLanes, TVector>(in QuantizedMergeItem item, int first, int count, float* scratch, bool stream)
+    public static void Panel<TLanes, TVector>(in QuantizedMergeItem item, int number, Ahead ahead, bool hasFactors, float* scratch, bool stream)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
         const int Columns = PackedMatrix.PanelColumns;
         PackedMatrix shape = item.Shape;
-        int rows = item.InFeatures, rank = item.Pair?.Rank ?? 0;
+        int rows = item.InFeatures, rank = item.Pair?.Rank ?? 0, column = number * Columns, width = Math.Min(Columns, item.OutFeatures - column);
         float* magnitudes = scratch + (PackedMatrix.GroupRows * Columns);
         float* inverses = magnitudes + Columns;
         float* packed = inverses + Columns;
         float* factors = packed + ((long)Columns * rank);
-        if (item.Pair is { } a)
+        if (item.Pair is { } pair)
         {
-            for (int i = 0; i < rows; i += MergeKernel.TileRows)
-                MergeKernel.PackFactors(a, item.Factor, i, Math.Min(MergeKernel.TileRows, rows - i), factors + ((long)i * rank));
+            for (int i = 0; i < rows && !hasFactors; i += MergeKernel.TileRows)
+                MergeKernel.PackFactors(pair, item.Factor, i, Math.Min(MergeKernel.TileRows, rows - i), factors + ((long)i * rank));
+            MergeKernel.PackPanels(pair, column, width, MergeKernel.TileVectors * TLanes.Count, packed);
         }
-        for (int number = first; number < first + count; number++)
+        byte* panel = item.Destination + (number * shape.PanelBytes);
+        float* sums = (float*)(panel + shape.SumsOffset), scales = (float*)(panel + shape.ScalesOffset);
+        for (int row = 0; row < rows; row += PackedMatrix.GroupRows, sums += Columns, scales += Columns)
         {
-            int column = number * Columns, width = Math.Min(Columns, item.OutFeatures - column);
-            byte* panel = item.Destination + (number * shape.PanelBytes);
-            float* sums = (float*)(panel + shape.SumsOffset), scales = (float*)(panel + shape.ScalesOffset);
-            if (item.Pair is { } b) MergeKernel.PackPanels(b, column, width, MergeKernel.TileVectors * TLanes.Count, packed);
-            for (int row = 0; row < rows; row += PackedMatrix.GroupRows, sums += Columns, scales += Columns)
+            int filled = Math.Min(PackedMatrix.GroupRows, rows - row), quads = (filled + PackedMatrix.QuadRows - 1) / PackedMatrix.QuadRows;
+            Merge<TLanes, TVector>(item, row, filled, column, width, ahead, scratch, magnitudes, packed, factors);
+            for (int c = 0; c < Columns; c++)
             {
-                int filled = Math.Min(PackedMatrix.GroupRows, rows - row), quads = (filled + PackedMatrix.QuadRows - 1) / PackedMatrix.QuadRows;
-                Merge<TLanes, TVector>(item, row, filled, column, width, number + 1 < first + count, scratch, magnitudes, packed, factors);
-                for (int c = 0; c < Columns; c++)
-                {
-                    scales[c] = QuantizedMerge.Scale(c < width ? magnitudes[c] : 0, out inverses[c]);
-                    if (inverses[c] != 0) continue;
-                    // Zero times what is not finite would not be zero, and beyond the matrix stands what another left.
-                    for (int i = 0; i < filled; i++) scratch[(i * Columns) + c] = 0;
-                }
-                NativeMemory.Clear(scratch + (filled * Columns), (nuint)(((quads * PackedMatrix.QuadRows) - filled) * Columns * sizeof(float)));
-                Quantize<TLanes, TVector>(scratch, quads, inverses, panel + PackedMatrix.WeightOffset(row, 0), sums, stream);
+                scales[c] = QuantizedMerge.Scale(c < width ? magnitudes[c] : 0, out inverses[c]);
+                if (inverses[c] != 0) continue;
+                // Zero times what is not finite would not be zero, and beyond the matrix stands what another left.
+                for (int i = 0; i < filled; i++) scratch[(i * Columns) + c] = 0;
             }
+            NativeMemory.Clear(scratch + (filled * Columns), (nuint)(((quads * PackedMatrix.QuadRows) - filled) * Columns * sizeof(float)));
+            Quantize<TLanes, TVector>(scratch, quads, inverses, panel + PackedMatrix.WeightOffset(row, 0), sums, stream);
         }
-        // Streaming stores are weakly ordered: they must be visible before anyone is told that the panels are done.
+        // Streaming stores are weakly ordered: they must be visible before anyone is told that the panel is done.
         if (Sse.IsSupported) Sse.StoreFence();
     }
 
     // A group's rows of the panel.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Merge<TLanes, TVector>(
-        in QuantizedMergeItem item, int row, int rows, int column, int width, bool more, float* merged, float* magnitudes, float* packed, float* factors)
+        in QuantizedMergeItem item, int row, int rows, int column, int width, Ahead ahead, float* merged, float* magnitudes, float* packed, float* factors)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
@@ -100,9 +91,9 @@ internal static unsafe class QuantizedMergeKernel
         NativeMemory.Clear(magnitudes, PackedMatrix.PanelColumns * sizeof(float));
         for (int i = row; i < row + rows; i += MergeKernel.TileRows, merged += MergeKernel.TileRows * PackedMatrix.PanelColumns)
         {
-            int count = Math.Min(MergeKernel.TileRows, row + rows - i), ahead = i + RowsAhead;
-            if (ahead < item.InFeatures) Prefetch(w + ((long)ahead * pitch), pitch);
-            else if (more) Prefetch(w + PackedMatrix.PanelColumns + ((long)(ahead - item.InFeatures) * pitch), pitch);
+            int count = Math.Min(MergeKernel.TileRows, row + rows - i), prefetched = i + RowsAhead;
+            if (prefetched < item.InFeatures) Prefetch(w + ((long)prefetched * pitch), pitch);
+            else if (ahead.W != null) Prefetch(ahead.W + ((long)(prefetched - item.InFeatures) * ahead.Pitch), ahead.Pitch);
             MergeKernel.Columns<TLanes, TVector>(w + ((long)i * pitch), pitch, merged, PackedMatrix.PanelColumns, width, count, rank, packed, factors + ((long)i * rank));
             Track<TLanes, TVector>(merged, count, width, magnitudes);
         }
@@ -186,5 +177,13 @@ internal static unsafe class QuantizedMergeKernel
         if (stream) TLanes.Stream(bytes, (float*)to);
         else TLanes.Store(bytes, (float*)to);
         return TLanes.AddBits(TLanes.AddBits(sum, TLanes.AddBits(v0, v1)), TLanes.AddBits(v2, v3));
+    }
+
+    /// <summary>The weights that a thread reads next: their first row's first column, or null, and the floats from row to row.</summary>
+    public readonly struct Ahead(float* w, int pitch)
+    {
+        public float* W { get; } = w;
+
+        public int Pitch { get; } = pitch;
     }
 }

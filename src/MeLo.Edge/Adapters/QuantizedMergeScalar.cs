@@ -5,13 +5,13 @@ namespace MeLo.Edge.Adapters;
 /// <summary>Merging and quantising written out plainly: what <see cref="QuantizedMergeKernel"/> must reproduce bit for bit.</summary>
 internal static unsafe class QuantizedMergeScalar
 {
-    /// <summary>Merges and quantises panels [first, first + count).</summary>
-    public static void Panels(in QuantizedMergeItem item, int first, int count)
+    /// <summary>Merges and quantises a panel.</summary>
+    public static void Panel(in QuantizedMergeItem item, int number)
     {
-        for (int o = first * PackedMatrix.PanelColumns; o < (first + count) * PackedMatrix.PanelColumns; o++)
+        byte* panel = item.Destination + (number * item.Shape.PanelBytes);
+        for (int column = 0; column < PackedMatrix.PanelColumns; column++)
         {
-            byte* panel = item.Destination + (o / PackedMatrix.PanelColumns * item.Shape.PanelBytes);
-            int column = o % PackedMatrix.PanelColumns;
+            int o = (number * PackedMatrix.PanelColumns) + column;
             float* sum = (float*)(panel + item.Shape.SumsOffset) + column, scale = (float*)(panel + item.Shape.ScalesOffset) + column;
             int filled = item.Shape.Quads * PackedMatrix.QuadRows;
             for (int row = 0; row < filled; row += PackedMatrix.GroupRows, sum += PackedMatrix.PanelColumns, scale += PackedMatrix.PanelColumns)
