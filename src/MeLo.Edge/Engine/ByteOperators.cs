@@ -31,9 +31,9 @@ internal static unsafe class ByteOperators
     private static PackedMatrix Shape(OrtKernelInfo info)
     {
         long input = info.Integer(ByteGraph.InFeatures), output = info.Integer(ByteGraph.OutFeatures);
-        return input is > 0 and <= VitArchitecture.MaxDim && output is > 0 and <= VitArchitecture.MaxDim
+        return input is > 0 and <= VitArchitecture.MaxPatchFeatures && output is > 0 and <= VitArchitecture.MaxDim
             ? new PackedMatrix((int)input, (int)output)
-            : throw new ArgumentException($"found a matrix of [{input},{output}], expected 1 to {VitArchitecture.MaxDim} of each");
+            : throw new ArgumentException($"found a matrix of [{input},{output}], expected at least 1 of each and at most [{VitArchitecture.MaxPatchFeatures},{VitArchitecture.MaxDim}]");
     }
 
     private static bool Rotated(OrtKernelInfo info) => info.Integer(ByteGraph.Rotated) switch
