@@ -16,8 +16,8 @@ public sealed record BaseImportOptions
     public IReadOnlyList<Precision> Precisions { get; init; } = [Precision.Fp32];
 
     /// <summary>
-    /// A folder of pictures like those that will be seen, some dozens of real ones: the int8 graph's weights that no adapter may change are then rounded
-    /// so that errors make up for each other on such pictures; null rounds each to the nearest. Not with <see cref="AdaptableSet.All"/>.
+    /// A folder of pictures like those that will be seen, some dozens of real ones: the int8 graph's weights are then rounded so that
+    /// errors make up for each other on such pictures; null rounds each weight to the nearest. Not with <see cref="AdaptableSet.All"/>.
     /// </summary>
     public string? CalibrationFolder { get; init; }
 

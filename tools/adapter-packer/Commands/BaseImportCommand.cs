@@ -32,7 +32,7 @@ internal sealed class BaseImportCommand : PackerCommand
 
     private readonly Option<string?> _calibrate = new("--calibrate")
     {
-        Description = "Pictures like those that will be seen, some dozens of real ones: the int8 graph's weights that no adapter may change are then rounded so that errors make up for each other on them. Hidden files are passed over. Default: each to the nearest.", HelpName = "DIR",
+        Description = "Pictures like those that will be seen, some dozens of real ones: the int8 graph's weights are then rounded so that errors make up for each other on them. Hidden files are passed over. Default: each to the nearest.", HelpName = "DIR",
     };
 
     public BaseImportCommand()
