@@ -31,17 +31,27 @@ internal static unsafe class ByteOperators
     private static PackedMatrix Shape(OrtKernelInfo info)
     {
         long input = info.Integer(ByteGraph.InFeatures), output = info.Integer(ByteGraph.OutFeatures);
-        return input is > 0 and <= VitArchitecture.MaxDim && output is > 0 and <= VitArchitecture.MaxDim
+        return input is > 0 and <= VitArchitecture.MaxPatchFeatures && output is > 0 and <= VitArchitecture.MaxDim
             ? new PackedMatrix((int)input, (int)output)
-            : throw new ArgumentException($"found a matrix of [{input},{output}], expected 1 to {VitArchitecture.MaxDim} of each");
+            : throw new ArgumentException($"found a matrix of [{input},{output}], expected at least 1 of each and at most [{VitArchitecture.MaxPatchFeatures},{VitArchitecture.MaxDim}]");
     }
 
-    private static bool Rotated(OrtKernelInfo info) => info.Integer(ByteGraph.Rotated) switch
+    private static bool Rotated(OrtKernelInfo info)
     {
-        0 => false,
-        1 => true,
-        long other => throw new ArgumentException($"found {other} for {ByteGraph.Rotated}, expected 0 or 1"),
-    };
+        try
+        {
+            return info.Integer(ByteGraph.Rotated) switch
+            {
+                0 => false,
+                1 => true,
+                long other => throw new ArgumentException($"found {other} for {ByteGraph.Rotated}, expected 0 or 1"),
+            };
+        }
+        catch (OrtException e)
+        {
+            throw new ArgumentException($"found an operator without '{ByteGraph.Rotated}', as other versions of adapter-packer wrote it, expected one of this version: import the base again", e);
+        }
+    }
 
     private static int Heads(OrtKernelInfo info)
     {

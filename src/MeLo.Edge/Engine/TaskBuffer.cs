@@ -35,7 +35,9 @@ internal sealed unsafe class TaskBuffer(long byteLength) : IDisposable
         Forget();
         OrtValue[] values = new OrtValue[targets.Length];
         for (int i = 0; i < values.Length; i++) values[i] = format.Bind(targets[i]);
-        (_format, _targets, _values) = (format, targets, values);
+        // Without the pairs, which would keep a task in memory that is long gone.
+        _targets = Array.ConvertAll(targets, static t => new MergeTarget(t.Id, t.InFeatures, t.OutFeatures, t.Pristine, t.Destination));
+        (_format, _values) = (format, values);
         return values;
     }
 

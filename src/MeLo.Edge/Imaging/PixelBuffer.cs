@@ -85,12 +85,16 @@ public sealed class PixelBuffer
     }
 
     /// <summary>Widens one row, [width, channels], to floats in the buffer's own units: see <see cref="White"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
     /// <exception cref="ArgumentException">The destination is shorter than the row.</exception>
     public void CopyRow(int row, Span<float> destination) => CopyRow(row, 0, Width, destination);
 
     /// <summary>As the other, for [columns, channels] from column <paramref name="first"/> on.</summary>
     internal void CopyRow(int row, int first, int columns, Span<float> destination)
     {
+        // Behind the last row, memory that is used again holds another picture.
+        ArgumentOutOfRangeException.ThrowIfNegative(row);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, Height);
         int start = ((row * Width) + first) * Channels, length = columns * Channels;
         switch (_samples)
         {

@@ -37,6 +37,9 @@ public sealed record VitArchitecture
 
     private const int MaxImageSize = 8192, MaxDepth = 512;
 
+    // The inputs of the patch embedding where one patch is the whole of the largest image.
+    internal const int MaxPatchFeatures = CanonicalWeights.Channels * MaxImageSize * MaxImageSize;
+
     // One weight stays within the 2 GiB that a span of bytes can cover.
     private const long MaxElements = int.MaxValue / sizeof(float);
 

@@ -172,6 +172,13 @@ public sealed unsafe class ByteOperatorsTests
         }
     }
 
+    [Fact]
+    public void GraphOfAnotherVersion_WhoseOperatorsAreNotTurned_IsRefused_AndTheBaseIsToBeImportedAgain()
+    {
+        Unmakeable("expected one of this version: import the base again", ByteGraph.Normalize, [F32, F32, F32], [U8, F32], [(ByteGraph.Epsilon, 1e-6f)]);
+        Unmakeable("expected one of this version: import the base again", ByteGraph.LinearGelu, [U8, F32, U8], [U8, F32], Sizes(10, 70));
+    }
+
     private static long[] Packed(int input, int output)
     {
         PackedMatrix shape = new(input, output);

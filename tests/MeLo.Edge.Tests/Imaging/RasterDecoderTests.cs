@@ -21,6 +21,15 @@ public sealed class RasterDecoderTests
         else Assert.Equal(BigEndian(rows), image.Samples<ushort>().ToArray());
     }
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(2)]
+    public void RowThatThereIsNot_IsRefused_EvenWhereTheMemoryIsLonger(int row)
+    {
+        PixelBuffer image = RasterDecoder.Decode(TestImages.Png(2, 2, 8, 2, TestImages.Bytes(12)));
+        Assert.Throws<ArgumentOutOfRangeException>(nameof(row), () => image.CopyRow(row, new float[6]));
+    }
+
     [Fact]
     public void Alpha_IsDroppedNotBlended()
     {

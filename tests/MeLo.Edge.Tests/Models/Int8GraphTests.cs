@@ -33,6 +33,7 @@ public sealed class Int8GraphTests
         [
             s_vit, s_vit with { HasClassToken = false, Pooling = VitPooling.Average, FinalNorm = VitFinalNorm.AfterPooling }, s_vit with { QkvBias = false },
             s_vit with { Dim = 270, MlpDim = 514 }, // more than a group, and not whole quads or panels
+            s_vit with { ImageSize = 150, PatchSize = 150, Depth = 1 }, // a patch has more pixels than any other linear inputs
         ];
         foreach (VitArchitecture shape in shapes)
         {
