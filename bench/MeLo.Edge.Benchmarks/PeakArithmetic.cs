@@ -28,22 +28,22 @@ internal static class PeakArithmetic
     /// <summary>The multiplications and additions of one image's matrix products; the last block answers for the class token alone.</summary>
     public static double Flops(VitArchitecture vit) => LinearFlops(vit) + OtherFlops(vit);
 
-    /// <summary>Those of the blocks' linears, which int8 makes products of bytes.</summary>
+    /// <summary>Those of the patch embedding and of the blocks' linears, which int8 makes products of bytes.</summary>
     public static double LinearFlops(VitArchitecture vit)
     {
-        double d = vit.Dim, m = vit.MlpDim, t = vit.Tokens;
-        return 2 * (((vit.Depth - 1) * Block(t)) + Block(Last(vit)));
+        double d = vit.Dim, m = vit.MlpDim, t = vit.Tokens, patches = vit.Grid * vit.Grid;
+        double embedding = patches * d * 3 * vit.PatchSize * vit.PatchSize;
+        return 2 * (embedding + ((vit.Depth - 1) * Block(t)) + Block(Last(vit)));
 
         // Queries, output projection and MLP for the asking tokens, keys and values for all.
         double Block(double asking) => (asking * ((2 * d * d) + (2 * d * m))) + (t * 2 * d * d);
     }
 
-    /// <summary>Those of the patch embedding and of attention.</summary>
+    /// <summary>Those of attention.</summary>
     public static double OtherFlops(VitArchitecture vit)
     {
-        double d = vit.Dim, t = vit.Tokens, patches = vit.Grid * vit.Grid;
-        double embedding = patches * d * 3 * vit.PatchSize * vit.PatchSize;
-        return 2 * (embedding + ((((vit.Depth - 1) * t) + Last(vit)) * 2 * t * d));
+        double d = vit.Dim, t = vit.Tokens;
+        return 2 * (((vit.Depth - 1) * t) + Last(vit)) * 2 * t * d;
     }
 
     private static double Last(VitArchitecture vit) => vit.Pooling == VitPooling.ClassToken ? 1 : vit.Tokens;
