@@ -1,7 +1,9 @@
+using System.Numerics.Tensors;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Benchmarks;
 
@@ -32,8 +34,8 @@ internal sealed class PlainSession : IDisposable
         foreach (LoraPair pair in adapter.Pairs)
         {
             if (!inputs.Contains(UnmergedGraph.A(pair.Target))) continue;
-            Bind(UnmergedGraph.A(pair.Target), Transposed(pair.A, pair.Rank, 1), pair.InFeatures, pair.Rank);
-            Bind(UnmergedGraph.B(pair.Target), Transposed(pair.B, pair.OutFeatures, adapter.Scale), pair.Rank, pair.OutFeatures);
+            Bind(UnmergedGraph.A(pair.Target), Transposition.Of(pair.A, pair.Rank), pair.InFeatures, pair.Rank);
+            Bind(UnmergedGraph.B(pair.Target), Scaled(Transposition.Of(pair.B, pair.OutFeatures), adapter.Scale), pair.Rank, pair.OutFeatures);
         }
     }
 
@@ -57,12 +59,9 @@ internal sealed class PlainSession : IDisposable
         _values.Add(OrtValue.FromArray(values, shape));
     }
 
-    private static float[] Transposed(float[] matrix, int rows, float scale)
+    private static float[] Scaled(float[] matrix, float scale)
     {
-        int columns = matrix.Length / rows;
-        float[] result = new float[matrix.Length];
-        for (int r = 0; r < rows; r++)
-            for (int c = 0; c < columns; c++) result[(c * rows) + r] = scale * matrix[(r * columns) + c];
-        return result;
+        TensorPrimitives.Multiply(matrix, scale, matrix);
+        return matrix;
     }
 }

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Adapters;
 
@@ -24,7 +25,7 @@ public sealed class TaskHead
         Dim = dim;
         Weight = weight;
         Bias = bias;
-        _transposed = new Lazy<float[]>(Transpose);
+        _transposed = new Lazy<float[]>(() => Transposition.Of(weight, classes));
     }
 
     /// <summary>The number of classes.</summary>
@@ -41,12 +42,4 @@ public sealed class TaskHead
 
     /// <summary>[dim, classes], as the graph multiplies: made when first needed, which is not in every switch.</summary>
     internal float[] Transposed => _transposed.Value;
-
-    private float[] Transpose()
-    {
-        float[] result = new float[Weight.Length];
-        for (int c = 0; c < Classes; c++)
-            for (int d = 0; d < Dim; d++) result[(d * Classes) + c] = Weight[(c * Dim) + d];
-        return result;
-    }
 }

@@ -27,14 +27,15 @@ internal static unsafe class CompensatedRounding
     public static void Round(float[] weights, int outFeatures, IReadOnlyList<double[]> grams)
     {
         int rows = weights.Length / outFeatures;
-        float[] largest = Largest(weights, rows, outFeatures);
+        float[] largest = Largest(weights, rows, outFeatures), scales = new float[largest.Length], inverses = new float[largest.Length];
+        for (int i = 0; i < largest.Length; i++) scales[i] = QuantizedMerge.Scale(largest[i], out inverses[i]);
         for (int block = 0, first = 0; block < grams.Count; block++)
         {
             int count = Math.Min(InputGrams.BlockFeatures, rows - first);
             int[] order = Order(grams[block], count), rowsInOrder = [.. order.Select(i => first + i)];
             float[] factors = Factors(Ordered(grams[block], order), count);
             Parallel.For(0, (outFeatures + Columns - 1) / Columns, chunk =>
-                RoundColumns(weights, outFeatures, rowsInOrder, chunk * Columns, Math.Min(Columns, outFeatures - (chunk * Columns)), largest, factors));
+                RoundColumns(weights, outFeatures, rowsInOrder, chunk * Columns, Math.Min(Columns, outFeatures - (chunk * Columns)), largest, scales, inverses, factors));
             first += count;
         }
     }
@@ -64,7 +65,7 @@ internal static unsafe class CompensatedRounding
     }
 
     // factors: row i of the upper Cholesky factor of the inverse, over its own diagonal element.
-    private static void RoundColumns(float[] weights, int pitch, int[] rows, int column, int width, float[] largest, float[] factors)
+    private static void RoundColumns(float[] weights, int pitch, int[] rows, int column, int width, float[] largest, float[] scales, float[] inverses, float[] factors)
     {
         int count = rows.Length;
         float[] block = new float[count * Columns];
@@ -73,19 +74,19 @@ internal static unsafe class CompensatedRounding
         for (int i = 0; i < count; i++)
         {
             Span<float> row = block.AsSpan(i * Columns, Columns), to = weights.AsSpan((rows[i] * pitch) + column, width);
-            ReadOnlySpan<float> magnitudes = largest.AsSpan((rows[i] / PackedMatrix.GroupRows * pitch) + column, width);
+            int group = (rows[i] / PackedMatrix.GroupRows * pitch) + column;
+            ReadOnlySpan<float> magnitudes = largest.AsSpan(group, width), scale = scales.AsSpan(group, width), inverse = inverses.AsSpan(group, width);
             for (int c = 0; c < width; c++)
             {
-                float scale = QuantizedMerge.Scale(magnitudes[c], out float inverse);
-                if (inverse == 0)
+                if (inverse[c] == 0)
                 {
                     error[c] = 0; // all zeros, or not all finite: left as they are
                     continue;
                 }
                 // At most 127 steps, so that the scale stays what it is; and the largest weight itself is one.
-                float rounded = Math.Clamp(MathF.Round(row[c] * inverse, MidpointRounding.ToEven), -QuantizedMerge.Largest, QuantizedMerge.Largest);
+                float rounded = Math.Clamp(MathF.Round(row[c] * inverse[c], MidpointRounding.ToEven), -QuantizedMerge.Largest, QuantizedMerge.Largest);
                 if (MathF.Abs(to[c]) == magnitudes[c]) rounded = MathF.CopySign(QuantizedMerge.Largest, to[c]);
-                float value = MathF.Abs(rounded) == QuantizedMerge.Largest ? MathF.CopySign(magnitudes[c], rounded) : rounded * scale;
+                float value = MathF.Abs(rounded) == QuantizedMerge.Largest ? MathF.CopySign(magnitudes[c], rounded) : rounded * scale[c];
                 error[c] = row[c] - value;
                 to[c] = value;
             }

@@ -25,7 +25,7 @@ internal static unsafe class QuantizedWeightsFile
         List<TensorSource> tensors =
         [
             new TensorSource(CanonicalWeights.PatchEmbeddingWeight, ElementType.U8, [patches.Panels, patches.PanelBytes],
-                to => to.Write(Quantize(Transposed(weights[CanonicalWeights.PatchEmbeddingWeight].ToSingles(), vit.Dim), patches))),
+                to => to.Write(Quantize(Transposition.Of(weights[CanonicalWeights.PatchEmbeddingWeight].ToSingles(), vit.Dim), patches))), // [dim,3,p,p] there
         ];
         foreach (LinearId id in linears)
         {
@@ -43,16 +43,6 @@ internal static unsafe class QuantizedWeightsFile
         using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
         SafetensorsWriter.Write(file, tensors);
         file.Flush(flushToDisk: true);
-    }
-
-    // Checkpoints have the patch embedding's weights output by output.
-    private static float[] Transposed(float[] weights, int outFeatures)
-    {
-        float[] result = new float[weights.Length];
-        int inFeatures = weights.Length / outFeatures;
-        for (int o = 0; o < outFeatures; o++)
-            for (int i = 0; i < inFeatures; i++) result[(i * outFeatures) + o] = weights[(o * inFeatures) + i];
-        return result;
     }
 
     private static byte[] Quantize(float[] values, PackedMatrix shape, bool rotated = false, IReadOnlyList<double[]>? grams = null)

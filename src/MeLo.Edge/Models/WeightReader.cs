@@ -7,9 +7,6 @@ namespace MeLo.Edge.Models;
 /// <summary>Reads canonical weights out of a checkpoint, one at a time: widened to binary32, transposed, resampled, checked.</summary>
 internal sealed class WeightReader
 {
-    // A tile of source rows and columns that stays in the first-level cache: 2 x 64 x 64 x 4 bytes.
-    private const int Tile = 64;
-
     private readonly Checkpoint _checkpoint;
     private readonly VitArchitecture _vit;
     private readonly float[] _values;
@@ -37,7 +34,7 @@ internal sealed class WeightReader
         CheckFinite(weight, values);
         if (!weight.Transpose) return MemoryMarshal.AsBytes(values);
         Span<float> transposed = _transposed.AsSpan(0, values.Length);
-        Transpose(values, transposed, rows: (int)weight.Canonical.Shape[1], columns: (int)weight.Canonical.Shape[0]);
+        Transposition.Run(values, transposed, rows: (int)weight.Canonical.Shape[1], columns: (int)weight.Canonical.Shape[0]);
         return MemoryMarshal.AsBytes(transposed);
     }
 
@@ -61,18 +58,5 @@ internal sealed class WeightReader
         while (float.IsFinite(values[index])) index++;
         throw ModelException.Checkpoint(Path.GetFileName(_checkpoint.Path),
             $"tensor '{weight.Name}': found {values[index]} at element {weight.FirstElement + index}, expected finite numbers");
-    }
-
-    // [rows, columns] -> [columns, rows], tile by tile.
-    private static void Transpose(ReadOnlySpan<float> source, Span<float> destination, int rows, int columns)
-    {
-        for (int r0 = 0; r0 < rows; r0 += Tile)
-            for (int c0 = 0; c0 < columns; c0 += Tile)
-            {
-                int rEnd = Math.Min(r0 + Tile, rows), cEnd = Math.Min(c0 + Tile, columns);
-                for (int c = c0; c < cEnd; c++)
-                    for (int r = r0; r < rEnd; r++)
-                        destination[(c * rows) + r] = source[(r * columns) + c];
-            }
     }
 }
