@@ -47,8 +47,8 @@ internal sealed unsafe class OrtSession : OrtHandle
         return new OrtSession(pointer);
     }
 
-    /// <summary>Loads a model from memory; it has no external data.</summary>
-    /// <exception cref="OrtException">The bytes are no valid model, or a provider could not take it.</exception>
+    /// <summary>Loads a model from memory, with external data in the folder that <see cref="OrtSessionOptions.WithExternalData"/> was told.</summary>
+    /// <exception cref="OrtException">The bytes are no valid model, its external data is not there, or a provider could not take it.</exception>
     public static OrtSession Create(ReadOnlySpan<byte> model, OrtSessionOptions options)
     {
         using Lease lease = options.Use();
