@@ -6,14 +6,16 @@ namespace MeLo.Edge.Native.OnnxRuntime;
 /// </summary>
 internal sealed unsafe class OrtIoBinding : OrtHandle
 {
+    private readonly OrtSession _session;
+
     public OrtIoBinding(OrtSession session)
-        : base(Create(session))
-    {
-    }
+        : base(Create(session)) => _session = session;
 
     /// <summary>Binds an input. A value in other memory than the session's is copied now: later changes of it are not seen.</summary>
     public void BindInput(string name, OrtValue value)
     {
+        using Lock.Scope turn = _session.TakeTurn();
+        _session.CountInput(value);
         using Lease self = Use();
         using Lease bound = value.Use();
         using Utf8 text = new(name);

@@ -8,8 +8,15 @@ internal sealed unsafe class OrtValue : OrtHandle
 {
     private GCHandle _pinned;
 
-    private OrtValue(nint pointer, GCHandle pinned = default)
-        : base(pointer) => _pinned = pinned;
+    private OrtValue(nint pointer, long hostBytes = 0, GCHandle pinned = default)
+        : base(pointer)
+    {
+        HostBytes = hostBytes;
+        _pinned = pinned;
+    }
+
+    /// <summary>The length of the caller's host memory that the tensor lies over, in bytes; 0 for one that a run made.</summary>
+    public long HostBytes { get; }
 
     /// <summary>The element type and shape.</summary>
     public OrtTensorInfo Info
@@ -40,7 +47,7 @@ internal sealed unsafe class OrtValue : OrtHandle
     /// every run with it are gone.
     /// </summary>
     public static OrtValue Over(void* data, long byteLength, ElementType type, ReadOnlySpan<long> shape) =>
-        new(Create(data, byteLength, type, shape));
+        new(Create(data, byteLength, type, shape), byteLength);
 
     /// <summary>A tensor over an array, pinned until the value is disposed.</summary>
     public static OrtValue FromArray(float[] values, ReadOnlySpan<long> shape)
@@ -48,7 +55,8 @@ internal sealed unsafe class OrtValue : OrtHandle
         GCHandle pinned = GCHandle.Alloc(values, GCHandleType.Pinned);
         try
         {
-            return new OrtValue(Create((void*)pinned.AddrOfPinnedObject(), values.Length * (long)sizeof(float), ElementType.F32, shape), pinned);
+            long byteLength = values.Length * (long)sizeof(float);
+            return new OrtValue(Create((void*)pinned.AddrOfPinnedObject(), byteLength, ElementType.F32, shape), byteLength, pinned);
         }
         catch
         {
