@@ -97,10 +97,9 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
         return this;
     }
 
-    protected override bool ReleaseHandle()
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseSessionOptions(handle);
-        return true;
     }
 
     private static nint Create()
