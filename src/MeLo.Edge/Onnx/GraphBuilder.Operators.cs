@@ -69,6 +69,9 @@ internal sealed partial class GraphBuilder
     public GraphValue Gelu(GraphValue x, string? name = null) =>
         Node("Gelu", [x], x.Type, x.Shape, [("approximate", "none")], name);
 
+    /// <summary>The same values as another type, rounded to nearest where it is narrower.</summary>
+    public GraphValue Cast(GraphValue x, ElementType type, string? name = null) => Node("Cast", [x], type, x.Shape, [("to", (long)type.OnnxDataType())], name);
+
     // ---- shape ----
 
     /// <summary>

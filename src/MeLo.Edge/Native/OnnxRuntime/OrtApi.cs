@@ -23,6 +23,7 @@ internal readonly unsafe struct OrtApi(void** table)
 
     public delegate* unmanaged<nint*, nint> CreateSessionOptions => (delegate* unmanaged<nint*, nint>)table[10];
     public delegate* unmanaged<nint, int, nint> SetSessionExecutionMode => (delegate* unmanaged<nint, int, nint>)table[13];
+    public delegate* unmanaged<nint, nint> DisableMemPattern => (delegate* unmanaged<nint, nint>)table[17];
     public delegate* unmanaged<nint, int, nint> SetSessionGraphOptimizationLevel => (delegate* unmanaged<nint, int, nint>)table[23];
     public delegate* unmanaged<nint, int, nint> SetIntraOpNumThreads => (delegate* unmanaged<nint, int, nint>)table[24];
 
@@ -85,9 +86,19 @@ internal readonly unsafe struct OrtApi(void** table)
     public delegate* unmanaged<nint, void> ClearBoundOutputs => (delegate* unmanaged<nint, void>)table[142];
 
     public delegate* unmanaged<nint, nint*, nint> GetTensorMemoryInfo => (delegate* unmanaged<nint, nint*, nint>)table[194];
+    public delegate* unmanaged<nint, nint, nint> SessionOptionsAppendExecutionProvider_CUDA_V2 => (delegate* unmanaged<nint, nint, nint>)table[204];
+    public delegate* unmanaged<nint*, nint> CreateCUDAProviderOptions => (delegate* unmanaged<nint*, nint>)table[205];
+    public delegate* unmanaged<nint, byte**, byte**, nuint, nint> UpdateCUDAProviderOptions => (delegate* unmanaged<nint, byte**, byte**, nuint, nint>)table[206];
+    public delegate* unmanaged<nint, void> ReleaseCUDAProviderOptions => (delegate* unmanaged<nint, void>)table[208];
     public delegate* unmanaged<nint, byte*, byte**, byte**, nuint, nint> SessionOptionsAppendExecutionProvider =>
         (delegate* unmanaged<nint, byte*, byte**, byte**, nuint, nint>)table[216];
 
     public delegate* unmanaged<nint, delegate* unmanaged<OrtParallelLoop*, nuint, void>, nuint, nuint, OrtParallelLoop*, nint> KernelContext_ParallelFor =>
         (delegate* unmanaged<nint, delegate* unmanaged<OrtParallelLoop*, nuint, void>, nuint, nuint, OrtParallelLoop*, nint>)table[274];
+
+    // ONNX Runtime 1.24 and later, whichever version of the table was asked for; OrtLibrary.HasAssignments says whether they are there.
+    public delegate* unmanaged<nint, nint**, nuint*, nint> Session_GetEpGraphAssignmentInfo => (delegate* unmanaged<nint, nint**, nuint*, nint>)table[407];
+    public delegate* unmanaged<nint, byte**, nint> EpAssignedSubgraph_GetEpName => (delegate* unmanaged<nint, byte**, nint>)table[408];
+    public delegate* unmanaged<nint, nint**, nuint*, nint> EpAssignedSubgraph_GetNodes => (delegate* unmanaged<nint, nint**, nuint*, nint>)table[409];
+    public delegate* unmanaged<nint, byte**, nint> EpAssignedNode_GetOperatorType => (delegate* unmanaged<nint, byte**, nint>)table[412];
 }

@@ -20,6 +20,9 @@ internal static unsafe class OrtLibrary
     /// <summary>The library's own version, such as <c>1.30.0</c>.</summary>
     public static string Version => s_loaded.Value.Version;
 
+    /// <summary>Whether a session can tell on which provider each of its nodes runs: since ONNX Runtime 1.24.</summary>
+    public static bool HasAssignments => System.Version.TryParse(Version.Split('-', '+')[0], out Version? version) && version >= new Version(1, 24);
+
     /// <summary>OrtEnv*.</summary>
     public static nint Environment => s_loaded.Value.Environment;
 

@@ -5,15 +5,18 @@ namespace MeLo.Edge.Native.OnnxRuntime;
 /// <summary>A named input or output of a session.</summary>
 internal sealed record OrtPort(string Name, OrtTensorInfo Info);
 
-/// <summary>A loaded graph. Runs are thread-safe; whether they may overlap is the execution provider's matter.</summary>
+/// <summary>A loaded graph. Runs are thread-safe; they overlap unless the options gave it a turn to take.</summary>
 internal sealed unsafe class OrtSession : OrtHandle
 {
     private readonly Utf8Array _inputNames;
     private readonly Utf8Array _outputNames;
+    private readonly Lock? _turn;
+    private long _hostBytesIn;
 
-    private OrtSession(nint pointer)
+    private OrtSession(nint pointer, Lock? turn)
         : base(pointer)
     {
+        _turn = turn;
         OrtApi api = OrtLibrary.Api;
         Inputs = Ports(api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo);
         Outputs = Ports(api.SessionGetOutputCount, api.SessionGetOutputName, api.SessionGetOutputTypeInfo);
@@ -27,10 +30,14 @@ internal sealed unsafe class OrtSession : OrtHandle
     /// <summary>The graph's outputs in its order.</summary>
     public IReadOnlyList<OrtPort> Outputs { get; }
 
+    /// <summary>The bytes of host memory that runs and bindings were given as inputs so far: what had to cross to a device, where the session runs on one.</summary>
+    public long HostBytesIn => Volatile.Read(ref _hostBytesIn);
+
     /// <summary>Loads a model file, with external data beside it.</summary>
     /// <exception cref="OrtException">The file is missing or no valid model, or a provider could not take it.</exception>
     public static OrtSession Create(string modelPath, OrtSessionOptions options)
     {
+        using Lock.Scope turn = TakeTurn(options.Turn);
         using Lease lease = options.Use();
         nint pointer;
         // ORTCHAR_T: UTF-16 on Windows, bytes elsewhere.
@@ -44,13 +51,14 @@ internal sealed unsafe class OrtSession : OrtHandle
             using Utf8 path = new(modelPath);
             OrtException.ThrowIfFailed(OrtLibrary.Api.CreateSession(OrtLibrary.Environment, path.Pointer, lease.Pointer, &pointer));
         }
-        return new OrtSession(pointer);
+        return new OrtSession(pointer, options.Turn);
     }
 
     /// <summary>Loads a model from memory, with external data in the folder that <see cref="OrtSessionOptions.WithExternalData"/> was told.</summary>
     /// <exception cref="OrtException">The bytes are no valid model, its external data is not there, or a provider could not take it.</exception>
     public static OrtSession Create(ReadOnlySpan<byte> model, OrtSessionOptions options)
     {
+        using Lock.Scope turn = TakeTurn(options.Turn);
         using Lease lease = options.Use();
         nint pointer;
         fixed (byte* bytes = model)
@@ -58,7 +66,7 @@ internal sealed unsafe class OrtSession : OrtHandle
             OrtException.ThrowIfFailed(OrtLibrary.Api.CreateSessionFromArray(
                 OrtLibrary.Environment, bytes, (nuint)model.Length, lease.Pointer, &pointer));
         }
-        return new OrtSession(pointer);
+        return new OrtSession(pointer, options.Turn);
     }
 
     /// <summary>Runs the whole graph with values in the order of <see cref="Inputs"/>; the results come in the order of <see cref="Outputs"/>.</summary>
@@ -85,18 +93,67 @@ internal sealed unsafe class OrtSession : OrtHandle
     /// <exception cref="OrtException">The run failed, or <paramref name="options"/> were told to terminate.</exception>
     public void Run(OrtIoBinding binding, OrtRunOptions? options = null)
     {
+        using Lock.Scope turn = TakeTurn();
         using Lease self = Use();
         using Lease bound = binding.Use();
         using OptionalLease run = new(options);
         OrtException.ThrowIfFailed(OrtLibrary.Api.RunWithBinding(self.Pointer, run.Pointer, bound.Pointer));
     }
 
-    protected override bool ReleaseHandle()
+    /// <summary>
+    /// How many nodes of each operator the runtime runs on the host although the session has another provider: <c>Cast</c> 2. Null where the
+    /// runtime is too old to tell, or was not told to keep account (<c>session.record_ep_graph_assignment_info</c>).
+    /// </summary>
+    public IReadOnlyDictionary<string, int>? NodesOnHost()
+    {
+        if (!OrtLibrary.HasAssignments) return null;
+        OrtApi api = OrtLibrary.Api;
+        using Lease self = Use();
+        nint* subgraphs; // these and what they hold belong to the session
+        nuint count;
+        nint status = api.Session_GetEpGraphAssignmentInfo(self.Pointer, &subgraphs, &count);
+        if (status != 0)
+        {
+            api.ReleaseStatus(status);
+            return null;
+        }
+        SortedDictionary<string, int> found = new(StringComparer.Ordinal);
+        for (nuint i = 0; i < count; i++)
+        {
+            byte* provider;
+            OrtException.ThrowIfFailed(api.EpAssignedSubgraph_GetEpName(subgraphs[i], &provider));
+            if (Marshal.PtrToStringUTF8((nint)provider) != "CPUExecutionProvider") continue;
+            nint* nodes;
+            nuint nodeCount;
+            OrtException.ThrowIfFailed(api.EpAssignedSubgraph_GetNodes(subgraphs[i], &nodes, &nodeCount));
+            for (nuint n = 0; n < nodeCount; n++)
+            {
+                byte* type;
+                OrtException.ThrowIfFailed(api.EpAssignedNode_GetOperatorType(nodes[n], &type));
+                string name = Marshal.PtrToStringUTF8((nint)type)!;
+                found[name] = found.GetValueOrDefault(name) + 1;
+            }
+        }
+        return found;
+    }
+
+    /// <summary>The turn of this session's native calls, until the result is disposed.</summary>
+    internal Lock.Scope TakeTurn() => TakeTurn(_turn);
+
+    /// <summary>Counts an input that is given to the session from host memory.</summary>
+    internal void CountInput(OrtValue value)
+    {
+        if (value.HostBytes > 0) Interlocked.Add(ref _hostBytesIn, value.HostBytes);
+    }
+
+    // A default scope holds nothing and lets go of nothing.
+    private static Lock.Scope TakeTurn(Lock? turn) => turn is null ? default : turn.EnterScope();
+
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseSession(handle);
         _inputNames?.Dispose(); // null when the constructor did not finish
         _outputNames?.Dispose();
-        return true;
     }
 
     private OrtValue[] Run(byte** inputNames, ReadOnlySpan<OrtValue> inputs, byte** outputNames, int outputCount, OrtRunOptions? options)
@@ -105,12 +162,17 @@ internal sealed unsafe class OrtSession : OrtHandle
         nint* values = stackalloc nint[inputs.Length];
         nint* results = stackalloc nint[outputCount];
         new Span<nint>(results, outputCount).Clear();
+        using Lock.Scope turn = TakeTurn();
         using Lease self = Use();
         using OptionalLease run = new(options);
         int held = 0;
         try
         {
-            for (; held < inputs.Length; held++) values[held] = new Lease(inputs[held]).Pointer;
+            for (; held < inputs.Length; held++)
+            {
+                values[held] = new Lease(inputs[held]).Pointer;
+                CountInput(inputs[held]);
+            }
             OrtException.ThrowIfFailed(OrtLibrary.Api.Run(
                 self.Pointer, run.Pointer, inputNames, values, (nuint)inputs.Length, outputNames, (nuint)outputCount, results));
         }
@@ -119,7 +181,7 @@ internal sealed unsafe class OrtSession : OrtHandle
             for (int i = 0; i < held; i++) inputs[i].DangerousRelease();
         }
         OrtValue[] outputs = new OrtValue[outputCount];
-        for (int i = 0; i < outputCount; i++) outputs[i] = OrtValue.Own(results[i]);
+        for (int i = 0; i < outputCount; i++) outputs[i] = OrtValue.Own(results[i], this);
         return outputs;
     }
 

@@ -43,7 +43,28 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
         return this;
     }
 
-    /// <summary>Appends an execution provider by the runtime's short name (<c>WebGPU</c>, <c>CUDA</c>, <c>DML</c> …); the CPU always comes last by itself.</summary>
+    /// <summary>
+    /// The turn that every native call of a session takes (its creation, runs, copies of inputs), for providers whose sessions must not work at
+    /// the same time; null where they may.
+    /// </summary>
+    public Lock? Turn { get; private set; }
+
+    /// <summary>Has every session that takes the same lock wait for the others.</summary>
+    public OrtSessionOptions OneAtATime(Lock turn)
+    {
+        Turn = turn;
+        return this;
+    }
+
+    /// <summary>Plans no memory ahead from the shapes of earlier runs.</summary>
+    public OrtSessionOptions WithoutMemoryPattern()
+    {
+        using Lease self = Use();
+        OrtException.ThrowIfFailed(OrtLibrary.Api.DisableMemPattern(self.Pointer));
+        return this;
+    }
+
+    /// <summary>Appends an execution provider by the runtime's short name (<c>WebGPU</c>, <c>DML</c> …); the CPU always comes last by itself.</summary>
     /// <exception cref="OrtException">The library does not have it, or its driver is missing.</exception>
     public OrtSessionOptions WithProvider(string name, IReadOnlyDictionary<string, string>? settings = null)
     {
@@ -57,10 +78,31 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
         return this;
     }
 
-    protected override bool ReleaseHandle()
+    /// <summary>Appends the CUDA provider, which has options of a type of its own.</summary>
+    /// <exception cref="OrtException">Its library, or one that it needs, is missing or does not fit, or an option is unknown.</exception>
+    public OrtSessionOptions WithCuda(IReadOnlyDictionary<string, string> settings)
+    {
+        OrtApi api = OrtLibrary.Api;
+        nint cuda;
+        OrtException.ThrowIfFailed(api.CreateCUDAProviderOptions(&cuda));
+        try
+        {
+            using Utf8Array keys = new([.. settings.Keys]);
+            using Utf8Array values = new([.. settings.Values]);
+            OrtException.ThrowIfFailed(api.UpdateCUDAProviderOptions(cuda, keys.Pointer, values.Pointer, (nuint)settings.Count));
+            using Lease self = Use();
+            OrtException.ThrowIfFailed(api.SessionOptionsAppendExecutionProvider_CUDA_V2(self.Pointer, cuda));
+        }
+        finally
+        {
+            api.ReleaseCUDAProviderOptions(cuda);
+        }
+        return this;
+    }
+
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseSessionOptions(handle);
-        return true;
     }
 
     private static nint Create()

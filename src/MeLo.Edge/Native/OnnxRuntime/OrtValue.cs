@@ -8,8 +8,15 @@ internal sealed unsafe class OrtValue : OrtHandle
 {
     private GCHandle _pinned;
 
-    private OrtValue(nint pointer, GCHandle pinned = default)
-        : base(pointer) => _pinned = pinned;
+    private OrtValue(nint pointer, long hostBytes = 0, GCHandle pinned = default, OrtSession? maker = null)
+        : base(pointer, maker)
+    {
+        HostBytes = hostBytes;
+        _pinned = pinned;
+    }
+
+    /// <summary>The length of the caller's host memory that the tensor lies over, in bytes; 0 for one that a run made.</summary>
+    public long HostBytes { get; }
 
     /// <summary>The element type and shape.</summary>
     public OrtTensorInfo Info
@@ -40,7 +47,7 @@ internal sealed unsafe class OrtValue : OrtHandle
     /// every run with it are gone.
     /// </summary>
     public static OrtValue Over(void* data, long byteLength, ElementType type, ReadOnlySpan<long> shape) =>
-        new(Create(data, byteLength, type, shape));
+        new(Create(data, byteLength, type, shape), byteLength);
 
     /// <summary>A tensor over an array, pinned until the value is disposed.</summary>
     public static OrtValue FromArray(float[] values, ReadOnlySpan<long> shape)
@@ -48,7 +55,8 @@ internal sealed unsafe class OrtValue : OrtHandle
         GCHandle pinned = GCHandle.Alloc(values, GCHandleType.Pinned);
         try
         {
-            return new OrtValue(Create((void*)pinned.AddrOfPinnedObject(), values.Length * (long)sizeof(float), ElementType.F32, shape), pinned);
+            long byteLength = values.Length * (long)sizeof(float);
+            return new OrtValue(Create((void*)pinned.AddrOfPinnedObject(), byteLength, ElementType.F32, shape), byteLength, pinned);
         }
         catch
         {
@@ -57,8 +65,8 @@ internal sealed unsafe class OrtValue : OrtHandle
         }
     }
 
-    /// <summary>Takes ownership of an OrtValue* that the runtime made.</summary>
-    public static OrtValue Own(nint pointer) => new(pointer);
+    /// <summary>Takes ownership of an OrtValue* that a run made.</summary>
+    public static OrtValue Own(nint pointer, OrtSession maker) => new(pointer, maker: maker);
 
     /// <summary>The elements in host memory; valid while the value is not disposed.</summary>
     /// <exception cref="InvalidOperationException">The elements are on a device, or are not of type <typeparamref name="T"/>'s size.</exception>
@@ -75,11 +83,10 @@ internal sealed unsafe class OrtValue : OrtHandle
         return new ReadOnlySpan<T>(data, checked((int)info.ElementCount));
     }
 
-    protected override bool ReleaseHandle()
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseValue(handle);
         if (_pinned.IsAllocated) _pinned.Free();
-        return true;
     }
 
     private static nint Create(void* data, long byteLength, ElementType type, ReadOnlySpan<long> shape)

@@ -1,0 +1,136 @@
+using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Onnx;
+using MeLo.Edge.Tensors;
+
+namespace MeLo.Edge.Providers;
+
+/// <summary>
+/// A place where graphs can run, and everything about it that differs from the others: one class each, and nothing else knows which one runs.
+/// Thread-safe.
+/// </summary>
+internal abstract class Provider
+{
+    /// <summary>The name in settings, results and messages: <c>webgpu</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>The runtime's name for the provider's own memory, where merged weights stay; null where that is the host's.</summary>
+    public virtual string? Memory => null;
+
+    /// <summary>Whether graphs run on a device with memory of its own.</summary>
+    public bool IsDevice => Memory is not null;
+
+    /// <summary>The device memory that a tensor of so many bytes takes: an allocator may round up.</summary>
+    public virtual long AllocatedBytes(long bytes) => bytes;
+
+    /// <summary>Options for a session that runs here; the caller disposes of them.</summary>
+    /// <exception cref="ProviderException">The provider cannot start.</exception>
+    public OrtSessionOptions Options(SessionThreads threads)
+    {
+        OrtSessionOptions options = threads.Options();
+        try
+        {
+            if (IsDevice && OrtLibrary.HasAssignments) options.With("session.record_ep_graph_assignment_info", "1");
+            Append(options);
+            return options;
+        }
+        catch (OrtException e)
+        {
+            options.Dispose();
+            throw ProviderException.Unavailable(Name, Explain(e), e);
+        }
+        catch
+        {
+            options.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Starts the provider for a graph of one node, which shows that its driver and libraries are there.</summary>
+    /// <exception cref="ProviderException">They are not; the message names what is missing.</exception>
+    public virtual void Check()
+    {
+        if (IsDevice) Try(graph => Double(graph, graph.Input("x", ElementType.F32, 1)), run: false);
+    }
+
+    /// <summary>Finds out whether the device computes with 16-bit floating point, by having it do so.</summary>
+    public bool ComputesHalf()
+    {
+        try
+        {
+            Try(graph =>
+            {
+                GraphValue x = graph.Input("x", ElementType.F32, 1);
+                GraphValue half = graph.Cast(x, ElementType.F16);
+                return graph.Cast(graph.Add(half, half), ElementType.F32, "y");
+            }, run: true);
+            return true;
+        }
+        catch (ProviderException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>What an error of the runtime says about the device.</summary>
+    public virtual DeviceFault Classify(OrtException error) => DeviceFault.None;
+
+    /// <summary>The error as what it says about the device, or null where it says nothing about it.</summary>
+    public ProviderException? DeviceError(OrtException error) => Classify(error) switch
+    {
+        DeviceFault.OutOfMemory => ProviderException.OutOfMemory(Name, error),
+        DeviceFault.Lost => ProviderException.DeviceLost(Name, error),
+        _ => null,
+    };
+
+    /// <summary>What of a session's graph the runtime placed on the host.</summary>
+    /// <param name="session">A session with options of this provider's.</param>
+    /// <param name="strict">Whether that is refused.</param>
+    /// <returns>How many nodes of each operator; empty where all run here, and where the runtime is too old to tell.</returns>
+    /// <exception cref="ProviderException">Something was, and it is refused.</exception>
+    public IReadOnlyDictionary<string, int> NodesOnHost(OrtSession session, bool strict)
+    {
+        IReadOnlyDictionary<string, int> found = IsDevice && session.NodesOnHost() is { } nodes ? nodes : new Dictionary<string, int>();
+        if (!strict || found.Count == 0) return found;
+        throw ProviderException.Unsupported(Name,
+            $"found a graph of which it does not run {string.Join(", ", found.Select(n => $"{n.Key} ({n.Value}x)"))}, expected one that runs on the device entirely, since that is asked for (strict)");
+    }
+
+    /// <summary>Adds the provider to a session's options.</summary>
+    /// <exception cref="OrtException">The runtime cannot start it.</exception>
+    /// <exception cref="ProviderException">It is known beforehand that it cannot start.</exception>
+    protected abstract void Append(OrtSessionOptions options);
+
+    /// <summary>Why the runtime cannot start it, in words that name what is missing.</summary>
+    protected virtual string Explain(OrtException error) => error.Message;
+
+    private static GraphValue Double(GraphBuilder graph, GraphValue x) => graph.Add(x, x, "y");
+
+    private void Try(Func<GraphBuilder, GraphValue> build, bool run)
+    {
+        GraphBuilder graph = new("check");
+        graph.Output(build(graph));
+        using OrtSessionOptions options = Options(SessionThreads.Of(1)).With("session.disable_cpu_ep_fallback", "1");
+        try
+        {
+            using OrtSession session = OrtSession.Create(OnnxWriter.ToBytes(graph), options);
+            if (!run) return;
+            using OrtValue x = OrtValue.FromArray([1], [1]);
+            foreach (OrtValue y in session.Run([x])) y.Dispose();
+        }
+        catch (OrtException e)
+        {
+            throw ProviderException.Unavailable(Name, Explain(e), e);
+        }
+    }
+}
+
+/// <summary>What an error says about the device that a session runs on.</summary>
+internal enum DeviceFault
+{
+    /// <summary>Nothing.</summary>
+    None,
+    /// <summary>It has too little memory left.</summary>
+    OutOfMemory,
+    /// <summary>It is gone, and with it all that lay in its memory.</summary>
+    Lost,
+}
