@@ -46,6 +46,7 @@ internal sealed class MixedModel : IDisposable
         try
         {
             using OrtSessionOptions options = provider.Options(SessionThreads.Of(1)).WithExternalData(package.Folder);
+            beside.Constants?.AddTo(options);
             _session = OrtSession.Create(OnnxWriter.ToBytes(VitGraph.BuildMixed(package.Architecture, package.Weights, package.AdaptableLinears)), options);
             provider.NodesOnHost(_session, strict);
         }

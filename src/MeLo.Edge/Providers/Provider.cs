@@ -19,6 +19,12 @@ internal abstract class Provider
     /// <summary>Whether graphs run on a device with memory of its own.</summary>
     public bool IsDevice => Memory is not null;
 
+    /// <summary>
+    /// Whether sessions can have constants that lie on the device already, and so share them: seen to work or not there. Where not, each session has
+    /// its own copy.
+    /// </summary>
+    public virtual bool SharesConstants => false;
+
     /// <summary>The device memory that a tensor of so many bytes takes: an allocator may round up.</summary>
     public virtual long AllocatedBytes(long bytes) => bytes;
 

@@ -19,6 +19,8 @@ internal sealed class WebGpuProvider : Provider
 
     public override string Memory => "WebGPU_Buffer";
 
+    public override bool SharesConstants => true;
+
     public override long AllocatedBytes(long bytes)
     {
         int bucket = Array.FindIndex(s_buckets, size => size >= bytes);
