@@ -45,12 +45,12 @@ internal sealed partial class VitGraph
     {
         string name = id.Linear.Name();
         GraphValue a = OfEachImage(LoraA(id), x.Type, x[2], s_rank), b = OfEachImage(LoraB(id), x.Type, s_rank, weight[1]);
-        GraphValue product = _graph.MatMul(x, weight, $"{name}.product");                // [b, t, in] x [in, out]
         GraphValue down = _graph.MatMul(x, a, $"{name}.down");                           // [b, t, in] x [b, in, r]
         GraphValue up = _graph.MatMul(down, b, $"{name}.up");                            // [b, t, r] x [b, r, out]
-        // The bias last, as in the other graphs: the runtime joins it with what follows, GELU or the residual's norm.
-        if (Bias(id) is not { } bias) return _graph.Add(product, up, name);
-        return _graph.Add(_graph.Add(product, up, $"{name}.adapted"), bias, name);
+        GraphValue product = Bias(id) is { } bias
+            ? _graph.Linear(x, weight, bias, $"{name}.unadapted")                        // [b, t, in] x [in, out] + [out]
+            : _graph.MatMul(x, weight, $"{name}.unadapted");
+        return _graph.Add(product, up, name);
     }
 
     private GraphBuilder MixedHead(GraphValue features)
