@@ -65,5 +65,5 @@ internal sealed partial class VitGraph
 
     /// <summary>A stack as an input, and of it what belongs to each image's task.</summary>
     private GraphValue OfEachImage(string stack, ElementType type, params ReadOnlySpan<Dimension> shape) =>
-        _graph.Gather(_graph.Input(stack, type, [s_tasksCount, .. shape]), _tasks!);        // [n, ...] -> [b, ...]
+        _graph.Gather(_graph.Input(stack, type, [s_tasksCount, .. shape]), _tasks!);     // [n, ...] -> [b, ...]
 }
