@@ -41,10 +41,12 @@ internal sealed partial class VitGraph
         return graph.Build();
     }
 
-    private GraphValue MixedLinear(GraphValue x, GraphValue weight, LinearId id)
+    private GraphValue MixedLinear(GraphValue x, LinearId id)
     {
         string name = id.Linear.Name();
-        GraphValue a = OfEachImage(LoraA(id), x.Type, x[2], s_rank), b = OfEachImage(LoraB(id), x.Type, s_rank, weight[1]);
+        (int input, int output) = _vit.LinearShape(id.Linear);
+        GraphValue weight = _graph.Input(CanonicalWeights.LinearWeight(id), x.Type, input, output);
+        GraphValue a = OfEachImage(LoraA(id), x.Type, input, s_rank), b = OfEachImage(LoraB(id), x.Type, s_rank, output);
         GraphValue down = _graph.MatMul(x, a, $"{name}.down");                           // [b, t, in] x [b, in, r]
         GraphValue up = _graph.MatMul(down, b, $"{name}.up");                            // [b, t, r] x [b, r, out]
         GraphValue product = Bias(id) is { } bias
