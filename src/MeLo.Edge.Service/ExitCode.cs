@@ -26,4 +26,7 @@ internal enum ExitCode
 
     /// <summary>A step made no progress for so long that only a fresh process can help.</summary>
     Stalled = 7,
+
+    /// <summary>The execution provider that was asked for cannot start, or cannot run the base as it was asked to.</summary>
+    Provider = 8,
 }

@@ -26,10 +26,11 @@ public sealed class EdgeEngine : IDisposable
     private readonly SemaphoreSlim _turn = new(1);
     private volatile FrozenDictionary<string, InstalledTask> _tasks = FrozenDictionary<string, InstalledTask>.Empty;
 
-    private EdgeEngine(BasePackage package, EdgeEngineOptions options, SessionThreads threads, Precision precision, string reason, ResidentModel model, LoadTiming loading)
+    private EdgeEngine(BasePackage package, EdgeEngineOptions options, ProviderChoice provider, SessionThreads threads, Precision precision, string reason, ResidentModel model, LoadTiming loading)
     {
         _options = options;
         Base = package;
+        (Provider, ProviderReason) = (provider.Kind, provider.Reason);
         (Precision, PrecisionReason) = (precision, reason);
         _graph = new BaseGraph(package, precision, threads, model);
         _model = model;
@@ -43,7 +44,13 @@ public sealed class EdgeEngine : IDisposable
     public BasePackage Base { get; }
 
     /// <summary>Where the graph runs.</summary>
-    public ExecutionProvider Provider => _options.Provider;
+    public ExecutionProvider Provider { get; }
+
+    /// <summary>Why it runs there, and what was passed over: one line for a log.</summary>
+    public string ProviderReason { get; }
+
+    /// <summary>TEMPORARY</summary>
+    public IReadOnlyDictionary<string, int> NodesOnHost { get; } = new Dictionary<string, int>();
 
     /// <summary>The precision of the resident graph. A task whose bundle demands another says so: <see cref="InstalledTask.Precision"/>.</summary>
     public Precision Precision { get; }
@@ -82,11 +89,12 @@ public sealed class EdgeEngine : IDisposable
         try
         {
             double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            ProviderChoice provider = ProviderChoice.Make(options.Provider, options.DeviceId);
             (Precision precision, string reason) = CpuArithmetic.Here.Choose(package.Precisions, options.Precision);
             SessionThreads threads = SessionThreads.Of(options.Threads);
             ResidentModel model = ResidentModel.LoadChecked(package, precision, threads, out double check);
             LoadTiming loading = new(opened, check, model.PristineMilliseconds, model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-            return new EdgeEngine(package, options, threads, precision, reason, model, loading);
+            return new EdgeEngine(package, options, provider, threads, precision, reason, model, loading);
         }
         catch
         {

@@ -6,8 +6,22 @@ namespace MeLo.Edge.Engine;
 /// <summary>How an engine is loaded.</summary>
 public sealed record EdgeEngineOptions
 {
-    /// <summary>Where the graph runs; the CPU.</summary>
-    public ExecutionProvider Provider { get; init; } = ExecutionProvider.Cpu;
+    /// <summary>
+    /// Where the graph runs; the CPU by default. One that cannot start here is an error, never replaced by another. Null takes the first of the platform's
+    /// order that starts; <see cref="EdgeEngine.ProviderReason"/> says why.
+    /// </summary>
+    public ExecutionProvider? Provider { get; init; } = ExecutionProvider.Cpu;
+
+    /// <summary>
+    /// Which of the devices of <see cref="ExecutionProvider.Cuda"/> or <see cref="ExecutionProvider.DirectMl"/>, from 0 on, in their drivers' order. Null, the default, leaves it to
+    /// them: CUDA takes its first, DirectML the fastest. The other providers have none to choose from.
+    /// </summary>
+    public int? DeviceId { get; init; }
+
+    /// <summary>
+    /// Whether a graph that the provider would run partly on the host is refused. Otherwise <see cref="EdgeEngine.NodesOnHost"/> tells what does.
+    /// </summary>
+    public bool Strict { get; init; }
 
     /// <summary>
     /// The precision of the resident graph; the base package must hold it. Null chooses: int8 where the base has it and the processor
@@ -45,7 +59,9 @@ public sealed record EdgeEngineOptions
     internal void Validate()
     {
         List<string> faults = [];
-        if (Provider != ExecutionProvider.Cpu) faults.Add($"{nameof(Provider)}: found {Provider}, expected {ExecutionProvider.Cpu}");
+        if (Provider is { } provider && !Enum.IsDefined(provider)) faults.Add($"{nameof(Provider)}: found {provider}, expected {string.Join(" or ", Enum.GetNames<ExecutionProvider>())}");
+        if (DeviceId is { } device && (device < 0 || Provider is not (ExecutionProvider.Cuda or ExecutionProvider.DirectMl)))
+            faults.Add($"{nameof(DeviceId)}: found {device} with {nameof(Provider)} {Provider?.ToString() ?? "null"}, expected 0 or more, with {ExecutionProvider.Cuda} or {ExecutionProvider.DirectMl}");
         if (!Enum.IsDefined(Fp32Tasks)) faults.Add($"{nameof(Fp32Tasks)}: found {Fp32Tasks}, expected {string.Join(" or ", Enum.GetNames<Fp32TaskPolicy>())}");
         if (Threads is < 0 or > MaxThreads) faults.Add($"{nameof(Threads)}: found {Threads}, expected 0 to {MaxThreads}");
         if (CacheBytes < 0) faults.Add($"{nameof(CacheBytes)}: found {CacheBytes}, expected 0 or more");

@@ -19,6 +19,15 @@ internal abstract class Provider
     /// <summary>Whether graphs run on a device with memory of its own.</summary>
     public bool IsDevice => Memory is not null;
 
+    /// <summary>Which of the provider's devices, by the number that its memory goes by.</summary>
+    public virtual int DeviceId => 0;
+
+    /// <summary>The device as its driver calls it; null where that is not known.</summary>
+    public virtual string? Device => null;
+
+    /// <summary>Why it is taken only where it is asked for by name, although it would start; null where it may be chosen.</summary>
+    public virtual string? Drawback => null;
+
     /// <summary>Options for a session that runs here; the caller disposes of them.</summary>
     /// <exception cref="ProviderException">The provider cannot start.</exception>
     public OrtSessionOptions Options(SessionThreads threads)
@@ -44,8 +53,9 @@ internal abstract class Provider
 
     /// <summary>Starts the provider for a graph of one node, which shows that its driver and libraries are there.</summary>
     /// <exception cref="ProviderException">They are not; the message names what is missing.</exception>
-    public virtual void Check()
+    public void Check()
     {
+        if (Obstacle() is { } obstacle) throw ProviderException.Unavailable(Name, obstacle);
         if (IsDevice) Try(graph => Double(graph, graph.Input("x", ElementType.F32, 1)), run: false);
     }
 
@@ -84,8 +94,16 @@ internal abstract class Provider
     /// <exception cref="ProviderException">It is known beforehand that it cannot start.</exception>
     protected abstract void Append(OrtSessionOptions options);
 
-    /// <summary>Why the runtime cannot start it, in words that name what is missing.</summary>
+    /// <summary>What hinders it, as far as that shows without the runtime, whose own words seldom name it: what was found, and what was expected; null where nothing does.</summary>
+    protected virtual string? Obstacle() => null;
+
+    /// <summary>Why the runtime cannot start it although nothing hinders it.</summary>
     protected virtual string Explain(OrtException error) => error.Message;
+
+    /// <summary>What hinders it where the runtime's library was built without the provider; null where it has it.</summary>
+    /// <param name="runtimeName">The runtime's name for the provider.</param>
+    protected static string? NotBuiltIn(string runtimeName) => OrtLibrary.AvailableProviders().Contains(runtimeName)
+        ? null : $"found ONNX Runtime {OrtLibrary.Version} without {runtimeName}, expected a build with it";
 
     private static GraphValue Double(GraphBuilder graph, GraphValue x) => graph.Add(x, x, "y");
 
