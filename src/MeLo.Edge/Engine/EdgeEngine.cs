@@ -6,6 +6,7 @@ using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Engine;
@@ -26,17 +27,18 @@ public sealed class EdgeEngine : IDisposable
     private readonly SemaphoreSlim _turn = new(1);
     private volatile FrozenDictionary<string, InstalledTask> _tasks = FrozenDictionary<string, InstalledTask>.Empty;
 
-    private EdgeEngine(BasePackage package, EdgeEngineOptions options, ProviderChoice provider, SessionThreads threads, Precision precision, string reason, ResidentModel model, LoadTiming loading)
+    private EdgeEngine(
+        BasePackage package, EdgeEngineOptions options, ProviderChoice provider, SessionThreads threads, Precision precision, string reason, ResidentModel model, LoadTiming loading)
     {
         _options = options;
         Base = package;
         (Provider, ProviderReason) = (provider.Kind, provider.Reason);
         (Precision, PrecisionReason) = (precision, reason);
-        _graph = new BaseGraph(package, precision, threads, model);
+        _graph = new BaseGraph(package, precision, provider.Provider, threads, options.Strict, model);
         _model = model;
-        _fp32 = precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, threads, beside: model);
+        _fp32 = precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, provider.Provider, threads, options.Strict, beside: model);
         Loading = loading;
-        _cache = new TaskWeightsCache(options.CacheBytes);
+        _cache = new TaskWeightsCache(options.CacheBytes, model.Merger);
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
     }
 
@@ -46,11 +48,14 @@ public sealed class EdgeEngine : IDisposable
     /// <summary>Where the graph runs.</summary>
     public ExecutionProvider Provider { get; }
 
-    /// <summary>Why it runs there, and what was passed over: one line for a log.</summary>
+    /// <summary>Why it runs there: one line for a log.</summary>
     public string ProviderReason { get; }
 
-    /// <summary>TEMPORARY</summary>
-    public IReadOnlyDictionary<string, int> NodesOnHost { get; } = new Dictionary<string, int>();
+    /// <summary>
+    /// The operators that run on the host although the provider is a device, and how many of each: empty where the whole graph is on the device, and where
+    /// the runtime is too old to tell (before 1.24).
+    /// </summary>
+    public IReadOnlyDictionary<string, int> NodesOnHost => _model.NodesOnHost;
 
     /// <summary>The precision of the resident graph. A task whose bundle demands another says so: <see cref="InstalledTask.Precision"/>.</summary>
     public Precision Precision { get; }
@@ -79,6 +84,7 @@ public sealed class EdgeEngine : IDisposable
     /// <exception cref="ModelException">The package is damaged or not a base package.</exception>
     /// <exception cref="SafetensorsException">The weights file is malformed.</exception>
     /// <exception cref="EngineException">The options are out of range or the package does not fit them.</exception>
+    /// <exception cref="ProviderException">The provider that was asked for cannot start, or cannot run the graph as it was asked to.</exception>
     /// <exception cref="OrtException">ONNX Runtime is missing, or refuses the graph though its hash is the one that base.json says.</exception>
     public static EdgeEngine Load(string baseFolder, EdgeEngineOptions? options = null)
     {
@@ -89,10 +95,10 @@ public sealed class EdgeEngine : IDisposable
         try
         {
             double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            ProviderChoice provider = ProviderChoice.Make(options.Provider, options.DeviceId);
-            (Precision precision, string reason) = CpuArithmetic.Here.Choose(package.Precisions, options.Precision);
+            ProviderChoice provider = ProviderChoice.Make(options.Provider, options.DeviceId, candidate => PrecisionChoice.Make(candidate, package.Precisions, options.Precision));
+            (Precision precision, string reason) = PrecisionChoice.Make(provider.Provider, package.Precisions, options.Precision);
             SessionThreads threads = SessionThreads.Of(options.Threads);
-            ResidentModel model = ResidentModel.LoadChecked(package, precision, threads, out double check);
+            ResidentModel model = ResidentModel.LoadChecked(package, precision, provider.Provider, threads, options.Strict, out double check);
             LoadTiming loading = new(opened, check, model.PristineMilliseconds, model.SessionMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             return new EdgeEngine(package, options, provider, threads, precision, reason, model, loading);
         }
@@ -224,11 +230,11 @@ public sealed class EdgeEngine : IDisposable
         try
         {
             using ResidentModel model = _graph.Hold();
-            using WeightBuffers pool = new(budget: 0);
-            TaskWeights weights = model.Merge(adapter, pool.Rent(model.MergedBytes(adapter)), pool, model.Threads, out _);
+            using WeightBuffers pool = new(budget: 0, model.Merger);
+            TaskWeights weights = model.Merge(adapter, pool.Rent(model.Merger.MergedBytes(adapter)), pool, model.Threads, out _);
             try
             {
-                return model.RunEach(weights, pixels, shape, cancellation);
+                return model.RunMany(weights, pixels, shape, cancellation);
             }
             finally
             {
@@ -361,7 +367,7 @@ public sealed class EdgeEngine : IDisposable
             TaskWeights weights = _cache.Acquire(task, out _);
             try
             {
-                float[] logits = weights.Model.RunEach(weights, probe.PixelValues, probe.PixelShape, CancellationToken.None);
+                float[] logits = weights.Model.RunMany(weights, probe.PixelValues, probe.PixelShape, CancellationToken.None);
                 return ProbeComparison.Check(task.Description, task.Precision, logits, probe.Logits);
             }
             finally

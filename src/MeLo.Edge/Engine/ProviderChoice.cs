@@ -17,40 +17,47 @@ internal sealed record ProviderChoice(ExecutionProvider Kind, Provider Provider,
     /// <summary>The provider that was asked for, or the first of the platform's order that starts.</summary>
     /// <param name="asked">The one to take; null chooses.</param>
     /// <param name="device">Which of its devices; null leaves it to the provider.</param>
+    /// <param name="require">Throws where a device cannot do what it is wanted for; it is then passed over. Whoever asks for one finds out by using it.</param>
     /// <exception cref="ProviderException">The one that was asked for cannot start: it is never replaced by another.</exception>
-    public static ProviderChoice Make(ExecutionProvider? asked, int? device = null)
+    public static ProviderChoice Make(ExecutionProvider? asked, int? device, Action<Provider> require)
     {
-        if (asked is not { } kind) return First(Order(OperatingSystem.IsWindows()).Select(candidate => (candidate, Of(candidate, device: null))));
+        if (asked is not { } kind) return First(Order(OperatingSystem.IsWindows()).Select(candidate => (candidate, Of(candidate, device: null))), require);
         Provider provider = Of(kind, device);
         provider.Check();
         return new ProviderChoice(kind, provider, $"asked for{On(provider)}");
     }
 
     /// <summary>The first of the candidates that starts and may be chosen.</summary>
-    /// <param name="candidates">In their order; the last is the CPU.</param>
-    public static ProviderChoice First(IEnumerable<(ExecutionProvider Kind, Provider Provider)> candidates)
+    /// <param name="candidates">In their order; the last is the CPU, which has to do in any case.</param>
+    /// <param name="require">Throws where one cannot do what it is wanted for.</param>
+    public static ProviderChoice First(IEnumerable<(ExecutionProvider Kind, Provider Provider)> candidates, Action<Provider> require)
     {
         List<string> passedOver = [];
         foreach ((ExecutionProvider kind, Provider provider) in candidates)
         {
-            if (WhyNot(provider) is { } reason) passedOver.Add($"{provider.Name} ({reason})");
+            if (WhyNot(provider, require) is { } reason) passedOver.Add($"{provider.Name} ({reason})");
             else return new ProviderChoice(kind, provider, $"chosen{On(provider)}{(passedOver.Count > 0 ? $"; passed over: {string.Join(", ", passedOver)}" : "")}");
         }
         throw new ArgumentException("Found no provider that starts, expected the CPU at the end.", nameof(candidates));
     }
 
-    private static string? WhyNot(Provider provider)
+    private static string? WhyNot(Provider provider, Action<Provider> require)
     {
         // Before it is started: a software device takes its time.
         if (provider.Drawback is { } drawback) return drawback;
         try
         {
             provider.Check();
+            if (provider.IsDevice) require(provider);
             return null;
         }
         catch (ProviderException e)
         {
             return e.Reason;
+        }
+        catch (EngineException e)
+        {
+            return e.Message;
         }
     }
 

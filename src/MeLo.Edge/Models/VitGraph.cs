@@ -69,6 +69,7 @@ internal sealed partial class VitGraph
         for (int layer = 0; layer < _vit.Depth; layer++)
             using (_graph.Scope($"layers.{layer}")) x = _quantized is null ? Block(x, layer) : ByteBlock(x, layer); // [b, t, d]; the last may keep one token
         GraphValue features = Pool(x);                                                   // [b, d]
+        if (_tasks is not null) return MixedHead(features);
         GraphValue headWeight = _graph.Input(HeadWeight, ElementType.F32, _vit.Dim, s_classes);
         GraphValue headBias = _graph.Input(HeadBias, ElementType.F32, s_classes);
         _graph.Output(_graph.Gemm(features, headWeight, headBias, name: Logits));        // [b, d] x [d, c] + [c]
@@ -167,6 +168,7 @@ internal sealed partial class VitGraph
         (int input, int output) = _vit.LinearShape(linear);
         string weightName = CanonicalWeights.LinearWeight(id);
         GraphValue weight = _adaptable.Contains(id) ? _graph.Input(weightName, ElementType.F32, input, output) : Weight(weightName);
+        if (_tasks is not null && _adaptable.Contains(id)) return MixedLinear(x, weight, id);
         if (Bias(id) is not { } bias) return _graph.MatMul(x, weight, linear.Name());
         GraphValue product = _graph.MatMul(x, weight, $"{linear.Name()}.product"); // [b, t, in] x [in, out]
         return _graph.Add(product, bias, linear.Name());

@@ -110,6 +110,14 @@ internal sealed partial class GraphBuilder
             x.Type, With(x.Shape, axis, end - start), name: full);
     }
 
+    /// <summary>What the indices choose along one axis, which their dimensions replace: [n, ...] by [b] -> [b, ...].</summary>
+    public GraphValue Gather(GraphValue x, GraphValue indices, int axis = 0, string? name = null)
+    {
+        int place = axis < 0 ? x.Rank + axis : axis;
+        Require(place >= 0 && place < x.Rank && indices.Type is ElementType.I32 or ElementType.I64, "Gather", x, indices);
+        return Node("Gather", [x, indices], x.Type, [.. x.Shape.Take(place), .. indices.Shape, .. x.Shape.Skip(place + 1)], [("axis", (long)place)], name);
+    }
+
     /// <summary>Zeros before and after the elements of one axis of known size.</summary>
     public GraphValue Pad(GraphValue x, int axis, long before, long after, string? name = null)
     {

@@ -31,7 +31,7 @@ internal sealed class DirectMlProvider(int? device) : Provider
 
     protected override string? Obstacle()
     {
-        if (!OperatingSystem.IsWindows()) return "found another system, expected Windows 10 or later, whose Direct3D 12 it is a part of";
+        if (!OperatingSystem.IsWindows()) return "found a system other than Windows, expected Windows 10 or later, whose Direct3D 12 it is a part of";
         if (NotBuiltIn("DmlExecutionProvider") is { } notBuiltIn) return notBuiltIn;
         if (!File.Exists(Path.Combine(OrtLibrary.Folder, Library))) return $"found no {Library} beside ONNX Runtime's library, expected the one that the build places there";
         return _search.Value.Fault ?? (_search.Value.IsSoftware ? $"found a software adapter only ({_search.Value.Devices[0].Name}), expected a GPU with a driver for Direct3D 12" : null);

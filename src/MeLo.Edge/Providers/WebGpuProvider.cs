@@ -13,6 +13,13 @@ internal sealed class WebGpuProvider : Provider
 
     private readonly Lazy<GpuSearch> _search = new(() => OperatingSystem.IsWindows() ? DxgiAdapters.Find() : VulkanDevices.Find());
 
+    // The runtime keeps buffers of these sizes only (its buffer cache's mode "bucket", the default); larger ones are as long as asked for.
+    private static readonly long[] s_buckets =
+    [
+        64, 128, 256, 512, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576, 2097152, 4194304, 8388608, 12582912, 16777216,
+        26214400, 33554432, 44236800, 58982400, 67108864, 134217728, 167772160,
+    ];
+
     public override string Name => "webgpu";
 
     public override string Memory => "WebGPU_Buffer";
@@ -23,6 +30,12 @@ internal sealed class WebGpuProvider : Provider
     public override string? Drawback => _search.Value.IsSoftware ? $"found a software device only ({Device}), expected a GPU, or {Name} asked for by name" : null;
 
     protected override string? Obstacle() => NotBuiltIn("WebGpuExecutionProvider") ?? _search.Value.Fault;
+
+    public override long AllocatedBytes(long bytes)
+    {
+        int bucket = Array.FindIndex(s_buckets, size => size >= bytes);
+        return bucket >= 0 ? s_buckets[bucket] : bytes;
+    }
 
     protected override void Append(OrtSessionOptions options) => options.OneAtATime(s_turn).WithProvider("WebGPU");
 

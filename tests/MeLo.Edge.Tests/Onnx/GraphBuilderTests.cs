@@ -58,6 +58,10 @@ public sealed class GraphBuilderTests
         Assert.Equal("[b,2,4]", Shape(graph.Slice(x, 1, 3, 5)));
         Assert.Equal("[b,6,1]", Shape(graph.Slice(x, -1, 3, 4)));
         Assert.Equal("[b,9,4]", Shape(graph.Pad(x, 1, 1, 2)));
+        GraphValue indices = graph.Input("indices", ElementType.I32, "n");
+        Assert.Equal("[n,6,4]", Shape(graph.Gather(x, indices)));
+        Assert.Equal("[b,6,n]", Shape(graph.Gather(x, indices, -1)));
+        Assert.Equal("[b,2,3,4]", Shape(graph.Gather(x, graph.Input("table", ElementType.I64, 2, 3), 1)));
         Assert.Equal("[b,4]", Shape(graph.ReduceMean(x, 1)));
         Assert.Equal("[b,6]", Shape(graph.ReduceMean(x, -1)));
         Assert.Equal("[b,8,2,3]", Shape(graph.PatchConv(graph.Input("i", ElementType.F32, "b", 3, 8, 12), graph.Input("k", ElementType.F32, 8, 3, 4, 4), null)));
@@ -83,6 +87,8 @@ public sealed class GraphBuilderTests
         Assert.Throws<ArgumentException>(() => graph.Slice(x, 1, 5, 7));
         Assert.Throws<ArgumentException>(() => graph.Slice(x, 1, 3, 3));
         Assert.Throws<InvalidOperationException>(() => graph.Slice(x, 0, 0, 1));
+        Assert.Throws<ArgumentException>(() => graph.Gather(x, vector));
+        Assert.Throws<ArgumentException>(() => graph.Gather(x, ints, 3));
         Assert.Throws<ArgumentException>(() => graph.PatchConv(graph.Input("image", ElementType.F32, "b", 3, 9, 8), graph.Input("k", ElementType.F32, 8, 3, 4, 4), null));
         Assert.Throws<ArgumentOutOfRangeException>(() => graph.Input("negative", ElementType.F32, -1));
     }

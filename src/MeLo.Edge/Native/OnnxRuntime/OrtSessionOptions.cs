@@ -32,6 +32,9 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
         return this;
     }
 
+    /// <summary>Where the files lie that a model from memory refers to; only reading is needed there.</summary>
+    public OrtSessionOptions WithExternalData(string folder) => With("session.model_external_initializers_file_folder_path", folder);
+
     /// <summary>Lets the session's graph use the operators of a domain.</summary>
     public OrtSessionOptions WithOperators(OrtOperatorDomain domain)
     {
@@ -97,10 +100,9 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
         return this;
     }
 
-    protected override bool ReleaseHandle()
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseSessionOptions(handle);
-        return true;
     }
 
     private static nint Create()
