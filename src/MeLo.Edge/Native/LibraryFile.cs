@@ -66,6 +66,7 @@ internal static class LibraryFile
 
     private static List<string> PeNeeded(FileStream file)
     {
+        file.Position = 0;
         using PEReader reader = new(file, PEStreamOptions.LeaveOpen);
         try
         {

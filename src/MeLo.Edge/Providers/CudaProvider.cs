@@ -33,6 +33,9 @@ internal sealed class CudaProvider(int? device, CudaLibraries libraries) : Provi
         ["use_tf32"] = "0",
     };
 
+    // Its arena hands out multiples of 256 bytes.
+    public override long AllocatedBytes(long bytes) => (bytes + 255) & ~255L;
+
     protected override string? Obstacle()
     {
         if (NotBuiltIn("CUDAExecutionProvider") is { } notBuiltIn) return notBuiltIn;

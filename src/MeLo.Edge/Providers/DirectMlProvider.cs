@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using MeLo.Edge.Native.Gpu;
 using MeLo.Edge.Native.OnnxRuntime;
 
@@ -20,14 +21,15 @@ internal sealed class DirectMlProvider(int? device) : Provider
 
     public override string Memory => "DML";
 
-    public override int DeviceId => device ?? 0;
-
     public override string? Device => device is { } number ? $"adapter {number}" : _search.Value.Devices.FirstOrDefault(d => d.Kind != GpuKind.Software)?.Name;
 
     /// <summary>What the runtime is told (dml_provider_factory.h).</summary>
     public IReadOnlyDictionary<string, string> Settings => device is { } number
         ? new Dictionary<string, string> { ["device_id"] = number.ToString(CultureInfo.InvariantCulture) }
         : new Dictionary<string, string> { ["performance_preference"] = "high_performance", ["device_filter"] = "gpu" };
+
+    // Its allocator keeps buffers of powers of two, of 64 KiB at least.
+    public override long AllocatedBytes(long bytes) => (long)Math.Max(1UL << 16, BitOperations.RoundUpToPowerOf2((ulong)bytes));
 
     protected override string? Obstacle()
     {

@@ -19,7 +19,7 @@ internal abstract class Provider
     /// <summary>Whether graphs run on a device with memory of its own.</summary>
     public bool IsDevice => Memory is not null;
 
-    /// <summary>Which of the provider's devices, by the number that its memory goes by.</summary>
+    /// <summary>The number that the device's memory goes by.</summary>
     public virtual int DeviceId => 0;
 
     /// <summary>The device as its driver calls it; null where that is not known.</summary>
@@ -54,12 +54,12 @@ internal abstract class Provider
         }
     }
 
-    /// <summary>Starts the provider for a graph of one node, which shows that its driver and libraries are there.</summary>
-    /// <exception cref="ProviderException">They are not; the message names what is missing.</exception>
-    public void Check()
+    /// <summary>Runs a graph of one node there, which shows that its driver and libraries are there and fit the device.</summary>
+    /// <exception cref="ProviderException">They do not; the message names what is missing.</exception>
+    public virtual void Check()
     {
         if (Obstacle() is { } obstacle) throw ProviderException.Unavailable(Name, obstacle);
-        if (IsDevice) Try(graph => Double(graph, graph.Input("x", ElementType.F32, 1)), run: false);
+        if (IsDevice) Try(graph => Double(graph, graph.Input("x", ElementType.F32, 1)));
     }
 
     /// <summary>Finds out whether the device computes with 16-bit floating point, by having it do so.</summary>
@@ -72,7 +72,7 @@ internal abstract class Provider
                 GraphValue x = graph.Input("x", ElementType.F32, 1);
                 GraphValue half = graph.Cast(x, ElementType.F16);
                 return graph.Cast(graph.Add(half, half), ElementType.F32, "y");
-            }, run: true);
+            });
             return true;
         }
         catch (ProviderException)
@@ -123,7 +123,7 @@ internal abstract class Provider
 
     private static GraphValue Double(GraphBuilder graph, GraphValue x) => graph.Add(x, x, "y");
 
-    private void Try(Func<GraphBuilder, GraphValue> build, bool run)
+    private void Try(Func<GraphBuilder, GraphValue> build)
     {
         GraphBuilder graph = new("check");
         graph.Output(build(graph));
@@ -131,7 +131,6 @@ internal abstract class Provider
         try
         {
             using OrtSession session = OrtSession.Create(OnnxWriter.ToBytes(graph), options);
-            if (!run) return;
             using OrtValue x = OrtValue.FromArray([1], [1]);
             foreach (OrtValue y in session.Run([x])) y.Dispose();
         }

@@ -11,14 +11,14 @@ internal sealed class WebGpuProvider : Provider
     // Every session of a process works on one device context of the runtime's, and two that do so at once have crashed others.
     private static readonly Lock s_turn = new();
 
-    private readonly Lazy<GpuSearch> _search = new(() => OperatingSystem.IsWindows() ? DxgiAdapters.Find() : VulkanDevices.Find());
-
     // The runtime keeps buffers of these sizes only (its buffer cache's mode "bucket", the default); larger ones are as long as asked for.
     private static readonly long[] s_buckets =
     [
         64, 128, 256, 512, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576, 2097152, 4194304, 8388608, 12582912, 16777216,
         26214400, 33554432, 44236800, 58982400, 67108864, 134217728, 167772160,
     ];
+
+    private readonly Lazy<GpuSearch> _search = new(() => OperatingSystem.IsWindows() ? DxgiAdapters.Find() : VulkanDevices.Find());
 
     public override string Name => "webgpu";
 

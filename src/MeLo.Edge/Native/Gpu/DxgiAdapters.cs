@@ -6,10 +6,12 @@ namespace MeLo.Edge.Native.Gpu;
 internal static unsafe class DxgiAdapters
 {
     private const string Library = "dxgi.dll";
-    private const uint SoftwareFlag = 2; // DXGI_ADAPTER_FLAG_SOFTWARE: Windows' own rasteriser, "Microsoft Basic Render Driver"
+
+    // Windows' own rasteriser, "Microsoft Basic Render Driver": DXGI_ADAPTER_FLAG_SOFTWARE, or these two numbers.
+    private const uint SoftwareFlag = 2, MicrosoftVendor = 0x1414, BasicRenderDriver = 0x8c;
 
     // struct DXGI_ADAPTER_DESC1 of 64-bit Windows: 128 characters of a name, four numbers of 32 bits, three sizes, an identifier of 64 bits, flags.
-    private const int DescriptionSize = 312, FlagsOffset = 304;
+    private const int DescriptionSize = 312, VendorOffset = 256, DeviceOffset = 260, FlagsOffset = 304;
 
     // IUnknown has three methods, IDXGIObject four more; EnumAdapters1 is the sixth after those of IDXGIFactory1, GetDesc1 the fourth of IDXGIAdapter1.
     private const int Release = 2, EnumAdapters1 = 12, GetDesc1 = 10;
@@ -31,7 +33,8 @@ internal static unsafe class DxgiAdapters
         {
             if (((delegate* unmanaged<void***, byte*, int>)(*adapter)[GetDesc1])(adapter, description) == 0)
             {
-                bool isSoftware = (*(uint*)(description + FlagsOffset) & SoftwareFlag) != 0;
+                bool isSoftware = (*(uint*)(description + FlagsOffset) & SoftwareFlag) != 0
+                    || (*(uint*)(description + VendorOffset) == MicrosoftVendor && *(uint*)(description + DeviceOffset) == BasicRenderDriver);
                 devices.Add(new GpuDevice(Marshal.PtrToStringUni((nint)description)!, isSoftware ? GpuKind.Software : GpuKind.Other));
             }
             ((delegate* unmanaged<void***, uint>)(*adapter)[Release])(adapter);
