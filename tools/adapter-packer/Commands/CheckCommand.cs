@@ -67,7 +67,8 @@ internal sealed class CheckCommand : PackerCommand
         if (reference.Classes != description.Head.Labels.Count)
             throw RefusedException.File(referencePath, $"found logits of {reference.Classes} classes, expected {description.Head.Labels.Count} as {Path.GetFileName(path)} has labels");
         // The precision that was asked for decides; fp32 beside it shows what is the precision's and what the conversion's.
-        List<PrecisionResult> results = [Evaluate(precision)];
+        List<PrecisionResult>? results = null;
+        results = [Evaluate(precision)];
         if (precision != Precision.Fp32 && BasePackage.PrecisionsOf(baseFolder).Contains(Precision.Fp32)) results.Insert(0, Evaluate(Precision.Fp32));
         LogitComparison comparison = results[^1].Comparison;
         bool passed = comparison.Ratio <= tolerance;
@@ -84,7 +85,8 @@ internal sealed class CheckCommand : PackerCommand
         PrecisionResult Evaluate(Precision which)
         {
             using EdgeEngine engine = EdgeEngine.Load(baseFolder, new EdgeEngineOptions { Provider = asked, Precision = which });
-            provider = (engine.Provider.Name(), engine.ProviderReason);
+            // What is beside it runs in the same place.
+            if (results is null) (asked, provider) = (engine.Provider, (engine.Provider.Name(), engine.ProviderReason));
             if (description.Base != engine.Base.Digest)
                 throw RefusedException.File(path, $"found a bundle for base {description.Base}, expected {engine.Base.Digest}, the one that was given");
             return PrecisionResult.Of(which, engine.Evaluate(contents.Adapter, reference.Pixels, reference.PixelShape, cancellation), reference);
@@ -95,7 +97,6 @@ internal sealed class CheckCommand : PackerCommand
     {
         LogitComparison last = results[^1].Comparison;
         output.WriteLine($"task {description.Task}, release {description.Release}: {Words.Count(last.Inputs, "input")}, {description.Head.Labels.Count} classes");
-        output.WriteLine($"{"provider",-20}{provider.Name} ({provider.Reason})");
         if (results.Count > 1) output.WriteLine($"{"",-20}{string.Join("", results.Select(r => $"{r.Precision.Name(),-12}"))}");
         Row("largest difference", r => Text(r.Comparison.LargestDifference));
         Row("mean difference", r => Text(r.Comparison.MeanDifference));
@@ -105,6 +106,7 @@ internal sealed class CheckCommand : PackerCommand
         Row("top-1 agreement", r => $"{r.Comparison.Agreeing} of {r.Comparison.Inputs}");
         if (results[^1].Accuracy is not null) Row("accuracy", r => Text(r.Accuracy!.Value));
         if (results[^1].Auc is not null) Row("AUC", r => Text(r.Auc!.Value));
+        output.WriteLine($"{"provider",-20}{provider.Name} ({provider.Reason})");
 
         void Row(string name, Func<PrecisionResult, string> value, string note = "") =>
             output.WriteLine($"{name,-20}{string.Join("", results.Select(r => $"{value(r),-12}"))}{note}".TrimEnd());
