@@ -91,7 +91,9 @@ internal sealed class DeviceWorker(
         int putBack = device.Delivery.Recover();
         int delivered = device.Delivery.DeliverOwed();
         if (putBack + delivered > 0) logger.Recovered(putBack, delivered);
-        logger.Started(device.Folder.Root, device.Engine.Base.Digest, device.Engine.Base.Architecture.Name, device.Engine.Precision.Name(), device.Engine.Provider.ToString().ToLowerInvariant(), device.Engine.PrecisionReason);
+        EdgeEngine engine = device.Engine;
+        logger.Started(device.Folder.Root, engine.Base.Digest, engine.Base.Architecture.Name, engine.Precision.Name(), engine.Provider.Name(), engine.PrecisionReason, engine.ProviderReason);
+        if (engine.NodesOnHost.Count > 0) logger.NodesOnHost(engine.Provider.Name(), string.Join(", ", engine.NodesOnHost.Select(n => $"{n.Key} ({n.Value}x)")));
         await ReconcileFirstAsync(device, stoppingToken);
         state.Device = device;
 

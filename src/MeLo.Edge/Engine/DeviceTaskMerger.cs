@@ -31,7 +31,7 @@ internal sealed class DeviceTaskMerger : TaskMerger
         _vit = package.Architecture;
         _provider = provider;
         _type = MergedFormat.Of(precision).Input(1, 1).Type;
-        _memory = OrtMemoryInfo.ForDevice(provider.Memory!);
+        _memory = OrtMemoryInfo.ForDevice(provider.Memory!, provider.DeviceId);
         _beside = beside;
         if (beside is not null) _pristine = beside._pristine;
         try

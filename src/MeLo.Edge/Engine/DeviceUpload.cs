@@ -10,7 +10,7 @@ internal sealed class DeviceUpload(Provider provider) : IDisposable
 {
     private const string From = "from", To = "to";
 
-    private readonly OrtMemoryInfo _memory = OrtMemoryInfo.ForDevice(provider.Memory!);
+    private readonly OrtMemoryInfo _memory = OrtMemoryInfo.ForDevice(provider.Memory!, provider.DeviceId);
     private readonly Dictionary<(ElementType From, ElementType To, int Rank), OrtSession> _sessions = [];
 
     /// <summary>A copy on the device.</summary>

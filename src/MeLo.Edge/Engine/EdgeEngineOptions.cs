@@ -13,6 +13,12 @@ public sealed record EdgeEngineOptions
     public ExecutionProvider? Provider { get; init; } = ExecutionProvider.Cpu;
 
     /// <summary>
+    /// Which of the devices of <see cref="ExecutionProvider.Cuda"/> or <see cref="ExecutionProvider.DirectMl"/>, from 0 on, in their drivers' order. Null, the default, leaves it to
+    /// them: CUDA takes its first, DirectML the fastest. The other providers have none to choose from.
+    /// </summary>
+    public int? DeviceId { get; init; }
+
+    /// <summary>
     /// Whether a graph that the provider would run partly on the host is refused. Otherwise <see cref="EdgeEngine.NodesOnHost"/> tells what does.
     /// </summary>
     public bool Strict { get; init; }
@@ -59,6 +65,8 @@ public sealed record EdgeEngineOptions
     {
         List<string> faults = [];
         if (Provider is { } provider && !Enum.IsDefined(provider)) faults.Add($"{nameof(Provider)}: found {provider}, expected {string.Join(" or ", Enum.GetNames<ExecutionProvider>())}");
+        if (DeviceId is { } device && (device < 0 || Provider is not (ExecutionProvider.Cuda or ExecutionProvider.DirectMl)))
+            faults.Add($"{nameof(DeviceId)}: found {device} with {nameof(Provider)} {Provider?.ToString() ?? "null"}, expected 0 or more, with {ExecutionProvider.Cuda} or {ExecutionProvider.DirectMl}");
         if (!Enum.IsDefined(Fp32Tasks)) faults.Add($"{nameof(Fp32Tasks)}: found {Fp32Tasks}, expected {string.Join(" or ", Enum.GetNames<Fp32TaskPolicy>())}");
         if (!Enum.IsDefined(Batches)) faults.Add($"{nameof(Batches)}: found {Batches}, expected {string.Join(" or ", Enum.GetNames<BatchPolicy>())}");
         if (Threads is < 0 or > MaxThreads) faults.Add($"{nameof(Threads)}: found {Threads}, expected 0 to {MaxThreads}");
