@@ -16,7 +16,7 @@ internal sealed record CpuArithmetic(string? Instructions)
 
     /// <summary>
     /// The precision to run a base in on this processor, and the reason in one line, which names the processor's instructions. Fp16 is never chosen: the
-    /// runtime's CPU kernels for it are few, so that most operators run in fp32 between conversions.
+    /// runtime has few CPU kernels for it, so that most operators run in fp32, and conversions besides.
     /// </summary>
     /// <param name="available">The precisions that the base has graphs for.</param>
     /// <param name="asked">The precision that was asked for, which is taken as it is; null chooses.</param>
@@ -24,7 +24,7 @@ internal sealed record CpuArithmetic(string? Instructions)
     {
         string processor = Instructions is null ? "the processor has no dot-product instructions (VNNI)" : $"the processor has {Instructions}";
         string slow = Instructions is null ? ", so it will be slow" : "";
-        if (asked is Precision.Fp16) return (Precision.Fp16, "asked for; processors compute fp16 slowly");
+        if (asked is Precision.Fp16) return (Precision.Fp16, $"asked for, though a processor gains nothing by fp16; {processor}");
         if (asked is { } precision) return (precision, $"asked for; {processor}{(precision == Precision.Int8 ? slow : "")}");
         if (!available.Contains(Precision.Int8)) return (Precision.Fp32, $"the base has no int8 graph; {processor}");
         if (!available.Contains(Precision.Fp32)) return (Precision.Int8, $"the base has no fp32 graph; {processor}{slow}");

@@ -11,7 +11,7 @@ public sealed record EdgeEngineOptions
 
     /// <summary>
     /// The precision of the resident graph; the base package must hold it. Null chooses: int8 where the base has it and the processor
-    /// has dot-product instructions, else fp32; never fp16, which a processor computes slowly. <see cref="EdgeEngine.PrecisionReason"/> says why.
+    /// has dot-product instructions, else fp32; never fp16, by which a processor gains nothing. <see cref="EdgeEngine.PrecisionReason"/> says why.
     /// </summary>
     public Precision? Precision { get; init; } = Models.Precision.Fp32;
 

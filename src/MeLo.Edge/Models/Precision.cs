@@ -6,8 +6,8 @@ public enum Precision
     /// <summary>IEEE 754 binary32 throughout.</summary>
     Fp32,
     /// <summary>
-    /// IEEE 754 binary16: weights, activations and the residual stream. Pixels, softmax, the pooled features and the head are binary32. For GPUs;
-    /// a processor computes the same graph, slowly.
+    /// IEEE 754 binary16: weights, activations and the residual stream. Pixels, softmax, the pooled features and the head are binary32. For GPUs; a
+    /// processor computes the same graph, and gains nothing by it.
     /// </summary>
     Fp16,
     /// <summary>

@@ -21,7 +21,7 @@ public sealed class Fp16EngineTests : IDisposable
     public async Task Predict_IsCloseToFp32_AndSaysItsPrecision()
     {
         using EdgeEngine fp32 = _fixture.Load(), fp16 = _fixture.Load(s_fp16);
-        Assert.Equal("asked for; processors compute fp16 slowly", fp16.PrecisionReason);
+        Assert.StartsWith("asked for, though a processor gains nothing by fp16; the processor has ", fp16.PrecisionReason, StringComparison.Ordinal);
         Bundle bundle = Measured("lung", 1);
         InstalledTask exact = fp32.Install(bundle), rounded = fp16.Install(bundle);
         Assert.InRange(rounded.ProbeDifference, 1e-6, 0.01);

@@ -53,7 +53,7 @@ internal sealed class CheckCommand : PackerCommand
         "Make the reference where the model was trained:",
         "safetensors.torch.save_file({'pixel_values': x, 'logits': model(x)}, 'expected.safetensors')",
         "What fp16 or int8 would do to a bundle that demands fp32 is shown with --precision and --tolerance T; no device runs it so.",
-        "fp16 runs on this machine's processor, slowly, and rounds less than a GPU does.",
+        "fp16 is computed by this machine's processor, which rounds less than a GPU does.",
         "Exit code 1 when the difference is beyond the tolerance.",
     ];
 
