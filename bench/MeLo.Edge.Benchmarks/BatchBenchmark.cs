@@ -5,6 +5,7 @@ using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Providers;
 
 namespace MeLo.Edge.Benchmarks;
 
@@ -28,9 +29,9 @@ internal static class BatchBenchmark
         using BenchmarkModel model = new(settings.Model, settings.Precision);
         using BasePackage package = BasePackage.Open(model.BaseFolder);
         SessionThreads threads = SessionThreads.Of(settings.Threads);
-        using ResidentModel resident = new(package, settings.Precision, threads);
-        using WeightBuffers pool = new(budget: 0);
-        TaskWeights weights = resident.Merge(model.Adapter, pool.Rent(resident.MergedBytes(model.Adapter)), pool, threads.Count, out _);
+        using ResidentModel resident = new(package, settings.Precision, new CpuProvider(), threads);
+        using WeightBuffers pool = new(budget: 0, resident.Merger);
+        TaskWeights weights = resident.Merge(model.Adapter, pool.Rent(resident.Merger.MergedBytes(model.Adapter)), pool, threads.Count, out _);
         float[][] pixels = [.. s_sizes.Select(size => Enumerable.Range(1, size).SelectMany(model.Pixels).ToArray())];
         Dictionary<string, double> memory = [];
 

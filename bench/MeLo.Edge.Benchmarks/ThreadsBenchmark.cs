@@ -6,6 +6,7 @@ using MeLo.Edge.Engine;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Providers;
 
 namespace MeLo.Edge.Benchmarks;
 
@@ -43,13 +44,12 @@ internal static class ThreadsBenchmark
     {
         using BenchmarkModel model = new(settings.Model, settings.Precision);
         using BasePackage package = BasePackage.Open(model.BaseFolder);
-        using WeightBuffers pool = new(budget: 0);
         float[] pixels = model.Pixels(1);
         byte[] file = PreprocessBenchmark.Png(512, bitDepth: 8, colourType: 2, channels: 3);
         List<Side> sides = [];
         if (settings.Threads < 2) throw new ArgumentException("found one thread, expected two or more: one waits for nobody");
         foreach ((string name, SessionThreads threads, string meaning) in Policies(settings.Threads))
-            if (only.Length == 0 || only.Contains(name)) sides.Add(new Side(name, meaning, package, settings.Precision, threads, model.Adapter, pool));
+            if (only.Length == 0 || only.Contains(name)) sides.Add(new Side(name, meaning, package, settings.Precision, threads, model.Adapter));
 
         for (int round = -1; round < settings.Rounds; round++)
         {
@@ -73,14 +73,16 @@ internal static class ThreadsBenchmark
     {
         private readonly string _name, _meaning;
         private readonly ResidentModel _model;
+        private readonly WeightBuffers _pool;
         private readonly TaskWeights _weights;
         private readonly Samples _lone = new(), _stream = new(), _streamCpu = new(), _idleCpu = new(), _beside = new(), _decode = new(), _files = new();
 
-        public Side(string name, string meaning, BasePackage package, Precision precision, SessionThreads threads, LoraAdapter adapter, WeightBuffers pool)
+        public Side(string name, string meaning, BasePackage package, Precision precision, SessionThreads threads, LoraAdapter adapter)
         {
             (_name, _meaning) = (name, meaning);
-            _model = new ResidentModel(package, precision, threads);
-            _weights = _model.Merge(adapter, pool.Rent(_model.MergedBytes(adapter)), pool, threads.Count, out _);
+            _model = new ResidentModel(package, precision, new CpuProvider(), threads);
+            _pool = new WeightBuffers(budget: 0, _model.Merger);
+            _weights = _model.Merge(adapter, _pool.Rent(_model.Merger.MergedBytes(adapter)), _pool, threads.Count, out _);
         }
 
         public void Measure(float[] pixels, long[] shape, byte[] file, bool keep)
@@ -117,6 +119,7 @@ internal static class ThreadsBenchmark
         public void Dispose()
         {
             _weights.Release();
+            _pool.Dispose();
             _model.Dispose();
         }
 

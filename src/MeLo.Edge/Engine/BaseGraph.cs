@@ -1,5 +1,6 @@
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Providers;
 
 namespace MeLo.Edge.Engine;
 
@@ -9,10 +10,13 @@ namespace MeLo.Edge.Engine;
 /// </summary>
 /// <param name="package">The base; its precisions include this one.</param>
 /// <param name="precision">Which graph.</param>
+/// <param name="provider">Where it runs.</param>
 /// <param name="threads">The threads that run it.</param>
+/// <param name="strict">Whether a graph that would run partly on the host is refused.</param>
 /// <param name="loaded">The model where it is loaded already, held by the caller.</param>
 /// <param name="beside">A graph whose pristine weights this one reads, and keeps alive, instead of holding them twice.</param>
-internal sealed class BaseGraph(BasePackage package, Precision precision, SessionThreads threads, ResidentModel? loaded = null, ResidentModel? beside = null) : IDisposable
+internal sealed class BaseGraph(
+    BasePackage package, Precision precision, Provider provider, SessionThreads threads, bool strict, ResidentModel? loaded = null, ResidentModel? beside = null) : IDisposable
 {
     private readonly Lock _lock = new();
     private ResidentModel? _model = loaded;
@@ -28,7 +32,7 @@ internal sealed class BaseGraph(BasePackage package, Precision precision, Sessio
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, typeof(EdgeEngine));
-            if (_model is null || !_model.TryHold()) _model = new ResidentModel(package, precision, threads, beside);
+            if (_model is null || !_model.TryHold()) _model = new ResidentModel(package, precision, provider, threads, strict, beside);
             return _model;
         }
     }

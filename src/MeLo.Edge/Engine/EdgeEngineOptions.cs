@@ -6,8 +6,16 @@ namespace MeLo.Edge.Engine;
 /// <summary>How an engine is loaded.</summary>
 public sealed record EdgeEngineOptions
 {
-    /// <summary>Where the graph runs; the CPU.</summary>
-    public ExecutionProvider Provider { get; init; } = ExecutionProvider.Cpu;
+    /// <summary>
+    /// Where the graph runs; the CPU by default. One that cannot start here is an error, never replaced by another. Null takes the first of the platform's
+    /// order that starts; <see cref="EdgeEngine.ProviderReason"/> says why.
+    /// </summary>
+    public ExecutionProvider? Provider { get; init; } = ExecutionProvider.Cpu;
+
+    /// <summary>
+    /// Whether a graph that the provider would run partly on the host is refused. Otherwise <see cref="EdgeEngine.NodesOnHost"/> tells what does.
+    /// </summary>
+    public bool Strict { get; init; }
 
     /// <summary>
     /// The precision of the resident graph; the base package must hold it. Null chooses: int8 where the base has it and the processor
@@ -39,14 +47,20 @@ public sealed record EdgeEngineOptions
     /// <summary>What an image may be at most.</summary>
     public DecodeLimits DecodeLimits { get; init; } = DecodeLimits.Default;
 
+    /// <summary>
+    /// How a batch of images of several tasks runs on a device. On the host every image has a run of its own, with merged weights, whatever this says.
+    /// </summary>
+    public BatchPolicy Batches { get; init; } = BatchPolicy.Measured;
+
     /// <summary>The clock that bundle expiry is checked against.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     internal void Validate()
     {
         List<string> faults = [];
-        if (Provider != ExecutionProvider.Cpu) faults.Add($"{nameof(Provider)}: found {Provider}, expected {ExecutionProvider.Cpu}");
+        if (Provider is { } provider && !Enum.IsDefined(provider)) faults.Add($"{nameof(Provider)}: found {provider}, expected {string.Join(" or ", Enum.GetNames<ExecutionProvider>())}");
         if (!Enum.IsDefined(Fp32Tasks)) faults.Add($"{nameof(Fp32Tasks)}: found {Fp32Tasks}, expected {string.Join(" or ", Enum.GetNames<Fp32TaskPolicy>())}");
+        if (!Enum.IsDefined(Batches)) faults.Add($"{nameof(Batches)}: found {Batches}, expected {string.Join(" or ", Enum.GetNames<BatchPolicy>())}");
         if (Threads is < 0 or > MaxThreads) faults.Add($"{nameof(Threads)}: found {Threads}, expected 0 to {MaxThreads}");
         if (CacheBytes < 0) faults.Add($"{nameof(CacheBytes)}: found {CacheBytes}, expected 0 or more");
         if (faults.Count > 0) throw EngineException.Options(faults);

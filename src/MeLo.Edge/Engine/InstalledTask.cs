@@ -25,7 +25,7 @@ public sealed class InstalledTask
         Adapter = bundle.Adapter;
         InstalledAt = installedAt;
         _model = graph.Hold();
-        MergedBytes = _model.MergedBytes(Adapter);
+        MergedBytes = _model.Merger.MergedBytes(Adapter);
     }
 
     /// <summary>The task's name.</summary>

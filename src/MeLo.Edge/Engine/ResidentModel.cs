@@ -1,67 +1,65 @@
 using System.Diagnostics;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Models;
-using MeLo.Edge.Native;
 using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Engine;
 
 /// <summary>
-/// The base in memory: one session, created once, and the pristine matrices that adapters may change. It merges an adapter into
-/// fresh memory and runs the graph with the result; it keeps no task of its own. Its memory is freed after the last who holds it.
+/// The base in memory: one session, created once, and the merger with the pristine matrices that adapters may change. It runs the graph with task
+/// weights; it keeps no task of its own. Its memory is freed after the last who holds it.
 /// </summary>
-internal sealed unsafe class ResidentModel : IDisposable
+internal sealed class ResidentModel : IDisposable
 {
+    /// <summary>As many images go to a device together; more bring no more throughput, and the runtime keeps the memory of its largest run.</summary>
+    public const int MaxBatch = 64;
+
     private readonly OrtSession _session;
-    private readonly MergedFormat _format;
+    private readonly TaskMerger _merger;
+    private readonly Provider _provider;
     private readonly ResidentModel? _beside;
-    private readonly HostBuffer _pristine;
-    private readonly HostBuffer? _converted;
-    private readonly Dictionary<LinearId, Matrix> _matrices = [];
-    private readonly List<(string Input, OrtValue Value)> _base = [];
+    private readonly HashSet<LinearId> _linears;
     private readonly Dictionary<string, int> _inputIndex = [];
     private int _holds = 1; // the maker's
 
     /// <param name="package">The base.</param>
     /// <param name="precision">Which of its graphs.</param>
+    /// <param name="provider">Where it runs.</param>
     /// <param name="threads">The threads that run it.</param>
+    /// <param name="strict">Whether a graph that the provider would run partly on the host is refused.</param>
     /// <param name="beside">A model of the same base, held by the caller, whose pristine matrices serve this one too.</param>
-    public ResidentModel(BasePackage package, Precision precision, SessionThreads threads, ResidentModel? beside = null)
+    /// <exception cref="EngineException">The package has no such graph, or one that does not fit.</exception>
+    /// <exception cref="ProviderException">The provider cannot start, or would run a part of the graph on the host.</exception>
+    public ResidentModel(BasePackage package, Precision precision, Provider provider, SessionThreads threads, bool strict = false, ResidentModel? beside = null)
     {
         Threads = threads.Count;
+        _provider = provider;
         if (!package.Precisions.Contains(precision))
             throw EngineException.Base($"found the precisions {string.Join(", ", package.Precisions.Select(p => p.Name()))}, expected {precision.Name()} among them");
-        long start = Stopwatch.GetTimestamp();
-        _format = MergedFormat.Of(precision);
-        long length = 0;
-        foreach (LinearId id in package.AdaptableLinears)
-        {
-            (int input, int output) = package.Architecture.LinearShape(id.Linear);
-            _matrices.Add(id, new Matrix(input, output, length));
-            length += MergedFormat.Of(Precision.Fp32).ByteLength(input, output);
-        }
-        _beside = beside;
-        _pristine = beside?._pristine ?? new HostBuffer(length);
-        // The weights come from a file that others may push out of the page cache; a switch must not wait for a disk.
-        foreach ((LinearId id, Matrix matrix) in beside is null ? _matrices : [])
-            package.Weights[CanonicalWeights.LinearWeight(id)].CopyTo(new Span<float>(Pristine(id), checked(matrix.In * matrix.Out)));
-        _converted = precision == Precision.Fp32 ? null : new HostBuffer(_matrices.Values.Sum(m => _format.ByteLength(m.In, m.Out)));
+        _linears = [.. package.AdaptableLinears];
         beside?.TryHold(); // the caller holds it, so this one gets a hold too
+        _beside = beside;
         try
         {
-            BindBase();
+            long start = Stopwatch.GetTimestamp();
+            _merger = TaskMerger.Create(package, precision, provider, threads, beside?._merger);
             PristineMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             start = Stopwatch.GetTimestamp();
-            using OrtSessionOptions options = threads.Options().WithOperators(ByteOperators.For(threads.Count));
+            if (provider.SharesConstants) Constants = new DeviceConstants(package, precision, provider);
+            using OrtSessionOptions options = provider.Options(threads).WithOperators(ByteOperators.For(threads.Count));
+            Constants?.AddTo(options);
             _session = OrtSession.Create(package.GraphPath(precision), options);
             SessionMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
-            if (Mismatch() is { } mismatch) throw EngineException.Base(mismatch);
+            if (Mismatch(package, MergedFormat.Of(precision)) is { } mismatch) throw EngineException.Base(mismatch);
+            NodesOnHost = provider.NodesOnHost(_session, strict);
         }
-        catch
+        catch (Exception e)
         {
             Dispose();
+            if (e is OrtException error && provider.DeviceError(error) is { } fault) throw fault;
             throw;
         }
     }
@@ -72,9 +70,11 @@ internal sealed unsafe class ResidentModel : IDisposable
     /// </summary>
     /// <param name="package">The base, from <see cref="BasePackage.OpenUnchecked"/>.</param>
     /// <param name="precision">Which of its graphs.</param>
+    /// <param name="provider">Where it runs.</param>
     /// <param name="threads">The threads that run it.</param>
+    /// <param name="strict">Whether a graph that would run partly on the host is refused.</param>
     /// <param name="checkMilliseconds">What the check took.</param>
-    public static ResidentModel LoadChecked(BasePackage package, Precision precision, SessionThreads threads, out double checkMilliseconds)
+    public static ResidentModel LoadChecked(BasePackage package, Precision precision, Provider provider, SessionThreads threads, bool strict, out double checkMilliseconds)
     {
         Task<double> check = Task.Factory.StartNew(() => Check(package), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         ResidentModel? model = null;
@@ -82,7 +82,7 @@ internal sealed unsafe class ResidentModel : IDisposable
         {
             try
             {
-                model = new ResidentModel(package, precision, threads);
+                model = new ResidentModel(package, precision, provider, threads, strict);
             }
             finally
             {
@@ -108,33 +108,53 @@ internal sealed unsafe class ResidentModel : IDisposable
     /// <summary>The threads that a merge on the critical path uses.</summary>
     public int Threads { get; }
 
-    /// <summary>What copying the pristine matrices, and making what an adapter leaves alone, took.</summary>
+    /// <summary>The operators that run on the host although the provider is a device, and how many of each.</summary>
+    public IReadOnlyDictionary<string, int> NodesOnHost { get; } = new Dictionary<string, int>();
+
+    /// <summary>What preparing the pristine matrices, and what an adapter leaves alone, took.</summary>
     public double PristineMilliseconds { get; }
 
     /// <summary>What creating the session took.</summary>
     public double SessionMilliseconds { get; }
 
+    /// <summary>The merger, where the memory of merged matrices comes from.</summary>
+    public TaskMerger Merger => _merger;
+
+    /// <summary>The constants of this model's precision, where sessions share them.</summary>
+    public DeviceConstants? Constants { get; }
+
+    /// <summary>The bytes of host memory that runs were given so far: on a device, what crossed to it for inference.</summary>
+    public long HostBytesIn => _session.HostBytesIn;
+
     /// <summary>Whether the base exposes a linear to adapters.</summary>
-    public bool Exposes(LinearId linear) => _matrices.ContainsKey(linear);
+    public bool Exposes(LinearId linear) => _linears.Contains(linear);
 
-    /// <summary>The memory that an adapter's merged matrices take, in bytes.</summary>
-    public long MergedBytes(LoraAdapter adapter) => _format.ByteLength(adapter);
-
-    /// <summary>Merges an adapter from the pristine matrices into <paramref name="buffer"/>, and describes the result to the runtime.</summary>
+    /// <summary>Merges an adapter from the pristine matrices into <paramref name="buffer"/>.</summary>
     /// <param name="adapter">An adapter whose linears the base exposes, with matching shapes.</param>
-    /// <param name="buffer">At least <see cref="MergedBytes"/> long; it belongs to the result from now on, and goes back where there is none.</param>
+    /// <param name="buffer">At least as long as the merger says; it belongs to the result from now on, and goes back where there is none.</param>
     /// <param name="pool">Where the buffer goes in the end.</param>
     /// <param name="threads">How many threads share the merge.</param>
     /// <param name="cost">How long the two parts took.</param>
+    /// <exception cref="ProviderException">The device failed.</exception>
     public TaskWeights Merge(LoraAdapter adapter, TaskBuffer buffer, WeightBuffers pool, int threads, out MergeCost cost)
     {
         try
         {
-            return MergeInto(buffer, adapter, pool, threads, out cost);
+            MergedTask merged = _merger.Merge(adapter, buffer, threads);
+            long start = Stopwatch.GetTimestamp();
+            OrtValue?[] inputs = new OrtValue?[_session.Inputs.Count];
+            foreach ((LinearId id, OrtValue value) in _merger.Unadapted) inputs[_inputIndex[CanonicalWeights.LinearWeight(id)]] = value;
+            for (int i = 0; i < merged.Matrices.Length; i++) inputs[_inputIndex[CanonicalWeights.LinearWeight(adapter.Pairs[i].Target)]] = merged.Matrices[i];
+            inputs[_inputIndex[VitGraph.HeadWeight]] = merged.HeadWeight;
+            inputs[_inputIndex[VitGraph.HeadBias]] = merged.HeadBias;
+            TaskWeights weights = new(this, inputs, [merged.HeadWeight, merged.HeadBias], buffer, pool);
+            cost = new MergeCost(merged.MergeMicroseconds, merged.BindMicroseconds + Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+            return weights;
         }
-        catch
+        catch (Exception e)
         {
             pool.Return(buffer);
+            if (e is OrtException error && _provider.DeviceError(error) is { } fault) throw fault;
             throw;
         }
     }
@@ -146,6 +166,7 @@ internal sealed unsafe class ResidentModel : IDisposable
     /// <param name="cancellation">Stops the run at the next operator.</param>
     /// <returns>[count, classes] logits.</returns>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    /// <exception cref="ProviderException">The device failed.</exception>
     /// <exception cref="OrtException">The run failed.</exception>
     public float[] Run(TaskWeights weights, float[] pixels, ReadOnlySpan<long> shape, CancellationToken cancellation)
     {
@@ -159,24 +180,30 @@ internal sealed unsafe class ResidentModel : IDisposable
             using OrtValue logits = _session.Run(inputs, options)[0];
             return logits.AsSpan<float>().ToArray();
         }
-        catch (OrtException) when (cancellation.IsCancellationRequested)
+        catch (OrtException e)
         {
-            throw new OperationCanceledException(cancellation);
+            if (_provider.DeviceError(e) is { } fault) throw fault;
+            cancellation.ThrowIfCancellationRequested();
+            throw;
         }
     }
 
     /// <summary>
-    /// Runs the graph for one image after the other. Together they would be hardly faster, in int8 slower, and the runtime keeps the memory of its
-    /// largest run for good.
+    /// Runs the graph for many images: on a device <see cref="MaxBatch"/> at a time; on the host one after the other, where together they would be hardly
+    /// faster, in int8 slower.
     /// </summary>
     /// <inheritdoc cref="Run"/>
-    public float[] RunEach(TaskWeights weights, float[] pixels, ReadOnlySpan<long> shape, CancellationToken cancellation)
+    public float[] RunMany(TaskWeights weights, float[] pixels, ReadOnlySpan<long> shape, CancellationToken cancellation)
     {
-        int images = checked((int)shape[0]);
-        if (images == 1) return Run(weights, pixels, shape, cancellation);
-        int length = images == 0 ? 0 : pixels.Length / images;
+        int images = checked((int)shape[0]), most = _provider.IsDevice ? MaxBatch : 1;
+        if (images <= most) return Run(weights, pixels, shape, cancellation);
+        int length = pixels.Length / images;
         List<float> logits = [];
-        for (int i = 0; i < images; i++) logits.AddRange(Run(weights, pixels[(i * length)..((i + 1) * length)], [1, .. shape[1..]], cancellation));
+        for (int first = 0; first < images; first += most)
+        {
+            int end = Math.Min(images, first + most);
+            logits.AddRange(Run(weights, pixels[(first * length)..(end * length)], [end - first, .. shape[1..]], cancellation));
+        }
         return [.. logits];
     }
 
@@ -198,74 +225,24 @@ internal sealed unsafe class ResidentModel : IDisposable
     {
         if (Interlocked.Decrement(ref _holds) != 0) return;
         _session?.Dispose(); // null when the constructor did not finish
-        foreach ((_, OrtValue value) in _base) value.Dispose();
-        _converted?.Dispose();
-        if (_beside is null) _pristine.Dispose();
-        else _beside.Dispose();
+        _merger?.Dispose();
+        Constants?.Dispose();
+        _beside?.Dispose();
     }
-
-    private TaskWeights MergeInto(TaskBuffer buffer, LoraAdapter adapter, WeightBuffers pool, int threads, out MergeCost cost)
-    {
-        long start = Stopwatch.GetTimestamp();
-        MergeTarget[] targets = new MergeTarget[adapter.Pairs.Count];
-        long offset = 0;
-        for (int i = 0; i < targets.Length; i++)
-        {
-            LoraPair pair = adapter.Pairs[i];
-            Matrix matrix = _matrices[pair.Target];
-            targets[i] = new MergeTarget(pair.Target, matrix.In, matrix.Out, Pristine(pair.Target), buffer.Pointer + offset, pair, adapter.Scale);
-            offset += _format.ByteLength(matrix.In, matrix.Out);
-        }
-        _format.Merge(targets, threads);
-        double merge = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
-        start = Stopwatch.GetTimestamp();
-        TaskWeights weights = Bind(adapter.Head, targets, buffer, pool);
-        cost = new MergeCost(merge, Stopwatch.GetElapsedTime(start).TotalMicroseconds);
-        return weights;
-    }
-
-    private TaskWeights Bind(TaskHead head, MergeTarget[] targets, TaskBuffer buffer, WeightBuffers pool)
-    {
-        OrtValue?[] inputs = new OrtValue?[_session.Inputs.Count];
-        foreach ((string input, OrtValue value) in _base) inputs[_inputIndex[input]] = value;
-        ReadOnlySpan<OrtValue> matrices = buffer.Describe(_format, targets);
-        for (int i = 0; i < matrices.Length; i++) inputs[_inputIndex[CanonicalWeights.LinearWeight(targets[i].Id)]] = matrices[i];
-        OrtValue weight = OrtValue.FromArray(head.Transposed, [head.Dim, head.Classes]), bias = OrtValue.FromArray(head.Bias, [head.Classes]);
-        inputs[_inputIndex[VitGraph.HeadWeight]] = weight;
-        inputs[_inputIndex[VitGraph.HeadBias]] = bias;
-        return new TaskWeights(this, inputs, [weight, bias], buffer, pool);
-    }
-
-    // What an adapter leaves alone is bound as the base has it: the pristine weights themselves, or what the graph's precision makes of them.
-    private void BindBase()
-    {
-        MergeTarget[] targets = new MergeTarget[_matrices.Count];
-        long offset = 0;
-        int count = 0;
-        foreach ((LinearId id, Matrix matrix) in _matrices)
-        {
-            byte* at = _converted is null ? (byte*)Pristine(id) : _converted.Pointer + offset;
-            targets[count++] = new MergeTarget(id, matrix.In, matrix.Out, Pristine(id), at);
-            offset += _format.ByteLength(matrix.In, matrix.Out);
-        }
-        if (_converted is not null) _format.Merge(targets, Threads);
-        foreach (MergeTarget target in targets) _base.Add((CanonicalWeights.LinearWeight(target.Id), _format.Bind(target)));
-    }
-
-    private float* Pristine(LinearId id) => (float*)(_pristine.Pointer + _matrices[id].Offset);
 
     // base.json says what adapters may change, the graph what can be bound; each is well-formed without the other.
-    private string? Mismatch()
+    private string? Mismatch(BasePackage package, MergedFormat format)
     {
-        string[] expected = [VitGraph.PixelValues, .. _matrices.Keys.Select(CanonicalWeights.LinearWeight), VitGraph.HeadWeight, VitGraph.HeadBias];
+        string[] expected = [VitGraph.PixelValues, .. _linears.Select(CanonicalWeights.LinearWeight), VitGraph.HeadWeight, VitGraph.HeadBias];
         if (expected.FirstOrDefault(name => !_inputIndex.ContainsKey(name)) is { } missing)
             return $"found a graph without the input '{missing}', expected one for every linear that base.json calls adaptable";
         if (_inputIndex.Keys.FirstOrDefault(name => !expected.Contains(name)) is { } extra)
             return $"found a graph with the input '{extra}', expected one only for the linears that base.json calls adaptable";
-        foreach ((LinearId id, Matrix matrix) in _matrices)
+        foreach (LinearId id in _linears)
         {
             OrtPort input = _session.Inputs[_inputIndex[CanonicalWeights.LinearWeight(id)]];
-            (ElementType type, long[] shape) = _format.Input(matrix.In, matrix.Out);
+            (int rows, int columns) = package.Architecture.LinearShape(id.Linear);
+            (ElementType type, long[] shape) = format.Input(rows, columns);
             if (input.Info.Type != type || !input.Info.Dimensions.SequenceEqual(shape))
                 return $"found a graph with the input '{input.Name}' of {Text(input.Info.Type, input.Info.Dimensions)}, expected {Text(type, shape)}";
         }
@@ -276,7 +253,4 @@ internal sealed unsafe class ResidentModel : IDisposable
 
     /// <summary>The parts of a merge, in microseconds.</summary>
     public readonly record struct MergeCost(double MergeMicroseconds, double BindMicroseconds);
-
-    /// <summary>One adaptable matrix: its shape, and its place in the pristine buffer in bytes.</summary>
-    private readonly record struct Matrix(int In, int Out, long Offset);
 }

@@ -1,4 +1,3 @@
-using MeLo.Edge.Native;
 using MeLo.Edge.Native.OnnxRuntime;
 
 namespace MeLo.Edge.Engine;
@@ -8,57 +7,21 @@ namespace MeLo.Edge.Engine;
 /// mostly change the same linears, which then lie where those of the last task lay.
 /// </summary>
 /// <param name="byteLength">The bytes; at least 1.</param>
-/// <exception cref="OutOfMemoryException">The system has no such block.</exception>
-internal sealed unsafe class TaskBuffer(long byteLength) : IDisposable
+internal abstract class TaskBuffer(long byteLength) : IDisposable
 {
-    private readonly HostBuffer _memory = new(byteLength);
-    private MergedFormat? _format;
-    private MergeTarget[] _targets = [];
-    private OrtValue[] _values = [];
+    /// <summary>The bytes.</summary>
+    public long ByteLength => byteLength;
 
-    /// <summary>The usable bytes.</summary>
-    public long ByteLength => _memory.ByteLength;
-
-    /// <summary>The first byte, page-aligned.</summary>
-    public byte* Pointer => _memory.Pointer;
-
-    /// <summary>Has the system back every page now, so that the first merge does not pay for it.</summary>
-    public void Prefault() => _memory.Prefault();
-
-    /// <summary>Describes matrices in this memory to the runtime.</summary>
-    /// <param name="format">The format of one model.</param>
-    /// <param name="targets">The matrices, all in this buffer.</param>
-    /// <returns>A value for each, until the next call or the end of the buffer.</returns>
-    public ReadOnlySpan<OrtValue> Describe(MergedFormat format, MergeTarget[] targets)
+    /// <summary>Has the memory ready now, so that the first merge does not wait for it.</summary>
+    public virtual void Prefault()
     {
-        if (ReferenceEquals(format, _format) && LieAsDescribed(targets)) return _values;
-        Forget();
-        OrtValue[] values = new OrtValue[targets.Length];
-        for (int i = 0; i < values.Length; i++) values[i] = format.Bind(targets[i]);
-        // Without the pairs, which would keep a task in memory that is long gone.
-        _targets = Array.ConvertAll(targets, static t => new MergeTarget(t.Id, t.InFeatures, t.OutFeatures, t.Pristine, t.Destination));
-        (_format, _values) = (format, values);
-        return values;
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        Forget();
-        _memory.Dispose();
-    }
+    public abstract void Dispose();
 
-    private bool LieAsDescribed(MergeTarget[] targets)
+    protected static void Dispose(ReadOnlySpan<OrtValue> values)
     {
-        if (targets.Length != _targets.Length) return false;
-        for (int i = 0; i < targets.Length; i++)
-            if (!targets[i].LiesLike(_targets[i])) return false;
-        return true;
-    }
-
-    private void Forget()
-    {
-        foreach (OrtValue value in _values) value.Dispose();
-        (_format, _targets, _values) = (null, [], []);
+        foreach (OrtValue value in values) value.Dispose();
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MeLo.Edge.Providers;
 
 namespace MeLo.Edge.Engine;
 
@@ -6,14 +7,17 @@ namespace MeLo.Edge.Engine;
 /// The most recently used task weights within a byte budget. A hit costs a dictionary look-up, however many tasks are
 /// installed. A task that several callers ask for at once is merged once. The budget counts the tasks of every graph. Thread-safe.
 /// </summary>
-internal sealed class TaskWeightsCache(long budget) : IDisposable
+/// <param name="budget">The most bytes of merged weights to keep, on a device those of its memory; one task is always kept.</param>
+/// <param name="merger">A merger of the engine's provider.</param>
+internal sealed class TaskWeightsCache(long budget, TaskMerger merger) : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly WeightBuffers _buffers = new(budget);
+    private readonly WeightBuffers _buffers = new(budget, merger);
     private readonly Dictionary<InstalledTask, LinkedListNode<Entry>> _entries = [];
     private readonly LinkedList<Entry> _byUse = new(); // the most recently used first
     private readonly HashSet<Entry> _merging = [];     // evicted ones too: they end before the model goes
     private long _cachedBytes;
+    private long _budget = budget;
     private bool _disposed;
 
     /// <summary>The weights that the last switch ended at; only compared, never used.</summary>
@@ -32,6 +36,12 @@ internal sealed class TaskWeightsCache(long budget) : IDisposable
 
     /// <summary>The bytes of all buffers, rented or spare.</summary>
     public long BufferBytes => _buffers.TotalBytes;
+
+    /// <summary>Whether the task's weights are there, so that a switch to it would be warm.</summary>
+    public bool Has(InstalledTask task)
+    {
+        lock (_lock) return _entries.TryGetValue(task, out LinkedListNode<Entry>? node) && node.Value.Merged.Task.IsCompletedSuccessfully;
+    }
 
     /// <summary>A lease on the task's weights, merged now unless they are cached; the caller releases it after its run.</summary>
     public TaskWeights Acquire(InstalledTask task, out SwitchTiming timing)
@@ -74,6 +84,24 @@ internal sealed class TaskWeightsCache(long budget) : IDisposable
         {
             if (_entries.TryGetValue(task, out LinkedListNode<Entry>? node)) Evict(node);
         }
+    }
+
+    /// <summary>
+    /// Gives up every task but one, and every buffer that nobody uses, because the device has no memory left. From now on less is kept: what was there is
+    /// more than the device holds.
+    /// </summary>
+    public void MakeRoom(InstalledTask task)
+    {
+        lock (_lock)
+        {
+            _budget = Math.Min(_budget, Math.Max(0, _cachedBytes - task.MergedBytes));
+            for (LinkedListNode<Entry>? node = _byUse.First, next; node is not null; node = next)
+            {
+                next = node.Next;
+                if (!ReferenceEquals(node.Value.Task, task)) Evict(node);
+            }
+        }
+        _buffers.DropFree();
     }
 
     /// <summary>Frees what is not leased. Merges under way end first: they read the model, which is freed next.</summary>
@@ -119,7 +147,7 @@ internal sealed class TaskWeightsCache(long budget) : IDisposable
             }
             long bytes = task.MergedBytes;
             // Room is made first, so that the buffer of the task that was used longest ago can serve this merge.
-            while (_byUse.Last is { } oldest && _cachedBytes + bytes > budget)
+            while (_byUse.Last is { } oldest && _cachedBytes + bytes > _budget)
             {
                 if (prefetch && ReferenceEquals(oldest, _byUse.First)) return null;
                 Evict(oldest);
@@ -170,11 +198,15 @@ internal sealed class TaskWeightsCache(long budget) : IDisposable
         TaskWeights? weights = null;
         try
         {
-            using ResidentModel model = entry.Task.Graph.Hold();
-            long start = Stopwatch.GetTimestamp();
-            TaskBuffer buffer = _buffers.Rent(entry.Bytes);
-            allocateMicroseconds = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
-            weights = model.Merge(entry.Task.Adapter, buffer, _buffers, threads ?? model.Threads, out cost);
+            try
+            {
+                weights = Merge(entry, out allocateMicroseconds, out cost);
+            }
+            catch (ProviderException e) when (e.Fault == ProviderFault.OutOfMemory)
+            {
+                MakeRoom(entry.Task);
+                weights = Merge(entry, out allocateMicroseconds, out cost);
+            }
             weights.TryLease();
         }
         finally
@@ -188,6 +220,15 @@ internal sealed class TaskWeightsCache(long budget) : IDisposable
         }
         _buffers.KeepSpare(entry.Bytes);
         return weights;
+
+        TaskWeights Merge(Entry entry, out double allocateMicroseconds, out ResidentModel.MergeCost cost)
+        {
+            using ResidentModel model = entry.Task.Graph.Hold();
+            long start = Stopwatch.GetTimestamp();
+            TaskBuffer buffer = _buffers.Rent(entry.Bytes);
+            allocateMicroseconds = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+            return model.Merge(entry.Task.Adapter, buffer, _buffers, threads ?? model.Threads, out cost);
+        }
     }
 
     private void Evict(LinkedListNode<Entry> node)

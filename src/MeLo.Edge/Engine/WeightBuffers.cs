@@ -1,11 +1,12 @@
 namespace MeLo.Edge.Engine;
 
 /// <summary>
-/// Buffers for merged task weights, reused: a fresh one costs more in page faults than the merge itself. Beside the cache's budget one
-/// spare buffer is kept ready, backed by memory, so that the next merge waits neither for the system nor for a run to end. Thread-safe.
+/// Buffers for merged task weights, reused: a fresh one costs more in page faults than the merge itself. On the host one spare buffer is kept ready beside
+/// the cache's budget, backed by memory, so that the next merge waits neither for the system nor for a run to end. Thread-safe.
 /// </summary>
 /// <param name="budget">The bytes that the cache may hold; buffers take at most one more than that, and those of evicted weights still in use.</param>
-internal sealed class WeightBuffers(long budget) : IDisposable
+/// <param name="merger">Whose merges they are for.</param>
+internal sealed class WeightBuffers(long budget, TaskMerger merger) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly List<TaskBuffer> _free = [];
@@ -35,7 +36,7 @@ internal sealed class WeightBuffers(long budget) : IDisposable
         }
         try
         {
-            return new TaskBuffer(byteLength);
+            return merger.CreateBuffer(byteLength);
         }
         catch
         {
@@ -54,12 +55,21 @@ internal sealed class WeightBuffers(long budget) : IDisposable
         }
     }
 
+    /// <summary>Frees every buffer that nobody uses.</summary>
+    public void DropFree()
+    {
+        lock (_lock)
+        {
+            while (_free.Count > 0) Drop(_free[^1]);
+        }
+    }
+
     /// <summary>Has a spare buffer made and backed by memory in the background, unless one is free or the budget is spent.</summary>
     public void KeepSpare(long byteLength)
     {
         lock (_lock)
         {
-            if (_growing || _disposed || _free.Count > 0 || _total > budget) return;
+            if (!merger.WantsSpareBuffer || _growing || _disposed || _free.Count > 0 || _total > budget) return;
             _growing = true;
             _total += byteLength;
         }
@@ -71,7 +81,7 @@ internal sealed class WeightBuffers(long budget) : IDisposable
         lock (_lock)
         {
             _disposed = true;
-            while (_free.Count > 0) Drop(_free[^1]);
+            DropFree();
         }
     }
 
@@ -80,7 +90,7 @@ internal sealed class WeightBuffers(long budget) : IDisposable
         TaskBuffer? buffer = null;
         try
         {
-            buffer = new TaskBuffer(byteLength);
+            buffer = merger.CreateBuffer(byteLength);
             buffer.Prefault();
         }
         catch (OutOfMemoryException)

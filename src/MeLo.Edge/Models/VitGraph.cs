@@ -83,6 +83,7 @@ internal sealed partial class VitGraph
         for (int layer = 0; layer < _vit.Depth; layer++)
             using (_graph.Scope($"layers.{layer}")) x = _precision == Precision.Int8 ? ByteBlock(x, layer) : Block(x, layer); // [b, t, d]; the last may keep one token
         GraphValue features = Pool(x);                                                   // [b, d]
+        if (_tasks is not null) return MixedHead(features);
         GraphValue headWeight = _graph.Input(HeadWeight, ElementType.F32, _vit.Dim, s_classes);
         GraphValue headBias = _graph.Input(HeadBias, ElementType.F32, s_classes);
         _graph.Output(_graph.Gemm(features, headWeight, headBias, name: Logits));        // [b, d] x [d, c] + [c]
@@ -185,6 +186,7 @@ internal sealed partial class VitGraph
     private GraphValue Linear(GraphValue x, int layer, VitLinear linear)
     {
         LinearId id = new(layer, linear);
+        if (_tasks is not null && _adaptable.Contains(id)) return MixedLinear(x, id);
         if (_observed.Contains(id)) Observe(x, id);
         (int input, int output) = _vit.LinearShape(linear);
         string weightName = CanonicalWeights.LinearWeight(id);

@@ -43,6 +43,19 @@ internal sealed partial class GraphBuilder
             [("alpha", alpha), ("beta", beta), ("transA", transposeA ? 1L : 0L), ("transB", transposeB ? 1L : 0L)], name);
     }
 
+    /// <summary>
+    /// x · weight + bias over the last axis: [b, t, k] x [k, n] + [n] -> [b, t, n]. All rows go into one product that takes the bias along, where after a
+    /// MatMul it would cost another pass over the result; the two changes of shape cost nothing.
+    /// </summary>
+    public GraphValue Linear(GraphValue x, GraphValue weight, GraphValue bias, string name)
+    {
+        Require(x.Rank == 3 && weight.Rank == 2 && x[2] == weight[0] && bias.Shape.SequenceEqual([weight[1]]), "Linear", x, weight, bias);
+        Dimension rows = $"{x[0]}*{x[1]}";
+        GraphValue flat = Node("Reshape", [x, Constant($"{name}.rows.shape", [-1, x[2].Size])], x.Type, [rows, x[2]], name: $"{name}.rows");
+        GraphValue product = Gemm(flat, weight, bias, name: $"{name}.product");
+        return Node("Reshape", [product, Constant($"{name}.shape", [-1, x[1].Size, weight[1].Size])], x.Type, [x[0], x[1], weight[1]], name: name);
+    }
+
     /// <summary>A convolution whose kernels do not overlap and leave nothing over: [n, c, h, w] and weight [m, c, k, k] -> [n, m, h/k, w/k].</summary>
     public GraphValue PatchConv(GraphValue x, GraphValue weight, GraphValue? bias, string? name = null)
     {
@@ -108,6 +121,14 @@ internal sealed partial class GraphBuilder
         string full = name ?? FreshName("Slice")[_scope.Length..];
         return Node("Slice", [x, Constant($"{full}.start", [start]), Constant($"{full}.end", [end]), Constant($"{full}.axis", [(long)axis])],
             x.Type, With(x.Shape, axis, end - start), name: full);
+    }
+
+    /// <summary>What the indices choose along one axis, which their dimensions replace: [n, ...] by [b] -> [b, ...].</summary>
+    public GraphValue Gather(GraphValue x, GraphValue indices, int axis = 0, string? name = null)
+    {
+        int place = axis < 0 ? x.Rank + axis : axis;
+        Require(place >= 0 && place < x.Rank && indices.Type is ElementType.I32 or ElementType.I64, "Gather", x, indices);
+        return Node("Gather", [x, indices], x.Type, [.. x.Shape.Take(place), .. indices.Shape, .. x.Shape.Skip(place + 1)], [("axis", (long)place)], name);
     }
 
     /// <summary>Zeros before and after the elements of one axis of known size.</summary>

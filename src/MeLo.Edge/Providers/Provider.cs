@@ -19,6 +19,15 @@ internal abstract class Provider
     /// <summary>Whether graphs run on a device with memory of its own.</summary>
     public bool IsDevice => Memory is not null;
 
+    /// <summary>
+    /// Whether sessions can have constants that lie on the device already, and so share them: seen to work or not there. Where not, each session has
+    /// its own copy.
+    /// </summary>
+    public virtual bool SharesConstants => false;
+
+    /// <summary>The device memory that a tensor of so many bytes takes: an allocator may round up.</summary>
+    public virtual long AllocatedBytes(long bytes) => bytes;
+
     /// <summary>Options for a session that runs here; the caller disposes of them.</summary>
     /// <exception cref="ProviderException">The provider cannot start.</exception>
     public OrtSessionOptions Options(SessionThreads threads)
@@ -78,6 +87,19 @@ internal abstract class Provider
         DeviceFault.Lost => ProviderException.DeviceLost(Name, error),
         _ => null,
     };
+
+    /// <summary>What of a session's graph the runtime placed on the host.</summary>
+    /// <param name="session">A session with options of this provider's.</param>
+    /// <param name="strict">Whether that is refused.</param>
+    /// <returns>How many nodes of each operator; empty where all run here, and where the runtime is too old to tell.</returns>
+    /// <exception cref="ProviderException">Something was, and it is refused.</exception>
+    public IReadOnlyDictionary<string, int> NodesOnHost(OrtSession session, bool strict)
+    {
+        IReadOnlyDictionary<string, int> found = IsDevice && session.NodesOnHost() is { } nodes ? nodes : new Dictionary<string, int>();
+        if (!strict || found.Count == 0) return found;
+        throw ProviderException.Unsupported(Name,
+            $"found a graph of which it does not run {string.Join(", ", found.Select(n => $"{n.Key} ({n.Value}x)"))}, expected one that runs on the device entirely, since that is asked for (strict)");
+    }
 
     /// <summary>Adds the provider to a session's options.</summary>
     /// <exception cref="OrtException">The runtime cannot start it.</exception>

@@ -8,9 +8,24 @@ internal sealed class WebGpuProvider : Provider
     // Every session of a process works on one device context of the runtime's, and two that do so at once have crashed others.
     private static readonly Lock s_turn = new();
 
+    // The runtime keeps buffers of these sizes only (its buffer cache's mode "bucket", the default); larger ones are as long as asked for.
+    private static readonly long[] s_buckets =
+    [
+        64, 128, 256, 512, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576, 2097152, 4194304, 8388608, 12582912, 16777216,
+        26214400, 33554432, 44236800, 58982400, 67108864, 134217728, 167772160,
+    ];
+
     public override string Name => "webgpu";
 
     public override string Memory => "WebGPU_Buffer";
+
+    public override bool SharesConstants => true;
+
+    public override long AllocatedBytes(long bytes)
+    {
+        int bucket = Array.FindIndex(s_buckets, size => size >= bytes);
+        return bucket >= 0 ? s_buckets[bucket] : bytes;
+    }
 
     protected override void Append(OrtSessionOptions options) => options.OneAtATime(s_turn).WithProvider("WebGPU");
 }

@@ -2,6 +2,7 @@ using MeLo.Edge.Adapters;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Providers;
 
 namespace MeLo.Edge.Tests.Engine;
 
@@ -9,13 +10,16 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
 {
     private readonly BasePackage _package = BasePackage.Open(fixture.BaseFolder);
     private BaseGraph? _graph;
+    private ResidentModel? _model;
 
-    private BaseGraph Graph => _graph ??= new BaseGraph(_package, Precision.Fp32, SessionThreads.Of(1));
+    private BaseGraph Graph => _graph ??= new BaseGraph(_package, Precision.Fp32, new CpuProvider(), SessionThreads.Of(1), strict: false);
+
+    private TaskMerger Merger => (_model ??= Graph.Hold()).Merger;
 
     [Fact]
     public async Task Prefetch_MakesTheNextSwitchWarm()
     {
-        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes, Merger);
         InstalledTask task = Task(1);
         await cache.Prefetch(task);
         cache.Acquire(task, out SwitchTiming timing).Release();
@@ -26,7 +30,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public async Task Prefetch_WhereOneTaskFits_LeavesTheTaskInUse()
     {
-        using TaskWeightsCache cache = new(fixture.TaskBytes);
+        using TaskWeightsCache cache = new(fixture.TaskBytes, Merger);
         InstalledTask inUse = Task(1);
         Assert.Equal(SwitchKind.Cold, Kind(cache, inUse));
         await cache.Prefetch(Task(2));
@@ -36,7 +40,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void Acquire_OfMoreTasksThanFit_KeepsTheMostRecentlyUsed()
     {
-        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes, Merger);
         InstalledTask a = Task(1), b = Task(2), c = Task(3);
         Assert.Equal(SwitchKind.Cold, Kind(cache, a));
         Assert.Equal(SwitchKind.Cold, Kind(cache, b));
@@ -52,7 +56,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void EvictedWeights_StayAsTheyAre_UntilTheLastLeaseEnds()
     {
-        using TaskWeightsCache cache = new(fixture.TaskBytes);
+        using TaskWeightsCache cache = new(fixture.TaskBytes, Merger);
         InstalledTask a = Task(1), b = Task(2);
         TaskWeights leased = cache.Acquire(a, out _);
         float[] before = FirstMatrix(leased);
@@ -67,7 +71,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public async Task Acquire_FromManyCallersAtOnce_MergesOnce()
     {
-        using TaskWeightsCache cache = new(4 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(4 * fixture.TaskBytes, Merger);
         InstalledTask task = Task(1);
         TaskWeights[] weights = await System.Threading.Tasks.Task.WhenAll(
             Enumerable.Range(0, 8).Select(_ => System.Threading.Tasks.Task.Run(() => cache.Acquire(task, out SwitchTiming _))));
@@ -79,7 +83,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public async Task Prefetches_EvictEachOther_ButNotTheTaskInUse()
     {
-        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes, Merger);
         InstalledTask inUse = Task(1);
         Assert.Equal(SwitchKind.Cold, Kind(cache, inUse));
         await cache.Prefetch(Task(2));
@@ -90,7 +94,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void Acquire_OfATaskWhosePrefetchHasNotBegun_DoesNotWaitForTheThreadPool()
     {
-        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes, Merger);
         InstalledTask task = Task(1);
         using CountdownEvent busy = new(64);
         for (int i = busy.InitialCount; i > 0; i--)
@@ -111,7 +115,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public async Task Merge_ThatFails_LeavesNothingBehind()
     {
-        using TaskWeightsCache cache = new(2 * fixture.TaskBytes);
+        using TaskWeightsCache cache = new(2 * fixture.TaskBytes, Merger);
         // An engine would not install it: this base exposes query and value only.
         InstalledTask foreign = new(fixture.Bundle("foreign", 1, adapter: fixture.Adapter(1, targets: [VitLinear.Fc1])), engine: null, Graph, DateTimeOffset.UnixEpoch);
         await cache.Prefetch(foreign);
@@ -124,7 +128,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void Dispose_WaitsForTheMergesUnderWay_AndCallsOffTheOthers()
     {
-        TaskWeightsCache cache = new(64 * fixture.TaskBytes);
+        TaskWeightsCache cache = new(64 * fixture.TaskBytes, Merger);
         InstalledTask[] tasks = [.. Enumerable.Range(1, 8).Select(Task)];
         Task[] prefetched = [.. tasks.Select(cache.Prefetch)];
         cache.Dispose(); // the model may be freed next
@@ -134,7 +138,7 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     [Fact]
     public void Dispose_FreesEveryBuffer()
     {
-        TaskWeightsCache cache = new(4 * fixture.TaskBytes);
+        TaskWeightsCache cache = new(4 * fixture.TaskBytes, Merger);
         InstalledTask a = Task(1);
         cache.Acquire(a, out _).Release();
         TaskWeights held = cache.Acquire(Task(2), out _);

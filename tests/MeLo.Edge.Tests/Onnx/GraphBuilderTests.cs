@@ -53,11 +53,17 @@ public sealed class GraphBuilderTests
         Assert.Equal("[b,6,4]", Shape(graph.Mul(graph.Input("col", ElementType.F32, 6, 1), x)));
         Assert.Equal("[b,6,5]", Shape(graph.MatMul(x, graph.Input("m", ElementType.F32, 4, 5))));
         Assert.Equal("[b,6,6]", Shape(graph.MatMul(x, graph.Transpose(x, [0, 2, 1]))));
+        Assert.Equal("[b,6,5]", Shape(graph.Linear(x, graph["m"], graph.Input("five", ElementType.F32, 5), "linear")));
+        Assert.Equal("[b*6,5]", Shape(graph["linear.product"]));
         Assert.Equal("[b,2,3,4]", Shape(graph.Reshape(x, ["b", 2, 3, 4])));
         Assert.Equal("[6,b,4]", Shape(graph.Reshape(x, [6, "b", 4])));
         Assert.Equal("[b,2,4]", Shape(graph.Slice(x, 1, 3, 5)));
         Assert.Equal("[b,6,1]", Shape(graph.Slice(x, -1, 3, 4)));
         Assert.Equal("[b,9,4]", Shape(graph.Pad(x, 1, 1, 2)));
+        GraphValue indices = graph.Input("indices", ElementType.I32, "n");
+        Assert.Equal("[n,6,4]", Shape(graph.Gather(x, indices)));
+        Assert.Equal("[b,6,n]", Shape(graph.Gather(x, indices, -1)));
+        Assert.Equal("[b,2,3,4]", Shape(graph.Gather(x, graph.Input("table", ElementType.I64, 2, 3), 1)));
         Assert.Equal("[b,4]", Shape(graph.ReduceMean(x, 1)));
         Assert.Equal("[b,6]", Shape(graph.ReduceMean(x, -1)));
         Assert.Equal("[b,8,2,3]", Shape(graph.PatchConv(graph.Input("i", ElementType.F32, "b", 3, 8, 12), graph.Input("k", ElementType.F32, 8, 3, 4, 4), null)));
@@ -81,6 +87,7 @@ public sealed class GraphBuilderTests
         Assert.Throws<ArgumentOutOfRangeException>(() => graph.Scalar("one", 1, ElementType.I64));
         Assert.Throws<ArgumentException>(() => graph.MatMul(x, vector));
         Assert.Throws<ArgumentException>(() => graph.Gemm(x, x));
+        Assert.Throws<ArgumentException>(() => graph.Linear(x, graph.Input("m", ElementType.F32, 4, 5), vector, "linear"));
         Assert.Throws<ArgumentException>(() => graph.LayerNormalization(x, vector, vector, 1e-6f));
         Assert.Throws<ArgumentException>(() => graph.Reshape(x, ["b", 5, 5]));
         Assert.Throws<ArgumentException>(() => graph.Reshape(x, ["c", 24]));
@@ -89,6 +96,8 @@ public sealed class GraphBuilderTests
         Assert.Throws<ArgumentException>(() => graph.Slice(x, 1, 5, 7));
         Assert.Throws<ArgumentException>(() => graph.Slice(x, 1, 3, 3));
         Assert.Throws<InvalidOperationException>(() => graph.Slice(x, 0, 0, 1));
+        Assert.Throws<ArgumentException>(() => graph.Gather(x, vector));
+        Assert.Throws<ArgumentException>(() => graph.Gather(x, ints, 3));
         Assert.Throws<ArgumentException>(() => graph.PatchConv(graph.Input("image", ElementType.F32, "b", 3, 9, 8), graph.Input("k", ElementType.F32, 8, 3, 4, 4), null));
         Assert.Throws<ArgumentOutOfRangeException>(() => graph.Input("negative", ElementType.F32, -1));
     }

@@ -5,10 +5,30 @@ namespace MeLo.Edge.Native.OnnxRuntime;
 /// <summary>Owns one object of the runtime and releases it once, however its use ends.</summary>
 internal abstract class OrtHandle : SafeHandle
 {
-    protected OrtHandle(nint pointer)
-        : base(invalidHandleValue: 0, ownsHandle: true) => SetHandle(pointer);
+    private readonly OrtHandle? _maker;
+
+    /// <param name="pointer">The object.</param>
+    /// <param name="maker">What must stay until this is released, whoever is disposed of or finalised first: a session frees what it has put on a device.</param>
+    protected OrtHandle(nint pointer, OrtHandle? maker = null)
+        : base(invalidHandleValue: 0, ownsHandle: true)
+    {
+        SetHandle(pointer);
+        bool added = false;
+        maker?.DangerousAddRef(ref added);
+        _maker = maker;
+    }
 
     public override bool IsInvalid => handle == 0;
+
+    /// <summary>Releases the object itself.</summary>
+    protected abstract void Release();
+
+    protected sealed override bool ReleaseHandle()
+    {
+        Release();
+        _maker?.DangerousRelease();
+        return true;
+    }
 
     /// <summary>Keeps the object alive for the length of a native call; function pointers do not marshal a SafeHandle by themselves.</summary>
     public Lease Use() => new(this);

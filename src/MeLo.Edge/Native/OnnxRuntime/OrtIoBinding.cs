@@ -9,7 +9,7 @@ internal sealed unsafe class OrtIoBinding : OrtHandle
     private readonly OrtSession _session;
 
     public OrtIoBinding(OrtSession session)
-        : base(Create(session)) => _session = session;
+        : base(Create(session), session) => _session = session;
 
     /// <summary>Binds an input. A value in other memory than the session's is copied now: later changes of it are not seen.</summary>
     public void BindInput(string name, OrtValue value)
@@ -48,7 +48,7 @@ internal sealed unsafe class OrtIoBinding : OrtHandle
         nuint count;
         OrtException.ThrowIfFailed(OrtLibrary.Api.GetBoundOutputValues(self.Pointer, OrtLibrary.HostAllocator, &values, &count));
         OrtValue[] outputs = new OrtValue[count];
-        for (nuint i = 0; i < count; i++) outputs[i] = OrtValue.Own(values[i]);
+        for (nuint i = 0; i < count; i++) outputs[i] = OrtValue.Own(values[i], _session);
         if (count > 0) OrtException.ThrowIfFailed(OrtLibrary.Api.AllocatorFree(OrtLibrary.HostAllocator, values));
         return outputs;
     }
@@ -61,10 +61,9 @@ internal sealed unsafe class OrtIoBinding : OrtHandle
         OrtLibrary.Api.ClearBoundOutputs(self.Pointer);
     }
 
-    protected override bool ReleaseHandle()
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseIoBinding(handle);
-        return true;
     }
 
     private static nint Create(OrtSession session)

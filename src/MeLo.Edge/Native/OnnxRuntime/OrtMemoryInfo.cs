@@ -28,10 +28,9 @@ internal sealed unsafe class OrtMemoryInfo : OrtHandle
         return new OrtMemoryInfo(pointer, name);
     }
 
-    protected override bool ReleaseHandle()
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseMemoryInfo(handle);
-        return true;
     }
 }
 

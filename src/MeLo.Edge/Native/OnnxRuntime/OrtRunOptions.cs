@@ -15,10 +15,9 @@ internal sealed unsafe class OrtRunOptions : OrtHandle
         OrtException.ThrowIfFailed(OrtLibrary.Api.RunOptionsSetTerminate(self.Pointer));
     }
 
-    protected override bool ReleaseHandle()
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseRunOptions(handle);
-        return true;
     }
 
     private static nint Create()

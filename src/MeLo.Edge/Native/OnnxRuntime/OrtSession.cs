@@ -54,8 +54,8 @@ internal sealed unsafe class OrtSession : OrtHandle
         return new OrtSession(pointer, options.Turn);
     }
 
-    /// <summary>Loads a model from memory; it has no external data.</summary>
-    /// <exception cref="OrtException">The bytes are no valid model, or a provider could not take it.</exception>
+    /// <summary>Loads a model from memory, with external data in the folder that <see cref="OrtSessionOptions.WithExternalData"/> was told.</summary>
+    /// <exception cref="OrtException">The bytes are no valid model, its external data is not there, or a provider could not take it.</exception>
     public static OrtSession Create(ReadOnlySpan<byte> model, OrtSessionOptions options)
     {
         using Lock.Scope turn = TakeTurn(options.Turn);
@@ -149,12 +149,11 @@ internal sealed unsafe class OrtSession : OrtHandle
     // A default scope holds nothing and lets go of nothing.
     private static Lock.Scope TakeTurn(Lock? turn) => turn is null ? default : turn.EnterScope();
 
-    protected override bool ReleaseHandle()
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseSession(handle);
         _inputNames?.Dispose(); // null when the constructor did not finish
         _outputNames?.Dispose();
-        return true;
     }
 
     private OrtValue[] Run(byte** inputNames, ReadOnlySpan<OrtValue> inputs, byte** outputNames, int outputCount, OrtRunOptions? options)
@@ -182,7 +181,7 @@ internal sealed unsafe class OrtSession : OrtHandle
             for (int i = 0; i < held; i++) inputs[i].DangerousRelease();
         }
         OrtValue[] outputs = new OrtValue[outputCount];
-        for (int i = 0; i < outputCount; i++) outputs[i] = OrtValue.Own(results[i]);
+        for (int i = 0; i < outputCount; i++) outputs[i] = OrtValue.Own(results[i], this);
         return outputs;
     }
 

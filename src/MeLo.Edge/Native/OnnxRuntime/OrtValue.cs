@@ -8,8 +8,8 @@ internal sealed unsafe class OrtValue : OrtHandle
 {
     private GCHandle _pinned;
 
-    private OrtValue(nint pointer, long hostBytes = 0, GCHandle pinned = default)
-        : base(pointer)
+    private OrtValue(nint pointer, long hostBytes = 0, GCHandle pinned = default, OrtHandle? maker = null)
+        : base(pointer, maker)
     {
         HostBytes = hostBytes;
         _pinned = pinned;
@@ -65,8 +65,29 @@ internal sealed unsafe class OrtValue : OrtHandle
         }
     }
 
-    /// <summary>Takes ownership of an OrtValue* that the runtime made.</summary>
-    public static OrtValue Own(nint pointer) => new(pointer);
+    /// <summary>Takes ownership of an OrtValue* that a run made.</summary>
+    public static OrtValue Own(nint pointer, OrtSession maker) => new(pointer, maker: maker);
+
+    /// <summary>
+    /// A second value over the same memory, on whatever device, which it does not own: what a session takes as one of its graph's constants. The
+    /// first stays until the second is gone.
+    /// </summary>
+    public OrtValue Borrow()
+    {
+        OrtTensorInfo info = Info;
+        using Lease self = Use();
+        nint memory; // owned by the value
+        OrtException.ThrowIfFailed(OrtLibrary.Api.GetTensorMemoryInfo(self.Pointer, &memory));
+        void* data;
+        OrtException.ThrowIfFailed(OrtLibrary.Api.GetTensorMutableData(self.Pointer, &data));
+        nint pointer;
+        fixed (long* dimensions = info.Dimensions)
+        {
+            OrtException.ThrowIfFailed(OrtLibrary.Api.CreateTensorWithDataAsOrtValue(
+                memory, data, (nuint)(info.ElementCount * info.Type.Size()), dimensions, (nuint)info.Dimensions.Length, info.Type.OnnxDataType(), &pointer));
+        }
+        return new OrtValue(pointer, maker: this);
+    }
 
     /// <summary>The elements in host memory; valid while the value is not disposed.</summary>
     /// <exception cref="InvalidOperationException">The elements are on a device, or are not of type <typeparamref name="T"/>'s size.</exception>
@@ -83,11 +104,10 @@ internal sealed unsafe class OrtValue : OrtHandle
         return new ReadOnlySpan<T>(data, checked((int)info.ElementCount));
     }
 
-    protected override bool ReleaseHandle()
+    protected override void Release()
     {
         OrtLibrary.Api.ReleaseValue(handle);
         if (_pinned.IsAllocated) _pinned.Free();
-        return true;
     }
 
     private static nint Create(void* data, long byteLength, ElementType type, ReadOnlySpan<long> shape)

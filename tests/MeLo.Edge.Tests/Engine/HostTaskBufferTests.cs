@@ -6,7 +6,7 @@ using MeLo.Edge.Native.OnnxRuntime;
 
 namespace MeLo.Edge.Tests.Engine;
 
-public sealed unsafe class TaskBufferTests
+public sealed unsafe class HostTaskBufferTests
 {
     private static readonly LinearId s_query = new(0, VitLinear.Query);
 
@@ -14,7 +14,7 @@ public sealed unsafe class TaskBufferTests
     public void Describe_OfMatricesThatLieAlike_GivesTheSameValues_AndOfOthers_New()
     {
         MergedFormat format = MergedFormat.Of(Precision.Fp32);
-        using TaskBuffer buffer = new(1024);
+        using HostTaskBuffer buffer = new(1024);
         OrtValue first = buffer.Describe(format, [new MergeTarget(s_query, 4, 8, null, buffer.Pointer)])[0];
         Assert.Same(first, buffer.Describe(format, [new MergeTarget(new LinearId(1, VitLinear.Value), 4, 8, null, buffer.Pointer)])[0]);
         OrtValue turned = buffer.Describe(format, [new MergeTarget(s_query, 8, 4, null, buffer.Pointer)])[0];
@@ -28,13 +28,13 @@ public sealed unsafe class TaskBufferTests
     [Fact]
     public void Buffer_KeepsNoPair()
     {
-        using TaskBuffer buffer = new(1024);
+        using HostTaskBuffer buffer = new(1024);
         WeakReference pair = Describe(buffer);
         GC.Collect();
         Assert.False(pair.IsAlive);
 
         [MethodImpl(MethodImplOptions.NoInlining)]
-        static WeakReference Describe(TaskBuffer buffer)
+        static WeakReference Describe(HostTaskBuffer buffer)
         {
             LoraPair pair = new(s_query, 1, 4, 8, new float[4], new float[8]);
             buffer.Describe(MergedFormat.Of(Precision.Fp32), [new MergeTarget(s_query, 4, 8, null, buffer.Pointer, pair, 1)]);
