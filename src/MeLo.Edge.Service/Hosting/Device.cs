@@ -33,7 +33,7 @@ internal sealed class Device : IDisposable
         Delivery = new Delivery(folder, journal, Inbox, conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
-        Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery);
+        Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery, engine.MaxBatch);
         Bundles = new BundleFolder(
             folder, engine,
             new TrustFolder(folder.Trust, stable.Trust, conditions, logger),

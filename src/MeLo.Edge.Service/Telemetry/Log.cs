@@ -61,4 +61,7 @@ internal static partial class Log
 
     [LoggerMessage(31, LogLevel.Information, "No longer hindered ({Code})")]
     public static partial void NoLongerHindered(this ILogger logger, string code);
+
+    [LoggerMessage(32, LogLevel.Critical, "The process ends, for a fresh one to take the device: {Failure}")]
+    public static partial void DeviceLost(this ILogger logger, string failure);
 }

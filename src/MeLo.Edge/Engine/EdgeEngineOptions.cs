@@ -53,6 +53,11 @@ public sealed record EdgeEngineOptions
     /// <summary>What an image may be at most.</summary>
     public DecodeLimits DecodeLimits { get; init; } = DecodeLimits.Default;
 
+    /// <summary>
+    /// How a batch of images of several tasks runs on a device. On the host every image has a run of its own, with merged weights, whatever this says.
+    /// </summary>
+    public BatchPolicy Batches { get; init; } = BatchPolicy.Measured;
+
     /// <summary>The clock that bundle expiry is checked against.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
@@ -63,6 +68,7 @@ public sealed record EdgeEngineOptions
         if (DeviceId is { } device && (device < 0 || Provider is not (ExecutionProvider.Cuda or ExecutionProvider.DirectMl)))
             faults.Add($"{nameof(DeviceId)}: found {device} with {nameof(Provider)} {Provider?.ToString() ?? "null"}, expected 0 or more, with {ExecutionProvider.Cuda} or {ExecutionProvider.DirectMl}");
         if (!Enum.IsDefined(Fp32Tasks)) faults.Add($"{nameof(Fp32Tasks)}: found {Fp32Tasks}, expected {string.Join(" or ", Enum.GetNames<Fp32TaskPolicy>())}");
+        if (!Enum.IsDefined(Batches)) faults.Add($"{nameof(Batches)}: found {Batches}, expected {string.Join(" or ", Enum.GetNames<BatchPolicy>())}");
         if (Threads is < 0 or > MaxThreads) faults.Add($"{nameof(Threads)}: found {Threads}, expected 0 to {MaxThreads}");
         if (CacheBytes < 0) faults.Add($"{nameof(CacheBytes)}: found {CacheBytes}, expected 0 or more");
         if (faults.Count > 0) throw EngineException.Options(faults);

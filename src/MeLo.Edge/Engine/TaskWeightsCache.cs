@@ -37,6 +37,12 @@ internal sealed class TaskWeightsCache(long budget, TaskMerger merger) : IDispos
     /// <summary>The bytes of all buffers, rented or spare.</summary>
     public long BufferBytes => _buffers.TotalBytes;
 
+    /// <summary>Whether the task's weights are there, so that a switch to it would be warm.</summary>
+    public bool Has(InstalledTask task)
+    {
+        lock (_lock) return _entries.TryGetValue(task, out LinkedListNode<Entry>? node) && node.Value.Merged.Task.IsCompletedSuccessfully;
+    }
+
     /// <summary>A lease on the task's weights, merged now unless they are cached; the caller releases it after its run.</summary>
     public TaskWeights Acquire(InstalledTask task, out SwitchTiming timing)
     {

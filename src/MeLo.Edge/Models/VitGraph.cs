@@ -164,11 +164,11 @@ internal sealed partial class VitGraph
     private GraphValue Linear(GraphValue x, int layer, VitLinear linear)
     {
         LinearId id = new(layer, linear);
+        if (_tasks is not null && _adaptable.Contains(id)) return MixedLinear(x, id);
         if (_observed.Contains(id)) Observe(x, id);
         (int input, int output) = _vit.LinearShape(linear);
         string weightName = CanonicalWeights.LinearWeight(id);
         GraphValue weight = _adaptable.Contains(id) ? _graph.Input(weightName, ElementType.F32, input, output) : Weight(weightName);
-        if (_tasks is not null && _adaptable.Contains(id)) return MixedLinear(x, weight, id);
         if (Bias(id) is not { } bias) return _graph.MatMul(x, weight, linear.Name());
         GraphValue product = _graph.MatMul(x, weight, $"{linear.Name()}.product"); // [b, t, in] x [in, out]
         return _graph.Add(product, bias, linear.Name());

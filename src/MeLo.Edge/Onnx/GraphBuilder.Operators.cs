@@ -43,6 +43,19 @@ internal sealed partial class GraphBuilder
             [("alpha", alpha), ("beta", beta), ("transA", transposeA ? 1L : 0L), ("transB", transposeB ? 1L : 0L)], name);
     }
 
+    /// <summary>
+    /// x · weight + bias over the last axis: [b, t, k] x [k, n] + [n] -> [b, t, n]. All rows go into one product that takes the bias along, where after a
+    /// MatMul it would cost another pass over the result; the two changes of shape cost nothing.
+    /// </summary>
+    public GraphValue Linear(GraphValue x, GraphValue weight, GraphValue bias, string name)
+    {
+        Require(x.Rank == 3 && weight.Rank == 2 && x[2] == weight[0] && bias.Shape.SequenceEqual([weight[1]]), "Linear", x, weight, bias);
+        Dimension rows = $"{x[0]}*{x[1]}";
+        GraphValue flat = Node("Reshape", [x, Constant($"{name}.rows.shape", [-1, x[2].Size])], x.Type, [rows, x[2]], name: $"{name}.rows");
+        GraphValue product = Gemm(flat, weight, bias, name: $"{name}.product");
+        return Node("Reshape", [product, Constant($"{name}.shape", [-1, x[1].Size, weight[1].Size])], x.Type, [x[0], x[1], weight[1]], name: name);
+    }
+
     /// <summary>A convolution whose kernels do not overlap and leave nothing over: [n, c, h, w] and weight [m, c, k, k] -> [n, m, h/k, w/k].</summary>
     public GraphValue PatchConv(GraphValue x, GraphValue weight, GraphValue? bias, string? name = null)
     {

@@ -28,6 +28,12 @@ internal abstract class Provider
     /// <summary>Why it is taken only where it is asked for by name, although it would start; null where it may be chosen.</summary>
     public virtual string? Drawback => null;
 
+    /// <summary>
+    /// Whether sessions can have constants that lie on the device already, and so share them: seen to work or not there. Where not, each session has
+    /// its own copy.
+    /// </summary>
+    public virtual bool SharesConstants => false;
+
     /// <summary>The device memory that a tensor of so many bytes takes: an allocator may round up.</summary>
     public virtual long AllocatedBytes(long bytes) => bytes;
 

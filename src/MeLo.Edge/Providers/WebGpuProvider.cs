@@ -24,6 +24,8 @@ internal sealed class WebGpuProvider : Provider
 
     public override string Memory => "WebGPU_Buffer";
 
+    public override bool SharesConstants => true;
+
     public override string? Device => _search.Value.Fastest?.Name;
 
     // A rasteriser is there on machines that have never had a GPU, and slower than the processor's own kernels by two orders of magnitude.

@@ -53,6 +53,8 @@ public sealed class GraphBuilderTests
         Assert.Equal("[b,6,4]", Shape(graph.Mul(graph.Input("col", ElementType.F32, 6, 1), x)));
         Assert.Equal("[b,6,5]", Shape(graph.MatMul(x, graph.Input("m", ElementType.F32, 4, 5))));
         Assert.Equal("[b,6,6]", Shape(graph.MatMul(x, graph.Transpose(x, [0, 2, 1]))));
+        Assert.Equal("[b,6,5]", Shape(graph.Linear(x, graph["m"], graph.Input("five", ElementType.F32, 5), "linear")));
+        Assert.Equal("[b*6,5]", Shape(graph["linear.product"]));
         Assert.Equal("[b,2,3,4]", Shape(graph.Reshape(x, ["b", 2, 3, 4])));
         Assert.Equal("[6,b,4]", Shape(graph.Reshape(x, [6, "b", 4])));
         Assert.Equal("[b,2,4]", Shape(graph.Slice(x, 1, 3, 5)));
@@ -79,6 +81,7 @@ public sealed class GraphBuilderTests
         Assert.Throws<ArgumentException>(() => graph.MatMul(x, x));
         Assert.Throws<ArgumentException>(() => graph.MatMul(x, vector));
         Assert.Throws<ArgumentException>(() => graph.Gemm(x, x));
+        Assert.Throws<ArgumentException>(() => graph.Linear(x, graph.Input("m", ElementType.F32, 4, 5), vector, "linear"));
         Assert.Throws<ArgumentException>(() => graph.LayerNormalization(x, vector, vector, 1e-6f));
         Assert.Throws<ArgumentException>(() => graph.Reshape(x, ["b", 5, 5]));
         Assert.Throws<ArgumentException>(() => graph.Reshape(x, ["c", 24]));
