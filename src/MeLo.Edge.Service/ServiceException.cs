@@ -26,7 +26,8 @@ internal sealed class ServiceException : MeLoException
     public static ServiceException Base(string folder, Exception cause) =>
         new(ExitCode.Base, $"the base package '{folder}' cannot be loaded: {cause.Message}", cause);
 
-    public static ServiceException Provider(ProviderException cause) => new(ExitCode.Provider, cause.Message, cause);
+    public static ServiceException Provider(ProviderException cause) =>
+        new(cause.Fault == ProviderFault.DeviceLost ? ExitCode.DeviceLost : ExitCode.Provider, cause.Message, cause);
 
     public static ServiceException Decoder(Exception cause) =>
         new(ExitCode.Failed, $"pictures cannot be decoded on this machine: {cause.Message}", cause);

@@ -9,7 +9,7 @@ namespace MeLo.Edge.Providers;
 
 /// <summary>
 /// The files that CUDA needs: the provider's beside ONNX Runtime's library and of its version, NVIDIA's driver, and the libraries of NVIDIA's that the provider's file names.
-/// The runtime itself would say which one it missed first, and with a provider of another version crash.
+/// The runtime itself would say which one it missed first, if that, and would take a provider of another version, whose structures need not be its own.
 /// </summary>
 /// <param name="folder">Where ONNX Runtime's library lies.</param>
 /// <param name="version">Its version.</param>
