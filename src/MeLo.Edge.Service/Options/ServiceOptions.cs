@@ -38,7 +38,7 @@ internal sealed record ServiceOptions
     /// <summary>The graph of the base package to run: <c>auto</c> or one of its precisions.</summary>
     public string Precision { get; init; } = AutomaticPrecision;
 
-    /// <summary>What to do with a task whose bundle demands fp32 where the graph is int8.</summary>
+    /// <summary>What to do with a task whose bundle demands fp32 where the graph is another.</summary>
     public Fp32TaskPolicy Fp32Tasks { get; init; } = Fp32TaskPolicy.Run;
 
     /// <summary>The threads that run the graph and merge a task; 0 takes one a core.</summary>

@@ -24,7 +24,7 @@ internal sealed class DeviceConstants : IDisposable
         using DeviceUpload upload = new(provider);
         try
         {
-            using SafetensorsFile? own = BasePackage.QuantizedFile(precision) is { } file ? SafetensorsFile.Open(Path.Combine(package.Folder, file)) : null;
+            using SafetensorsFile? own = package.OpenOwnWeights(precision);
             foreach (string name in package.Weights.Tensors.Keys.Where(n => !inputs.Contains(n)))
             {
                 // What a precision's own file holds goes before the canonical weights, as in its graph.

@@ -25,12 +25,12 @@ public sealed record EdgeEngineOptions
 
     /// <summary>
     /// The precision of the resident graph; the base package must hold it. Null chooses: int8 where the base has it and the processor
-    /// has dot-product instructions, else fp32. <see cref="EdgeEngine.PrecisionReason"/> says why.
+    /// has dot-product instructions, else fp32; never fp16, by which a processor gains nothing. <see cref="EdgeEngine.PrecisionReason"/> says why.
     /// </summary>
     public Precision? Precision { get; init; } = Models.Precision.Fp32;
 
     /// <summary>
-    /// What an int8 engine does with a task whose bundle demands fp32. By default it runs it on the base's fp32 graph, which takes memory for a
+    /// What an engine of another precision does with a task whose bundle demands fp32. By default it runs it on the base's fp32 graph, which takes memory for a
     /// second copy of the model (docs/operating.md has figures) from the first such task until the last one is retired.
     /// </summary>
     public Fp32TaskPolicy Fp32Tasks { get; init; } = Fp32TaskPolicy.Run;

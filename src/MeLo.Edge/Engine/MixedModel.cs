@@ -47,7 +47,8 @@ internal sealed class MixedModel : IDisposable
         {
             using OrtSessionOptions options = provider.Options(SessionThreads.Of(1)).WithExternalData(package.Folder);
             beside.Constants?.AddTo(options);
-            _session = OrtSession.Create(OnnxWriter.ToBytes(VitGraph.BuildMixed(package.Architecture, package.Weights, package.AdaptableLinears)), options);
+            using SafetensorsFile? own = package.OpenOwnWeights(precision);
+            _session = OrtSession.Create(OnnxWriter.ToBytes(VitGraph.BuildMixed(package.Architecture, package.Weights, package.AdaptableLinears, own)), options);
             provider.NodesOnHost(_session, strict);
         }
         catch (Exception e)

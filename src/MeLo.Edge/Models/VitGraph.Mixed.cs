@@ -34,9 +34,10 @@ internal sealed partial class VitGraph
     /// <param name="vit">The architecture.</param>
     /// <param name="weights">The canonical weights, F32, in a file of the folder that the session is given.</param>
     /// <param name="adaptable">The linears whose weights are inputs and that adapters change.</param>
-    public static GraphBuilder BuildMixed(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable)
+    /// <param name="rounded">For fp16 the other weights as F16 (<see cref="HalfWeightsFile"/>), in a file of that folder too; null for fp32.</param>
+    public static GraphBuilder BuildMixed(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, SafetensorsFile? rounded = null)
     {
-        VitGraph graph = new(vit, weights, adaptable);
+        VitGraph graph = new(vit, weights, adaptable, rounded is null ? Precision.Fp32 : Precision.Fp16, rounded);
         graph._tasks = graph._graph.Input(Tasks, ElementType.I32, s_batch);
         return graph.Build();
     }

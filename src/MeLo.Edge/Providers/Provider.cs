@@ -87,11 +87,8 @@ internal abstract class Provider
         }
     }
 
-    /// <summary>What an error of the runtime says about the device.</summary>
-    public virtual DeviceFault Classify(OrtException error) => DeviceFault.None;
-
     /// <summary>The error as what it says about the device, or null where it says nothing about it.</summary>
-    public ProviderException? DeviceError(OrtException error) => Classify(error) switch
+    public ProviderException? DeviceError(OrtException error) => !IsDevice ? null : DeviceFaults.Of(error) switch
     {
         DeviceFault.OutOfMemory => ProviderException.OutOfMemory(Name, error),
         DeviceFault.Lost => ProviderException.DeviceLost(Name, error),
@@ -145,15 +142,4 @@ internal abstract class Provider
             throw ProviderException.Unavailable(Name, Explain(e), e);
         }
     }
-}
-
-/// <summary>What an error says about the device that a session runs on.</summary>
-internal enum DeviceFault
-{
-    /// <summary>Nothing.</summary>
-    None,
-    /// <summary>It has too little memory left.</summary>
-    OutOfMemory,
-    /// <summary>It is gone, and with it all that lay in its memory.</summary>
-    Lost,
 }

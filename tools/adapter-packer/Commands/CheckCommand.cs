@@ -12,6 +12,8 @@ internal sealed class CheckCommand : PackerCommand
 {
     private const double DefaultTolerance = 1e-4;
 
+    private static readonly string[] s_precisions = [.. Enum.GetValues<Precision>().Select(p => p.Name())];
+
     private readonly Argument<string> _file = new("FILE.melo") { Description = "The bundle, signed or not." };
     private readonly Option<string> _base = new("--base") { Description = "The base package to run it on.", Required = true, HelpName = "DIR" };
 
@@ -22,10 +24,10 @@ internal sealed class CheckCommand : PackerCommand
 
     private readonly Option<double?> _tolerance = new("--tolerance")
     {
-        Description = "The largest difference, over max(1, largest |reference logit|). Default: 1e-4 in fp32, the bundle's own tolerance in int8.", HelpName = "T", CustomParser = NumberOption.OptionalPositive,
+        Description = "The largest difference, over max(1, largest |reference logit|). Default: 1e-4 in fp32, the bundle's own tolerance in fp16 and int8.", HelpName = "T", CustomParser = NumberOption.OptionalPositive,
     };
 
-    private readonly Option<string> _precision = new("--precision") { Description = "The graph to run it on; int8 is shown beside fp32.", DefaultValueFactory = _ => Precision.Fp32.Name(), HelpName = "fp32|int8" };
+    private readonly Option<string> _precision = new("--precision") { Description = "The graph to run it on; fp16 and int8 are shown beside fp32.", DefaultValueFactory = _ => Precision.Fp32.Name(), HelpName = string.Join('|', s_precisions) };
 
     private readonly Option<string> _provider = new("--provider") { Description = "Where to run it.", DefaultValueFactory = _ => ExecutionProvider.Cpu.Name(), HelpName = string.Join('|', ExecutionProviders.Settings) };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
@@ -36,7 +38,7 @@ internal sealed class CheckCommand : PackerCommand
         foreach (Option option in (Option[])[_base, _reference, _tolerance, _precision, _provider, _json]) Add(option);
         Add(_file);
         _provider.AcceptOnlyFromAmong([.. ExecutionProviders.Settings]);
-        _precision.AcceptOnlyFromAmong([.. Enum.GetValues<Precision>().Select(p => p.Name())]);
+        _precision.AcceptOnlyFromAmong(s_precisions);
     }
 
     public override IReadOnlyList<string> Examples =>
@@ -47,7 +49,8 @@ internal sealed class CheckCommand : PackerCommand
         "",
         "Make the reference where the model was trained:",
         "safetensors.torch.save_file({'pixel_values': x, 'logits': model(x)}, 'expected.safetensors')",
-        "What int8 would do to a bundle that demands fp32 is shown with --precision int8 --tolerance T; no device runs it so.",
+        "What fp16 or int8 would do to a bundle that demands fp32 is shown with --precision and --tolerance T; no device runs it so.",
+        "fp16 is computed by this machine's processor, which rounds less than a GPU does.",
         "Exit code 1 when the difference is beyond the tolerance.",
     ];
 
@@ -59,10 +62,10 @@ internal sealed class CheckCommand : PackerCommand
         (string Name, string Reason) provider = default;
         BundleContents contents = Bundle.OpenUnverified(path);
         AdapterDescription description = contents.Description;
-        double tolerance = parsed.GetValue(_tolerance) ?? (precision == Precision.Fp32 ? DefaultTolerance : description.Tolerance.Int8
+        double tolerance = parsed.GetValue(_tolerance) ?? (precision == Precision.Fp32 ? DefaultTolerance : description.Tolerance.Of(precision)
             ?? throw RefusedException.File(path, description.Precision is { } demanded
-                ? $"found a bundle that demands {demanded.Name()}: no device runs it in int8; expected --tolerance to compare it there all the same"
-                : "found no tolerance for int8 in the bundle, expected one, or --tolerance"));
+                ? $"found a bundle that demands {demanded.Name()}: no device runs it in {precision.Name()}; expected --tolerance to compare it there all the same"
+                : $"found no tolerance for {precision.Name()} in the bundle, expected one, or --tolerance"));
         ReferenceLogits reference = ReferenceLogits.Read(referencePath, description.Task);
         if (reference.Classes != description.Head.Labels.Count)
             throw RefusedException.File(referencePath, $"found logits of {reference.Classes} classes, expected {description.Head.Labels.Count} as {Path.GetFileName(path)} has labels");

@@ -8,8 +8,7 @@ namespace MeLo.Edge.Native.OnnxRuntime;
 /// </summary>
 internal static unsafe class OrtLibrary
 {
-    // ORT_LOGGING_LEVEL_FATAL: errors reach the caller as OrtException; a second copy on stderr would break the tools' one-line errors.
-    private const int FatalOnly = 4;
+    private const int Errors = 3; // ORT_LOGGING_LEVEL_ERROR
 
     private static readonly Lazy<Loaded> s_loaded = new(Load);
 
@@ -69,7 +68,7 @@ internal static unsafe class OrtLibrary
 
         OrtApi api = new(table);
         nint environment;
-        fixed (byte* logId = "MeLo.Edge"u8) OrtException.ThrowIfFailed(api, api.CreateEnv(FatalOnly, logId, &environment));
+        fixed (byte* logId = "MeLo.Edge"u8) OrtException.ThrowIfFailed(api, api.CreateEnvWithCustomLogger(&OrtLog.Receive, null, Errors, logId, &environment));
         // On Windows the official builds report usage events unless told not to; a hospital device reports nothing.
         OrtException.ThrowIfFailed(api, api.DisableTelemetryEvents(environment));
         nint allocator;
