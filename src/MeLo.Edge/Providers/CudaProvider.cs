@@ -38,7 +38,7 @@ internal sealed class CudaProvider(int? device, CudaLibraries libraries) : Provi
 
     protected override string? Obstacle()
     {
-        if (NotBuiltIn("CUDAExecutionProvider") is { } notBuiltIn) return notBuiltIn;
+        if (NotBuiltIn("CUDAExecutionProvider") is { } notBuiltIn) return $"{notBuiltIn} (-p:Cuda=true)";
         List<string> faults = [.. libraries.Faults()];
         if (libraries.Driver is { Fault: null } driver && DeviceId >= driver.Devices.Count)
             faults.Add($"found {driver.Devices.Count} devices, expected one with the number {DeviceId}");

@@ -36,9 +36,11 @@ internal sealed class DirectMlProvider(int? device) : Provider
         if (!OperatingSystem.IsWindows()) return "found a system other than Windows, expected Windows 10 or later, whose Direct3D 12 it is a part of";
         if (NotBuiltIn("DmlExecutionProvider") is { } notBuiltIn) return notBuiltIn;
         if (!File.Exists(Path.Combine(OrtLibrary.Folder, Library))) return $"found no {Library} beside ONNX Runtime's library, expected the one that the build places there";
-        return _search.Value.Fault ?? (_search.Value.IsSoftware ? $"found a software adapter only ({_search.Value.Devices[0].Name}), expected a GPU with a driver for Direct3D 12" : null);
+        return _search.Value.Fault ?? (_search.Value.IsSoftware ? $"found a software adapter only ({_search.Value.Names}), expected a GPU with a driver for Direct3D 12" : null);
     }
 
     // DirectML plans its memory itself, and refuses sessions that do or that run operators beside each other (the options' default is one after the other).
     protected override void Append(OrtSessionOptions options) => options.OneAtATime(s_turn).WithoutMemoryPattern().WithProvider("DML", Settings);
+
+    protected override string Explain(OrtException error) => $"found {_search.Value.Names}, expected an adapter that DirectML takes ({error.Message})";
 }

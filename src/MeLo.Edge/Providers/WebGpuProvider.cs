@@ -45,5 +45,5 @@ internal sealed class WebGpuProvider : Provider
     protected override void Append(OrtSessionOptions options) => options.OneAtATime(s_turn).WithProvider("WebGPU");
 
     protected override string Explain(OrtException error) =>
-        $"found {string.Join(", ", _search.Value.Devices.Select(d => d.Name))}, expected a device that ONNX Runtime takes ({error.Message})";
+        $"found {_search.Value.Names}, expected a device that ONNX Runtime takes ({error.Message})";
 }

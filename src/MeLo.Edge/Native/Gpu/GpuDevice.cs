@@ -25,6 +25,9 @@ internal sealed record GpuDevice(string Name, GpuKind Kind);
 /// <param name="Fault">Why there is none: what was found, and what was expected; null where there is one.</param>
 internal sealed record GpuSearch(IReadOnlyList<GpuDevice> Devices, string? Fault = null)
 {
+    /// <summary>The devices' names in one text.</summary>
+    public string Names => string.Join(", ", Devices.Select(d => d.Name));
+
     public static GpuSearch Failed(string fault) => new([], fault);
 
     /// <summary>Whether there are devices and none is one in more than name.</summary>
