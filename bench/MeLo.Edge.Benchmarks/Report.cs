@@ -13,6 +13,7 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
 
     private readonly List<(string Name, double Value, string Meaning)> _numbers = [];
     private readonly JsonObject _series = [];
+    private readonly List<string> _leftOut = [];
 
     /// <summary>Adds a number; the name carries the unit (<c>_ms</c>, <c>_us</c>) or says that it is a ratio (<c>a_over_b</c>).</summary>
     public Report Add(string number, double value, string meaning)
@@ -34,6 +35,13 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
         return this;
     }
 
+    /// <summary>Says what was not measured, and why.</summary>
+    public Report LeaveOut(IEnumerable<string> reasons)
+    {
+        _leftOut.AddRange(reasons);
+        return this;
+    }
+
     public void Print()
     {
         if (settings.Json) PrintJson();
@@ -47,7 +55,7 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
             ["benchmark"] = name,
             ["model"] = settings.Model.Name,
             ["precision"] = settings.Precision.Name(),
-            ["provider"] = "cpu",
+            ["provider"] = BenchmarkOptions.ProviderName(settings.Provider),
             ["threads"] = settings.Threads,
             ["rounds"] = settings.Rounds,
             ["machine"] = Machine.Describe(),
@@ -55,16 +63,18 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
         foreach ((string number, double value, _) in _numbers)
             if (!number.Contains('[', StringComparison.Ordinal)) json.Add(number, Rounded(value));
         foreach ((string key, JsonNode? series) in _series) json.Add(key, series!.DeepClone());
+        if (_leftOut.Count > 0) json.Add("left_out", new JsonArray([.. _leftOut.Select(reason => JsonValue.Create(reason))]));
         Console.WriteLine(json.ToJsonString(s_indented));
     }
 
     private void PrintTable()
     {
-        Table table = new Table().Title($"{name}: {settings.Model.Name}, {settings.Precision.Name()}, cpu, {settings.Threads} threads").AddColumns("what", "value", "meaning");
+        Table table = new Table().Title($"{name}: {settings.Model.Name}, {settings.Precision.Name()}, {BenchmarkOptions.ProviderName(settings.Provider)}, {settings.Threads} threads").AddColumns("what", "value", "meaning");
         table.Columns[1].RightAligned();
         foreach ((string number, double value, string meaning) in _numbers)
             table.AddRow(Markup.Escape(number), Rounded(value).ToString(CultureInfo.InvariantCulture), Markup.Escape(meaning));
         AnsiConsole.Write(table);
+        foreach (string reason in _leftOut) AnsiConsole.WriteLine($"left out: {reason}");
         AnsiConsole.WriteLine(Machine.Describe().ToJsonString());
     }
 
