@@ -258,12 +258,15 @@ internal sealed class BenchmarkModel : IDisposable
         return Benchmarks.ConstantGraph.From(VitGraph.Build(Vit, package.Weights, package.AdaptableLinears), package, adapter);
     }
 
-    /// <summary>Writes the graph whose query and value linears take A and B as inputs.</summary>
+    /// <summary>The fp32 graph whose query and value linears take A and B as inputs, over the base's files.</summary>
+    public GraphBuilder UnmergedGraph(BasePackage package) => Benchmarks.UnmergedGraph.From(VitGraph.Build(Vit, package.Weights, []), Adapter);
+
+    /// <summary>Writes that graph with its weights in it.</summary>
     public string WriteUnmergedModel()
     {
         string path = Path.Combine(_folder, "unmerged.onnx");
         using BasePackage package = BasePackage.Open(BaseFolder);
-        OnnxWriter.Write(UnmergedGraph.From(VitGraph.Build(Vit, package.Weights, [], embedWeights: true), Adapter), path);
+        OnnxWriter.Write(Benchmarks.UnmergedGraph.From(VitGraph.Build(Vit, package.Weights, [], embedWeights: true), Adapter), path);
         return path;
     }
 }

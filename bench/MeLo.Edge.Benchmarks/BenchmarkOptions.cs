@@ -104,10 +104,10 @@ internal sealed class BenchmarkOptions
         /// <summary>A generated model that is kept; null for one that is generated for this run alone.</summary>
         public string? Folder { get; init; }
 
-        /// <summary>The options that have another process of this program measure the same.</summary>
+        /// <summary>The options that have another process of this program measure the same, but for the precision, which not every benchmark takes.</summary>
         public string[] Arguments =>
         [
-            "--model", Model.Name, "--provider", ProviderName(Provider), "--precision", Precision.Name(),
+            "--model", Model.Name, "--provider", ProviderName(Provider),
             "--threads", Threads.ToString(CultureInfo.InvariantCulture), "--seconds", Seconds.ToString(CultureInfo.InvariantCulture),
         ];
     }
