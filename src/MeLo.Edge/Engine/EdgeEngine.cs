@@ -112,7 +112,7 @@ public sealed class EdgeEngine : IDisposable
         try
         {
             double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            ProviderChoice provider = ProviderChoice.Make(options.Provider);
+            ProviderChoice provider = ProviderChoice.Make(options.Provider, options.DeviceId, candidate => PrecisionChoice.Make(candidate, package.Precisions, options.Precision));
             (Precision precision, string reason) = PrecisionChoice.Make(provider.Provider, package.Precisions, options.Precision);
             SessionThreads threads = SessionThreads.Of(options.Threads);
             ResidentModel model = ResidentModel.LoadChecked(package, precision, provider.Provider, threads, options.Strict, out double check);

@@ -46,7 +46,9 @@ internal sealed class MixedModel : IDisposable
         try
         {
             using OrtSessionOptions options = provider.Options(SessionThreads.Of(1)).WithExternalData(package.Folder);
-            _session = OrtSession.Create(OnnxWriter.ToBytes(VitGraph.BuildMixed(package.Architecture, package.Weights, package.AdaptableLinears)), options);
+            beside.Constants?.AddTo(options);
+            using SafetensorsFile? own = package.OpenOwnWeights(precision);
+            _session = OrtSession.Create(OnnxWriter.ToBytes(VitGraph.BuildMixed(package.Architecture, package.Weights, package.AdaptableLinears, own)), options);
             provider.NodesOnHost(_session, strict);
         }
         catch (Exception e)

@@ -92,16 +92,17 @@ internal sealed class TaskWeightsCache(long budget, TaskMerger merger) : IDispos
     /// </summary>
     public void MakeRoom(InstalledTask task)
     {
+        long budget;
         lock (_lock)
         {
-            _budget = Math.Min(_budget, Math.Max(0, _cachedBytes - task.MergedBytes));
+            _budget = budget = Math.Min(_budget, Math.Max(0, _cachedBytes - task.MergedBytes));
             for (LinkedListNode<Entry>? node = _byUse.First, next; node is not null; node = next)
             {
                 next = node.Next;
                 if (!ReferenceEquals(node.Value.Task, task)) Evict(node);
             }
         }
-        _buffers.DropFree();
+        _buffers.Shrink(budget);
     }
 
     /// <summary>Frees what is not leased. Merges under way end first: they read the model, which is freed next.</summary>

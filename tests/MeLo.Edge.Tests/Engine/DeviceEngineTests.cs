@@ -112,6 +112,7 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
     public void AnAdapterOfOtherLinears_AndOtherRanks_MergesToo()
     {
         using EngineFixture all = new(DeviceFixture.Small, AdaptableSet.All, Precision.Fp32);
+        DeviceTests.RequireDevice();
         using EdgeEngine device = all.Load(s_options), host = all.Load();
         float[] pixels = RandomValues.Normal(new Random(3), Pixels, 1);
         foreach (LoraAdapter adapter in (LoraAdapter[])[all.Adapter(1, targets: [VitLinear.Fc1, VitLinear.Output], rank: 3), all.Adapter(2, classes: 7, rank: 16)])
@@ -152,12 +153,12 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
         }
     }
 
-    private EdgeEngine Load(EdgeEngineOptions? options = null) => fixture.Load(options ?? s_options);
+    private EdgeEngine Load(EdgeEngineOptions? options = null)
+    {
+        DeviceTests.RequireDevice();
+        return fixture.Load(options ?? s_options);
+    }
 }
-
-/// <summary>One at a time, apart from other tests: a software device takes every core.</summary>
-[CollectionDefinition(nameof(DeviceTests), DisableParallelization = true)]
-public sealed class DeviceTests;
 
 /// <summary>As small as a Vision Transformer can be: a software device takes milliseconds an operator.</summary>
 public sealed class DeviceFixture() : EngineFixture(Small, AdaptableSet.QueryValue, Precision.Fp32)

@@ -56,17 +56,29 @@ public sealed class OrtException : MeLoException
         if (status != 0) throw FromStatus(OrtLibrary.Api, status);
     }
 
+    /// <summary>
+    /// The same for a call that a device does work for: throws also when the call succeeded and the device said meanwhile that it had not, which only the runtime's log
+    /// knows (<see cref="OrtLog"/>). What the call returned is then worth nothing.
+    /// </summary>
+    internal static void ThrowIfFailedOnDevice(nint status)
+    {
+        string? deviceError = OrtLog.TakeDeviceError();
+        if (status != 0) throw FromStatus(OrtLibrary.Api, status, deviceError);
+        if (deviceError is not null) throw new OrtException(OrtErrorCode.Fail, $"ONNX Runtime: {deviceError}");
+    }
+
     /// <summary>The same while the library is still being loaded.</summary>
     internal static void ThrowIfFailed(OrtApi api, nint status)
     {
         if (status != 0) throw FromStatus(api, status);
     }
 
-    private static unsafe OrtException FromStatus(OrtApi api, nint status)
+    private static unsafe OrtException FromStatus(OrtApi api, nint status, string? deviceError = null)
     {
         OrtErrorCode code = (OrtErrorCode)api.GetErrorCode(status);
         string message = Marshal.PtrToStringUTF8((nint)api.GetErrorMessage(status)) ?? "no message";
         api.ReleaseStatus(status);
-        return new OrtException(code, $"ONNX Runtime: {message.ReplaceLineEndings(" ").Trim()}");
+        string cause = deviceError is null ? "" : $" ({deviceError})";
+        return new OrtException(code, $"ONNX Runtime: {message.ReplaceLineEndings(" ").Trim()}{cause}");
     }
 }

@@ -19,7 +19,7 @@ internal sealed unsafe class OrtIoBinding : OrtHandle
         using Lease self = Use();
         using Lease bound = value.Use();
         using Utf8 text = new(name);
-        OrtException.ThrowIfFailed(OrtLibrary.Api.BindInput(self.Pointer, text.Pointer, bound.Pointer));
+        _session.ThrowIfFailed(OrtLibrary.Api.BindInput(self.Pointer, text.Pointer, bound.Pointer));
     }
 
     /// <summary>Has a run write an output into an existing value.</summary>

@@ -39,19 +39,19 @@ internal sealed unsafe class OrtSession : OrtHandle
     {
         using Lock.Scope turn = TakeTurn(options.Turn);
         using Lease lease = options.Use();
-        nint pointer;
+        nint pointer = 0, status;
         // ORTCHAR_T: UTF-16 on Windows, bytes elsewhere.
         if (OperatingSystem.IsWindows())
         {
             fixed (char* path = modelPath)
-                OrtException.ThrowIfFailed(OrtLibrary.Api.CreateSession(OrtLibrary.Environment, path, lease.Pointer, &pointer));
+                status = OrtLibrary.Api.CreateSession(OrtLibrary.Environment, path, lease.Pointer, &pointer);
         }
         else
         {
             using Utf8 path = new(modelPath);
-            OrtException.ThrowIfFailed(OrtLibrary.Api.CreateSession(OrtLibrary.Environment, path.Pointer, lease.Pointer, &pointer));
+            status = OrtLibrary.Api.CreateSession(OrtLibrary.Environment, path.Pointer, lease.Pointer, &pointer);
         }
-        return new OrtSession(pointer, options.Turn);
+        return Own(pointer, status, options.Turn);
     }
 
     /// <summary>Loads a model from memory, with external data in the folder that <see cref="OrtSessionOptions.WithExternalData"/> was told.</summary>
@@ -60,13 +60,10 @@ internal sealed unsafe class OrtSession : OrtHandle
     {
         using Lock.Scope turn = TakeTurn(options.Turn);
         using Lease lease = options.Use();
-        nint pointer;
+        nint pointer = 0, status;
         fixed (byte* bytes = model)
-        {
-            OrtException.ThrowIfFailed(OrtLibrary.Api.CreateSessionFromArray(
-                OrtLibrary.Environment, bytes, (nuint)model.Length, lease.Pointer, &pointer));
-        }
-        return new OrtSession(pointer, options.Turn);
+            status = OrtLibrary.Api.CreateSessionFromArray(OrtLibrary.Environment, bytes, (nuint)model.Length, lease.Pointer, &pointer);
+        return Own(pointer, status, options.Turn);
     }
 
     /// <summary>Runs the whole graph with values in the order of <see cref="Inputs"/>; the results come in the order of <see cref="Outputs"/>.</summary>
@@ -97,7 +94,7 @@ internal sealed unsafe class OrtSession : OrtHandle
         using Lease self = Use();
         using Lease bound = binding.Use();
         using OptionalLease run = new(options);
-        OrtException.ThrowIfFailed(OrtLibrary.Api.RunWithBinding(self.Pointer, run.Pointer, bound.Pointer));
+        ThrowIfFailed(OrtLibrary.Api.RunWithBinding(self.Pointer, run.Pointer, bound.Pointer));
     }
 
     /// <summary>
@@ -140,10 +137,34 @@ internal sealed unsafe class OrtSession : OrtHandle
     /// <summary>The turn of this session's native calls, until the result is disposed.</summary>
     internal Lock.Scope TakeTurn() => TakeTurn(_turn);
 
+    /// <summary>Throws when a call that used the session failed. Needs the turn, where the session has one to take: whose call it was that the device failed is not said.</summary>
+    internal void ThrowIfFailed(nint status) => ThrowIfFailed(status, _turn);
+
     /// <summary>Counts an input that is given to the session from host memory.</summary>
     internal void CountInput(OrtValue value)
     {
         if (value.HostBytes > 0) Interlocked.Add(ref _hostBytesIn, value.HostBytes);
+    }
+
+    private static void ThrowIfFailed(nint status, Lock? turn)
+    {
+        // Sessions that share a device take turns on it; the others have nothing to do with what it says.
+        if (turn is null) OrtException.ThrowIfFailed(status);
+        else OrtException.ThrowIfFailedOnDevice(status);
+    }
+
+    private static OrtSession Own(nint pointer, nint status, Lock? turn)
+    {
+        try
+        {
+            ThrowIfFailed(status, turn);
+        }
+        catch
+        {
+            if (pointer != 0) OrtLibrary.Api.ReleaseSession(pointer);
+            throw;
+        }
+        return new OrtSession(pointer, turn);
     }
 
     // A default scope holds nothing and lets go of nothing.
@@ -173,8 +194,14 @@ internal sealed unsafe class OrtSession : OrtHandle
                 values[held] = new Lease(inputs[held]).Pointer;
                 CountInput(inputs[held]);
             }
-            OrtException.ThrowIfFailed(OrtLibrary.Api.Run(
+            ThrowIfFailed(OrtLibrary.Api.Run(
                 self.Pointer, run.Pointer, inputNames, values, (nuint)inputs.Length, outputNames, (nuint)outputCount, results));
+        }
+        catch
+        {
+            for (int i = 0; i < outputCount; i++)
+                if (results[i] != 0) OrtLibrary.Api.ReleaseValue(results[i]);
+            throw;
         }
         finally
         {

@@ -1,0 +1,21 @@
+using MeLo.Edge.Providers;
+
+namespace MeLo.Edge.Tests.Engine;
+
+/// <summary>Tests that need a device: one at a time, apart from the others, as a software device takes every core.</summary>
+[CollectionDefinition(nameof(DeviceTests), DisableParallelization = true)]
+public sealed class DeviceTests
+{
+    /// <summary>Skips the running test where WebGPU finds no device.</summary>
+    internal static void RequireDevice()
+    {
+        try
+        {
+            new WebGpuProvider().Check();
+        }
+        catch (ProviderException e)
+        {
+            Assert.Skip($"needs a WebGPU device: {e.Message}");
+        }
+    }
+}

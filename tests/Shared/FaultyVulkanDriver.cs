@@ -1,0 +1,111 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+
+namespace MeLo.Edge.Tests;
+
+/// <summary>
+/// SwiftShader behind a driver of ours that runs out of memory, or is lost, when a test says so (<c>tests/vulkan-faults</c>). It is for processes of their own:
+/// those that a test starts with <see cref="Environment"/>.
+/// </summary>
+internal sealed class FaultyVulkanDriver : IDisposable
+{
+    private const string FolderVariable = "MELO_FAULT_FOLDER";
+    private const string DriverVariable = "MELO_FAULT_DRIVER";
+
+    private readonly TemporaryFolder? _built;
+    private readonly string _folder;
+
+    private FaultyVulkanDriver(string folder, TemporaryFolder? built) => (_folder, _built) = (folder, built);
+
+    /// <summary>The driver that this process was started with; null where it is none of these.</summary>
+    public static FaultyVulkanDriver? OfThisProcess { get; } =
+        System.Environment.GetEnvironmentVariable(FolderVariable) is { } folder ? new FaultyVulkanDriver(folder, built: null) : null;
+
+    /// <summary>What a process needs in its environment to have this driver and no other.</summary>
+    public (string Key, string Value)[] Environment { get; private init; } = [];
+
+    /// <summary>The most bytes of the device's memory that can be in use; what is in use already stays. Null for no limit of ours, 0 to refuse everything.</summary>
+    public long? DeviceBytes { set => Write("bytes", value); }
+
+    /// <summary>The same for the host's memory that the device reads uploads from and writes downloads to. Only a discrete device has it.</summary>
+    public long? HostBytes { set => Write("host-bytes", value); }
+
+    /// <summary>The device is lost to who has it, for good, and no other can be had as long as this is set.</summary>
+    public bool IsLost { set => Write("lost", value ? 1 : null); }
+
+    /// <summary>Whether devices made from now on have memory of their own, as a graphics card has, instead of sharing the host's.</summary>
+    public bool IsDiscrete { set => Write("discrete", value ? 1 : null); }
+
+    /// <summary>The bytes in use, of the device's memory and of the host's.</summary>
+    public (long Device, long Host) BytesInUse
+    {
+        get
+        {
+            string path = Path.Combine(_folder, "in-use");
+            if (!File.Exists(path)) return (0, 0);
+            long[] bytes = [.. File.ReadAllText(path).Split(' ').Select(text => long.Parse(text, CultureInfo.InvariantCulture))];
+            return (bytes[0], bytes[1]);
+        }
+    }
+
+    /// <summary>Compiles the driver; skips the running test where there is no SwiftShader or no compiler.</summary>
+    public static FaultyVulkanDriver Build()
+    {
+        VulkanDriver.Require();
+        Assert.SkipUnless(File.Exists(VulkanDriver.SwiftShader), $"needs {VulkanDriver.SwiftShader} (Debian's package chromium-common)");
+        TemporaryFolder folder = new();
+        try
+        {
+            string library = folder["libvulkan-faults.so"], manifest = folder["icd.json"];
+            Compile(Path.Combine(SharedData.RepositoryRoot, "tests", "vulkan-faults", "vulkan-faults.c"), library);
+            File.WriteAllText(manifest, $$$"""{"file_format_version": "1.0.0", "ICD": {"library_path": "{{{library}}}", "api_version": "1.0.5"}}""");
+            string faults = Directory.CreateDirectory(Path.Combine(folder.Root, "faults")).FullName;
+            return new FaultyVulkanDriver(faults, folder)
+            {
+                Environment = [.. VulkanDriver.For(manifest), (FolderVariable, faults), (DriverVariable, VulkanDriver.SwiftShader)],
+            };
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _built?.Dispose();
+
+    private static void Compile(string source, string library)
+    {
+        ProcessStartInfo start = new("cc", ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-o", library, source, "-ldl", "-lpthread"])
+        {
+            RedirectStandardError = true,
+        };
+        try
+        {
+            using Process compiler = Process.Start(start)!;
+            string errors = compiler.StandardError.ReadToEnd();
+            compiler.WaitForExit();
+            Assert.True(compiler.ExitCode == 0, $"cc: exit code {compiler.ExitCode}\n{errors}");
+        }
+        catch (Win32Exception)
+        {
+            Assert.Skip("needs the C compiler cc (Debian's packages gcc and libc6-dev)");
+        }
+    }
+
+    // Replaced whole: the driver may read at any time.
+    private void Write(string name, long? value)
+    {
+        string path = Path.Combine(_folder, name);
+        if (value is { } number)
+        {
+            File.WriteAllText($"{path}.new", number.ToString(CultureInfo.InvariantCulture));
+            File.Move($"{path}.new", path, overwrite: true);
+        }
+        else
+        {
+            File.Delete(path);
+        }
+    }
+}
