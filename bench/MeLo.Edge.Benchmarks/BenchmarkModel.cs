@@ -137,7 +137,7 @@ internal sealed class BenchmarkModel : IDisposable
     public InstalledTask[] Install(EdgeEngine engine, int count, bool withFp32Task = false)
     {
         // What int8 and fp32 make of random weights differs: where both run, the probe passes whichever made it.
-        ProbeTolerance tolerance = withFp32Task ? new(1, 1) : new(1e-3, 1);
+        ProbeTolerance tolerance = withFp32Task ? new(1, 1) : new(1e-3, 1, 1);
         InstalledTask[] tasks = new InstalledTask[count];
         for (int i = 0; i < count; i++)
         {
@@ -174,7 +174,7 @@ internal sealed class BenchmarkModel : IDisposable
             Head = new HeadDescription(["no", "yes"], HeadActivation.Softmax, "zero"),
             Input = new InputDescription(Recipe(Vit)),
             // Random weights: what int8 does to them says nothing.
-            Tolerance = tolerance ?? new ProbeTolerance(1e-3, 1),
+            Tolerance = tolerance ?? new ProbeTolerance(1e-3, 1, 1),
             Precision = demanded,
             Created = DateTimeOffset.UnixEpoch,
         };
@@ -255,11 +255,20 @@ internal sealed class BenchmarkModel : IDisposable
     /// <summary>The resident graph of a precision with a task merged into its constants, over the base's files.</summary>
     public GraphBuilder ConstantGraph(BasePackage package, Precision precision, LoraAdapter adapter)
     {
-        return Benchmarks.ConstantGraph.From(VitGraph.Build(Vit, package.Weights, package.AdaptableLinears), package, adapter);
+        using SafetensorsFile? own = package.OpenOwnWeights(precision);
+        return Benchmarks.ConstantGraph.From(Graph(package, own), package, adapter.Head, adapter);
     }
 
-    /// <summary>The fp32 graph whose query and value linears take A and B as inputs, over the base's files.</summary>
-    public GraphBuilder UnmergedGraph(BasePackage package) => Benchmarks.UnmergedGraph.From(VitGraph.Build(Vit, package.Weights, []), Adapter);
+    /// <summary>The graph of a precision whose query and value linears take A and B as inputs, over the base's files.</summary>
+    public GraphBuilder UnmergedGraph(BasePackage package, Precision precision)
+    {
+        using SafetensorsFile? own = package.OpenOwnWeights(precision);
+        return Benchmarks.UnmergedGraph.From(Benchmarks.ConstantGraph.From(Graph(package, own), package, Adapter.Head, adapter: null), Adapter);
+    }
+
+    private GraphBuilder Graph(BasePackage package, SafetensorsFile? own) => own is null
+        ? VitGraph.Build(Vit, package.Weights, package.AdaptableLinears)
+        : VitGraph.BuildFp16(Vit, package.Weights, package.AdaptableLinears, own);
 
     /// <summary>Writes that graph with its weights in it.</summary>
     public string WriteUnmergedModel()

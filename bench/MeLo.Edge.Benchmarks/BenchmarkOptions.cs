@@ -34,13 +34,12 @@ internal sealed class BenchmarkOptions
     private readonly Option<string> _provider = new("--provider")
     {
         Description = "Where the graphs run. On a device other sides are measured than on the processor, and --seconds counts.",
-        DefaultValueFactory = _ => ProviderName(ExecutionProvider.Cpu),
+        DefaultValueFactory = _ => ExecutionProvider.Cpu.Name(),
     };
 
     private readonly Option<double> _seconds = new("--seconds")
     {
         Description = "On a device: rounds go on until so many seconds have passed, but for five at least and --rounds (2000) at most.",
-        DefaultValueFactory = _ => 20,
     };
 
     private readonly Option<DirectoryInfo?> _folder = new("--folder")
@@ -48,10 +47,13 @@ internal sealed class BenchmarkOptions
         Description = "On a device: what 'generate' has made, to be used and kept. Otherwise it is generated, and deleted at the end.",
     };
 
-    public BenchmarkOptions(int rounds)
+    /// <param name="rounds">The rounds by default.</param>
+    /// <param name="seconds">How long they go on by default, on a device.</param>
+    public BenchmarkOptions(int rounds, double seconds = 20)
     {
         _rounds.DefaultValueFactory = _ => rounds;
-        _provider.AcceptOnlyFromAmong([.. Enum.GetValues<ExecutionProvider>().Select(ProviderName)]);
+        _seconds.DefaultValueFactory = _ => seconds;
+        _provider.AcceptOnlyFromAmong([.. Enum.GetValues<ExecutionProvider>().Select(p => p.Name())]);
     }
 
     public void AddTo(Command command)
@@ -68,10 +70,18 @@ internal sealed class BenchmarkOptions
         foreach (Option option in new Option[] { _provider, _seconds, _folder }) command.Options.Add(option);
     }
 
+    /// <summary>Adds the choice of provider and nothing else.</summary>
+    public void AddProviderAloneTo(Command command) => command.Options.Add(_provider);
+
+    public ExecutionProvider ReadProvider(ParseResult result)
+    {
+        _ = ExecutionProviders.TryParse(result.GetValue(_provider) ?? ExecutionProvider.Cpu.Name(), out ExecutionProvider? provider); // the option takes no other
+        return provider ?? ExecutionProvider.Cpu;
+    }
+
     public Settings Read(ParseResult result)
     {
-        string? provider = result.GetValue(_provider);
-        ExecutionProvider kind = Enum.GetValues<ExecutionProvider>().FirstOrDefault(p => ProviderName(p) == provider);
+        ExecutionProvider kind = ReadProvider(result);
         bool hasRounds = result.GetResult(_rounds) is { Implicit: false };
         return new Settings(
             result.GetValue(_json),
@@ -85,9 +95,6 @@ internal sealed class BenchmarkOptions
             Folder = result.GetValue(_folder)?.FullName,
         };
     }
-
-    /// <summary>The name of a provider in options and reports.</summary>
-    public static string ProviderName(ExecutionProvider provider) => provider.ToString().ToLowerInvariant();
 
     /// <summary>What the user chose.</summary>
     public sealed record Settings(bool Json, VitArchitecture Model, int Rounds, int Threads)
@@ -107,7 +114,7 @@ internal sealed class BenchmarkOptions
         /// <summary>The options that have another process of this program measure the same, but for the precision, which not every benchmark takes.</summary>
         public string[] Arguments =>
         [
-            "--model", Model.Name, "--provider", ProviderName(Provider),
+            "--model", Model.Name, "--provider", Provider.Name(),
             "--threads", Threads.ToString(CultureInfo.InvariantCulture), "--seconds", Seconds.ToString(CultureInfo.InvariantCulture),
         ];
     }

@@ -13,24 +13,28 @@ namespace MeLo.Edge.Benchmarks;
 /// </summary>
 internal static class ConstantGraph
 {
-    /// <summary>Copies a base's graph with one task merged into it.</summary>
-    public static GraphBuilder From(GraphBuilder resident, BasePackage package, LoraAdapter adapter)
+    /// <summary>Copies a base's graph.</summary>
+    /// <param name="resident">The graph.</param>
+    /// <param name="package">The base.</param>
+    /// <param name="head">The task's head.</param>
+    /// <param name="adapter">The task's adapter, merged into the weights; null for the pristine ones.</param>
+    public static GraphBuilder From(GraphBuilder resident, BasePackage package, TaskHead head, LoraAdapter? adapter)
     {
         Dictionary<string, (float[] Values, long[] Shape)> constants = [];
         foreach (LinearId id in package.AdaptableLinears)
         {
             (int input, int output) = package.Architecture.LinearShape(id.Linear);
             float[] values = package.Weights[CanonicalWeights.LinearWeight(id)].ToSingles();
-            if (adapter.Pairs.FirstOrDefault(p => p.Target == id) is { } pair)
+            if (adapter?.Pairs.FirstOrDefault(p => p.Target == id) is { } pair)
             {
                 float[] merged = new float[values.Length];
-                LoraMerge.Merge(values, merged, pair, adapter.Scale);
+                LoraMerge.Merge(values, merged, pair, adapter!.Scale);
                 values = merged;
             }
             constants.Add(CanonicalWeights.LinearWeight(id), (values, [input, output]));
         }
-        constants.Add(VitGraph.HeadWeight, (adapter.Head.Transposed, [adapter.Head.Dim, adapter.Head.Classes]));
-        constants.Add(VitGraph.HeadBias, (adapter.Head.Bias, [adapter.Head.Classes]));
+        constants.Add(VitGraph.HeadWeight, (head.Transposed, [head.Dim, head.Classes]));
+        constants.Add(VitGraph.HeadBias, (head.Bias, [head.Classes]));
 
         GraphBuilder graph = GraphCopy.Begin(resident, constants.Keys.ToHashSet());
         foreach ((string name, (float[] values, long[] shape)) in constants)

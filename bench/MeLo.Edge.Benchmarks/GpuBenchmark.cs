@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
+using MeLo.Edge.Providers;
 using Spectre.Console;
 
 namespace MeLo.Edge.Benchmarks;
@@ -19,20 +20,36 @@ internal static class GpuBenchmark
 
     public static Command Command()
     {
-        BenchmarkOptions options = new(rounds: 1);
+        BenchmarkOptions options = new(rounds: 1, seconds: 8); // a machine is lent for minutes
         Option<DirectoryInfo> output = new("--out")
         {
             Description = "Where gpu-MODEL.json is written.",
             DefaultValueFactory = _ => new DirectoryInfo(Environment.GetEnvironmentVariable("OUT") ?? "."),
         };
+        Option<double> limit = new("--limit") { Description = "The seconds after which a part is ended, and the next begun.", DefaultValueFactory = _ => 150 };
         Option<FileInfo?> peer = new("--peer") { Description = "PyTorch's side, bench/gpu/peer.py; left out unless given." };
         Option<string> python = new("--python") { Description = "What runs it.", DefaultValueFactory = _ => "python3" };
         Command command = new("gpu", "All of 'switch', 'inference' and 'stream' on a device, each in a process of its own, and PyTorch beside them: one JSON file.");
         options.AddTo(command);
         options.AddProviderTo(command);
-        foreach (Option option in new Option[] { output, peer, python }) command.Options.Add(option);
+        foreach (Option option in new Option[] { output, limit, peer, python }) command.Options.Add(option);
         command.SetAction((result, cancellation) =>
-            RunAsync(options.Read(result), result.GetValue(output)!, result.GetValue(peer), result.GetValue(python)!, cancellation));
+            RunAsync(options.Read(result), result.GetValue(output)!, TimeSpan.FromSeconds(result.GetValue(limit)), result.GetValue(peer), result.GetValue(python)!, cancellation));
+        return command;
+    }
+
+    /// <summary>The command that says which device there is: exit code 0 for one, 2 for a program that stands in for one.</summary>
+    public static Command DeviceCommand()
+    {
+        BenchmarkOptions options = new(rounds: 1);
+        Command command = new("device", "Says which device a provider runs on, or why it does not start here.");
+        options.AddProviderAloneTo(command);
+        command.SetAction(result =>
+        {
+            Provider provider = ProviderChoice.Make(options.ReadProvider(result), device: null, _ => { }).Provider;
+            Console.WriteLine(provider.Device ?? provider.Name);
+            return provider.Drawback is null ? 0 : 2;
+        });
         return command;
     }
 
@@ -55,28 +72,28 @@ internal static class GpuBenchmark
         return command;
     }
 
-    private static async Task<int> RunAsync(BenchmarkOptions.Settings settings, DirectoryInfo output, FileInfo? peer, string python, CancellationToken cancellation)
+    private static async Task<int> RunAsync(
+        BenchmarkOptions.Settings settings, DirectoryInfo output, TimeSpan limit, FileInfo? peer, string python, CancellationToken cancellation)
     {
         if (!settings.IsDevice) settings = settings with { Provider = ExecutionProvider.WebGpu };
         long start = Stopwatch.GetTimestamp();
-        string folder = settings.Folder ?? Directory.CreateTempSubdirectory("melo-edge-bench-").FullName;
+        output.Create();
+        string path = Path.Combine(output.FullName, $"gpu-{settings.Model.Name}.json"), folder = settings.Folder ?? Directory.CreateTempSubdirectory("melo-edge-bench-").FullName;
+        string? gpu = await GpuAsync(cancellation);
         List<GpuPart> parts = [];
+        JsonObject report = [];
         try
         {
             if (!Directory.Exists(Path.Combine(folder, "base"))) await RunAsync(Own("generate"));
             foreach (Precision precision in BenchmarkModel.DevicePrecisions) await RunAsync(Own("switch", precision, settings.Seconds));
             await RunAsync(Own("inference", seconds: 2 * settings.Seconds));
-            foreach (Precision precision in BenchmarkModel.DevicePrecisions) await RunAsync(Own("stream", precision, settings.Seconds));
             if (peer is not null) await RunAsync(Peer(settings, peer, python));
+            foreach (Precision precision in BenchmarkModel.DevicePrecisions) await RunAsync(Own("stream", precision, settings.Seconds));
         }
         finally
         {
             if (settings.Folder is null) Directory.Delete(folder, recursive: true);
         }
-        JsonObject report = Join(settings, parts, await GpuAsync(cancellation), Stopwatch.GetElapsedTime(start));
-        output.Create();
-        string path = Path.Combine(output.FullName, $"gpu-{settings.Model.Name}.json");
-        await File.WriteAllTextAsync(path, report.ToJsonString(s_indented) + "\n", cancellation);
         if (settings.Json) Console.WriteLine(report.ToJsonString(s_indented));
         else Print(report, parts);
         Say($"written to {path}");
@@ -94,9 +111,11 @@ internal static class GpuBenchmark
         {
             parts.Add(part);
             Say($"{part.Name} …");
-            // Loading, compiling and the fewest rounds of a slow device come on top of the seconds.
-            await part.RunAsync(TimeSpan.FromSeconds(120 + (6 * settings.Seconds)), cancellation);
+            await part.RunAsync(limit, cancellation);
             Say(string.Create(CultureInfo.InvariantCulture, $"{part.Name}: {part.Fault ?? "done"}, {part.Took.TotalSeconds:F0} s"));
+            // After each: whoever ends this process has what there is by then.
+            report = Join(settings, parts, gpu, Stopwatch.GetElapsedTime(start));
+            await File.WriteAllTextAsync(path, report.ToJsonString(s_indented) + "\n", cancellation);
         }
 
         void Say(string line) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{Stopwatch.GetElapsedTime(start).TotalSeconds,4:F0} s] {line}"));
@@ -124,14 +143,14 @@ internal static class GpuBenchmark
         foreach (GpuPart part in parts)
         {
             seconds.Add(part.Name, Math.Round(part.Took.TotalSeconds, 1));
-            if (part.Result is not null) results.Add(part.Name, part.Result);
+            if (part.Result is not null) results.Add(part.Name, part.Result.DeepClone());
             if (part.Fault is not null) failed.Add(part.Name, part.Fault);
         }
         JsonObject report = new()
         {
             ["benchmark"] = "gpu",
             ["model"] = settings.Model.Name,
-            ["provider"] = BenchmarkOptions.ProviderName(settings.Provider),
+            ["provider"] = settings.Provider.Name(),
             ["machine"] = machine,
             ["took_s"] = Math.Round(took.TotalSeconds, 1),
             ["part_took_s"] = seconds,

@@ -18,14 +18,13 @@ internal sealed class PlainSession : IDisposable
     /// <param name="session">A session whose only input is the pixels; it belongs to this from now on.</param>
     public PlainSession(OrtSession session) => _session = session;
 
-    /// <param name="session">A session with the other inputs of <see cref="UnmergedGraph"/>; it belongs to this from now on.</param>
+    /// <param name="session">A session whose other inputs are those of <see cref="UnmergedGraph"/>; it belongs to this from now on.</param>
     /// <param name="adapter">The task, whose values are brought to the device once.</param>
     /// <param name="device">Where the session runs.</param>
     public PlainSession(OrtSession session, LoraAdapter adapter, BenchmarkDevice device)
     {
         _session = session;
         _device = device;
-        Bind(adapter.Head);
         Bind(adapter);
     }
 
@@ -84,7 +83,7 @@ internal sealed class PlainSession : IDisposable
     private void Bind(string name, float[] values, params ReadOnlySpan<long> shape)
     {
         _names.Add(name);
-        _values.Add(_device is null ? OrtValue.FromArray(values, shape) : _device.Upload(values, shape));
+        _values.Add(_device is null ? OrtValue.FromArray(values, shape) : _device.Upload(values, shape, _session.Inputs.Single(i => i.Name == name).Info.Type));
     }
 
     private static float[] Scaled(float[] matrix, float scale)

@@ -20,6 +20,7 @@ root.Subcommands.Add(PreprocessBenchmark.Command());
 root.Subcommands.Add(ThreadsBenchmark.Command());
 root.Subcommands.Add(BatchBenchmark.Command());
 root.Subcommands.Add(GpuBenchmark.Command());
+root.Subcommands.Add(GpuBenchmark.DeviceCommand());
 root.Subcommands.Add(GpuBenchmark.GenerateCommand());
 try
 {

@@ -1,13 +1,17 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using Spectre.Console;
 
 namespace MeLo.Edge.Benchmarks;
 
 /// <summary>The outcome of a benchmark: named numbers, printed as a table or as one JSON object.</summary>
-internal sealed class Report(string name, BenchmarkOptions.Settings settings)
+/// <param name="name">The benchmark.</param>
+/// <param name="settings">What the user chose.</param>
+/// <param name="device">The device as its driver calls it, where the graphs ran on one and that is known.</param>
+internal sealed class Report(string name, BenchmarkOptions.Settings settings, string? device = null)
 {
     private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
 
@@ -55,11 +59,12 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
             ["benchmark"] = name,
             ["model"] = settings.Model.Name,
             ["precision"] = settings.Precision.Name(),
-            ["provider"] = BenchmarkOptions.ProviderName(settings.Provider),
+            ["provider"] = settings.Provider.Name(),
             ["threads"] = settings.Threads,
             ["rounds"] = settings.Rounds,
             ["machine"] = Machine.Describe(),
         };
+        if (device is not null) json.Insert(json.IndexOf("threads"), "device", device);
         foreach ((string number, double value, _) in _numbers)
             if (!number.Contains('[', StringComparison.Ordinal)) json.Add(number, Rounded(value));
         foreach ((string key, JsonNode? series) in _series) json.Add(key, series!.DeepClone());
@@ -69,7 +74,7 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
 
     private void PrintTable()
     {
-        Table table = new Table().Title($"{name}: {settings.Model.Name}, {settings.Precision.Name()}, {BenchmarkOptions.ProviderName(settings.Provider)}, {settings.Threads} threads").AddColumns("what", "value", "meaning");
+        Table table = new Table().Title($"{name}: {settings.Model.Name}, {settings.Precision.Name()}, {settings.Provider.Name()}{(device is null ? "" : $" ({device})")}, {settings.Threads} threads").AddColumns("what", "value", "meaning");
         table.Columns[1].RightAligned();
         foreach ((string number, double value, string meaning) in _numbers)
             table.AddRow(Markup.Escape(number), Rounded(value).ToString(CultureInfo.InvariantCulture), Markup.Escape(meaning));

@@ -21,8 +21,8 @@ internal sealed class BenchmarkDevice : IDisposable
     /// <exception cref="ProviderException">The provider cannot start here.</exception>
     public BenchmarkDevice(ExecutionProvider provider)
     {
-        Provider = ProviderChoice.Make(provider).Provider;
-        _memory = OrtMemoryInfo.ForDevice(Provider.Memory ?? throw new ArgumentException($"found provider {Provider.Name}, expected one with a device", nameof(provider)));
+        Provider = ProviderChoice.Make(provider, device: null, _ => { }).Provider;
+        _memory = OrtMemoryInfo.ForDevice(Provider.Memory ?? throw new ArgumentException($"found provider {Provider.Name}, expected one with a device", nameof(provider)), Provider.DeviceId);
         GraphBuilder fence = new("fence");
         GraphValue x = fence.Input(Input, ElementType.F32, 1);
         fence.Output(fence.Add(x, x, Output));

@@ -45,7 +45,7 @@ internal static class DeviceInference
                 await sides[(i + budget.Rounds) % sides.Count].MeasureAsync();
             }
         }
-        Report report = new("inference", settings with { Rounds = budget.Rounds });
+        Report report = new("inference", settings with { Rounds = budget.Rounds }, device.Provider.Device);
         foreach (PrecisionSides precision in precisions) precision.AddTo(report, device);
         Progress.Clear();
         report.LeaveOut(leftOut).Print();
@@ -108,7 +108,8 @@ internal static class DeviceInference
 
             async Task AddAsync(string name, int at, Func<Task<float[]>> run)
             {
-                if (at > 0 && !_sides.Any(s => s.Name == name && s.Images == s_batches[at - 1]) && (name != "mixed" || at > 1)) return; // a smaller batch was too slow
+                // Where fewer images were too slow, or as many of one task, these are too.
+                if (at > 0 && !_sides.Any(s => name == "mixed" ? s.Name == "engine" && s.Images == s_batches[at] : s.Name == name && s.Images == s_batches[at - 1])) return;
                 string what = $"{_precision.Name()} {name}, {s_batches[at]} images";
                 Progress.Show(what);
                 Side side = new(name, s_batches[at], run);

@@ -24,6 +24,9 @@ internal static class DeviceLimits
 
     private const int SmallestMatrix = 256, LargestMatrix = 8192;
 
+    // Random numbers that are drawn; they repeat, or drawing them would take longer than all the rest. No power of two, lest rows of a matrix be alike.
+    private const int Drawn = 1_000_003;
+
     // Starting a run takes a device some tenths of a millisecond.
     private static readonly TimeSpan s_long = TimeSpan.FromMilliseconds(100);
 
@@ -125,7 +128,9 @@ internal static class DeviceLimits
     {
         Random random = new(1);
         float[] values = new float[count];
-        foreach (ref float value in values.AsSpan()) value = ((2 * random.NextSingle()) - 1) * largest;
+        Span<float> drawn = values.AsSpan(0, Math.Min(count, Drawn));
+        foreach (ref float value in drawn) value = ((2 * random.NextSingle()) - 1) * largest;
+        for (int at = drawn.Length; at < count; at += drawn.Length) drawn[..Math.Min(drawn.Length, count - at)].CopyTo(values.AsSpan(at));
         return values;
     }
 }

@@ -18,6 +18,12 @@ internal static class DeviceStream
 
     private static readonly TimeSpan s_slow = TimeSpan.FromMilliseconds(25);
 
+    private static readonly (string Side, string Other)[] s_ratios =
+    [
+        ("random_warm", "alone"), ("random_cold", "alone"), ("batch_measured", "batch_alone"), ("batch_measured", "batch_merged"), ("batch_measured", "batch_mixed"),
+        ("random_warm", "sessions"), ("random_warm", "inputs"), ("batch_measured", "sessions"),
+    ];
+
     public static async Task<int> RunAsync(BenchmarkOptions.Settings settings, CancellationToken cancellation)
     {
         using BenchmarkDevice device = new(settings.Provider);
@@ -29,7 +35,7 @@ internal static class DeviceStream
         foreach (EdgeEngine engine in new[] { merged, mixed, measured, cold }) tasks.Add(engine, model.Install(engine, Tasks));
         PlainSession[] sessions = [.. Enumerable.Range(0, Tasks).Select(task =>
             new PlainSession(device.Session(model.ConstantGraph(package, settings.Precision, model.AdapterOf(task)), model.BaseFolder)))];
-        using PlainSession unmerged = new(device.Session(model.UnmergedGraph(package), model.BaseFolder), model.Adapter, device);
+        using PlainSession unmerged = new(device.Session(model.UnmergedGraph(package, settings.Precision), model.BaseFolder), model.Adapter, device);
         float[] pixels = model.Pixels(1);
         PreparedImage image = PreparedImage.FromPixels(pixels, tasks[merged][0].Description.Input.Preprocess);
         float[][] expected = [.. sessions.Select(session => session.Run(pixels, model.PixelShape))];
@@ -39,47 +45,54 @@ internal static class DeviceStream
         await merged.PredictAsync(tasks[merged][0], image, cancellation);
         int images = Stopwatch.GetElapsedTime(warm) < s_slow ? ManyImages : FewImages;
 
-        Side alone = new(_ => InTurnAsync(merged, new int[images])), random = new(order => InTurnAsync(merged, order)), randomCold = new(order => InTurnAsync(cold, order)),
-            batchAlone = new(_ => BatchAsync(merged, new int[images])), batchMerged = new(order => BatchAsync(merged, order)), batchMixed = new(order => BatchAsync(mixed, order)),
-            batchMeasured = new(order => BatchAsync(measured, order)), separate = new(order => Plain(order, task => sessions[task])), inputs = new(order => Plain(order, _ => unmerged));
-        Side[] sides = [alone, random, randomCold, batchAlone, batchMerged, batchMixed, batchMeasured, separate, inputs];
-        Random tasksOfARound = new(1);
+        List<Side> sides =
+        [
+            new("alone", "one task, one image after the other, images per second", _ => InTurnAsync(merged, new int[images])),
+            new("random_warm", "random tasks, one after the other, all in the cache", order => InTurnAsync(merged, order)),
+            new("random_cold", "the same, the cache holding one", order => InTurnAsync(cold, order)),
+            new("batch_alone", "one task, all images as one batch", _ => BatchAsync(merged, new int[images])),
+            new("batch_merged", "random tasks as one batch: a run a task", order => BatchAsync(merged, order)),
+            new("batch_mixed", "random tasks as one batch: one mixed run", order => BatchAsync(mixed, order)),
+            new("batch_measured", "random tasks as one batch, as the engine chooses", order => BatchAsync(measured, order)),
+            new("sessions", "random tasks, one after the other, one ONNX Runtime session a task", order => Plain(order, task => sessions[task])),
+            new("inputs", "one session with A and B as inputs, which lie on the device already", order => Plain(order, _ => unmerged)),
+        ];
+        List<string> leftOut = [];
+        Random randomTasks = new(1);
         RoundBudget budget = new(settings);
         // The rounds before count fill the caches, compile, and let the engine learn what runs cost.
         for (int round = -2; round < 0 || budget.Next(); round++)
         {
-            int[] order = [.. Enumerable.Range(0, images).Select(_ => tasksOfARound.Next(Tasks))];
-            for (int i = 0; i < sides.Length; i++)
+            int[] order = [.. Enumerable.Range(0, images).Select(_ => randomTasks.Next(Tasks))];
+            foreach (Side side in sides.Concat(sides).Skip((round + 2) % sides.Count).Take(sides.Count).ToArray()) // another goes first each round
             {
-                Side side = sides[(i + round + 2) % sides.Length];
-                long start = Stopwatch.GetTimestamp();
-                await side.Run(order);
-                if (round >= 0) side.Samples.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds / images);
+                try
+                {
+                    long start = Stopwatch.GetTimestamp();
+                    await side.Run(order);
+                    if (round >= 0) side.Samples.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds / images);
+                }
+                catch (MeLoException e)
+                {
+                    // The device has no memory for it, say: the others go on.
+                    leftOut.Add($"{side.Name}: {e.Message}");
+                    sides.Remove(side);
+                }
             }
         }
         foreach (PlainSession session in sessions) session.Dispose();
         Progress.Clear();
-        new Report("stream", settings with { Rounds = budget.Rounds })
-            .Add("tasks", Tasks, "installed, of which each image has a random one")
-            .Add("images", images, "in a round, and in a batch")
-            .Add("alone_per_s", alone.PerSecond, "one task, one image after the other, images per second")
-            .Add("random_warm_per_s", random.PerSecond, "random tasks, one after the other, all in the cache")
-            .Add("random_cold_per_s", randomCold.PerSecond, "the same, the cache holding one")
-            .Add("batch_alone_per_s", batchAlone.PerSecond, "one task, all images as one batch")
-            .Add("batch_merged_per_s", batchMerged.PerSecond, "random tasks as one batch: a run a task")
-            .Add("batch_mixed_per_s", batchMixed.PerSecond, "random tasks as one batch: one mixed run")
-            .Add("batch_measured_per_s", batchMeasured.PerSecond, "random tasks as one batch, as the engine chooses")
-            .Add("sessions_per_s", separate.PerSecond, "random tasks, one after the other, one ONNX Runtime session a task")
-            .Add("inputs_per_s", inputs.PerSecond, "one session with A and B as inputs, which lie on the device already")
-            .Add("random_warm_over_alone", alone.Samples.Over(random.Samples), "throughputs")
-            .Add("random_cold_over_alone", alone.Samples.Over(randomCold.Samples), "throughputs")
-            .Add("batch_measured_over_batch_alone", batchAlone.Samples.Over(batchMeasured.Samples), "throughputs")
-            .Add("batch_measured_over_batch_merged", batchMerged.Samples.Over(batchMeasured.Samples), "throughputs")
-            .Add("batch_measured_over_batch_mixed", batchMixed.Samples.Over(batchMeasured.Samples), "throughputs")
-            .Add("random_warm_over_sessions", separate.Samples.Over(random.Samples), "throughputs")
-            .Add("random_warm_over_inputs", inputs.Samples.Over(random.Samples), "throughputs")
-            .Add("alone_spread", alone.Samples.Spread, "half the distance between the quartiles over the median")
-            .Print();
+        Report report = new("stream", settings with { Rounds = budget.Rounds }, device.Provider.Device);
+        report.Add("tasks", Tasks, "installed, of which each image has a random one").Add("images", images, "in a round, and in a batch");
+        foreach (Side side in sides) report.Add($"{side.Name}_per_s", 1000 / side.Samples.Median, side.Meaning);
+        foreach ((string name, string other) in s_ratios)
+        {
+            // Of throughputs: above 1 the first named is faster.
+            if (sides.Find(s => s.Name == name) is { } mine && sides.Find(s => s.Name == other) is { } theirs)
+                report.Add($"{name}_over_{other}", theirs.Samples.Over(mine.Samples), "throughputs");
+        }
+        if (sides.Find(s => s.Name == "alone") is { } alone) report.Add("alone_spread", alone.Samples.Spread, "half the distance between the quartiles over the median");
+        report.LeaveOut(leftOut).Print();
         return 0;
 
         async Task InTurnAsync(EdgeEngine engine, int[] order)
@@ -111,10 +124,8 @@ internal static class DeviceStream
     }
 
     /// <summary>One side: what a round of it does with images of such tasks, and the milliseconds an image took.</summary>
-    private sealed record Side(Func<int[], Task> Run)
+    private sealed record Side(string Name, string Meaning, Func<int[], Task> Run)
     {
         public Samples Samples { get; } = new();
-
-        public double PerSecond => 1000 / Samples.Median;
     }
 }

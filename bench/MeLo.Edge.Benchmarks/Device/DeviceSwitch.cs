@@ -75,7 +75,7 @@ internal static class DeviceSwitch
 
         Samples done = merge.Without(wait), sent = upload.Without(wait), beyond = merge.Without(upload);
         double bound = (model.PristineBytes + model.TaskBytes) / bandwidth * 1000;
-        new Report("switch", settings with { Rounds = budget.Rounds })
+        new Report("switch", settings with { Rounds = budget.Rounds }, device.Provider.Device)
             .Add("switched_mb", model.TaskBytes / 1e6, "bytes of the matrices that change")
             .Add("tasks", Tasks, "installed; two fit into the cache")
             .Add("nodes_on_host", engine.NodesOnHost.Values.Sum(), "operators of the resident graph that do not run on the device")
