@@ -108,6 +108,7 @@ public sealed class DeviceEngineTests(EngineFixture fixture) : IClassFixture<Eng
     [Fact]
     public void AnAdapterOfOtherLinears_AndOtherRanks_MergesToo()
     {
+        VulkanDriver.Require();
         using EngineFixture all = new(AdaptableSet.All, Precision.Fp32);
         using EdgeEngine device = all.Load(s_options), host = all.Load();
         float[] pixels = RandomValues.Normal(new Random(3), 3 * 32 * 32, 1);
@@ -115,7 +116,11 @@ public sealed class DeviceEngineTests(EngineFixture fixture) : IClassFixture<Eng
             Models.Closeness.AssertWithin(1e-4, host.Evaluate(adapter, pixels, [1, 3, 32, 32], Cancellation), device.Evaluate(adapter, pixels, [1, 3, 32, 32], Cancellation));
     }
 
-    private EdgeEngine Load(EdgeEngineOptions? options = null) => fixture.Load(options ?? s_options);
+    private EdgeEngine Load(EdgeEngineOptions? options = null)
+    {
+        VulkanDriver.Require();
+        return fixture.Load(options ?? s_options);
+    }
 }
 
 /// <summary>One at a time, apart from other tests: a software device takes every core.</summary>
