@@ -29,15 +29,15 @@ internal static unsafe class QuantizedMergeBenchmark
         foreach (ref float w in new Span<float>(pristine.Pointer, (int)total)) w = random.NextSingle() - 0.5f;
         merged.Prefault();
         quantized.Prefault();
-        QuantizedMergeItem[] items = new QuantizedMergeItem[matrices], plain = new QuantizedMergeItem[matrices];
+        RoundedMergeItem[] items = new RoundedMergeItem[matrices], plain = new RoundedMergeItem[matrices];
         LoraMergeItem[] floats = new LoraMergeItem[matrices];
         for (int i = 0; i < matrices; i++)
         {
             float* w = (float*)pristine.Pointer + (i * count);
             byte* q = quantized.Pointer + (i * shape.ByteLength);
             LoraPair pair = new(new LinearId(i / 2, i % 2 == 0 ? VitLinear.Query : VitLinear.Value), Rank, dim, dim, Values(), Values());
-            items[i] = new QuantizedMergeItem(w, q, pair, 0.5f);
-            plain[i] = new QuantizedMergeItem(w, dim, dim, q);
+            items[i] = new RoundedMergeItem(w, q, pair, 0.5f);
+            plain[i] = new RoundedMergeItem(w, dim, dim, q);
             floats[i] = new LoraMergeItem(w, (float*)merged.Pointer + (i * count), pair, 0.5f);
         }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MeLo.Edge.Engine;
 using MeLo.Edge.Service.Options;
 
 namespace MeLo.Edge.Service;
@@ -16,8 +17,10 @@ internal static class CommandLine
         Option<bool> once = new("--once") { Description = "Settle everything that waits, print a summary, end." };
         Option<bool> demo = new("--demo") { Description = "First prepare a demonstration data folder (generated weights: not for clinical use)." };
         Option<string> port = new("--port") { Description = "The port on 127.0.0.1: 0 for any free one, 'off' for no HTTP. 8417 unless set; off with --once.", HelpName = "PORT" };
+        Option<string> provider = new("--provider") { Description = "Where the model runs; auto unless set: the first that starts.", HelpName = string.Join('|', ExecutionProviders.Settings) };
+        Option<bool> strict = new("--strict") { Description = "Refuse to start where the provider would leave a part of the model to the CPU." };
         Option<bool> windowsService = new("--windows-service") { Description = "Run under the Windows service control manager.", Hidden = !OperatingSystem.IsWindows() };
-        RootCommand root = new("MeLo Edge: a resident Vision Transformer that answers for the images dropped into its inboxes.") { data, once, demo, port, windowsService };
+        RootCommand root = new("MeLo Edge: a resident Vision Transformer that answers for the images dropped into its inboxes.") { data, once, demo, port, provider, strict, windowsService };
         int? ended = null;
         Dictionary<string, string?> read = [];
         root.SetAction(parsed =>
@@ -26,6 +29,8 @@ internal static class CommandLine
             if (parsed.GetValue(once)) Add(nameof(ServiceOptions.Once), "true");
             if (parsed.GetValue(windowsService)) Add(nameof(ServiceOptions.WindowsService), "true");
             if (parsed.GetValue(demo)) Add(nameof(ServiceOptions.Demo), "true");
+            Add(nameof(ServiceOptions.Provider), parsed.GetValue(provider));
+            if (parsed.GetValue(strict)) Add(nameof(ServiceOptions.Strict), "true");
             Add(nameof(ServiceOptions.Port), parsed.GetValue(port) ?? (parsed.GetValue(once) ? "off" : null));
             ended = -1;
         });

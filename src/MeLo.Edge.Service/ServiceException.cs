@@ -1,3 +1,5 @@
+using MeLo.Edge.Providers;
+
 namespace MeLo.Edge.Service;
 
 /// <summary>The service cannot run as it was asked to: settings, data folder or base package.</summary>
@@ -23,6 +25,9 @@ internal sealed class ServiceException : MeLoException
 
     public static ServiceException Base(string folder, Exception cause) =>
         new(ExitCode.Base, $"the base package '{folder}' cannot be loaded: {cause.Message}", cause);
+
+    public static ServiceException Provider(ProviderException cause) =>
+        new(cause.Fault == ProviderFault.DeviceLost ? ExitCode.DeviceLost : ExitCode.Provider, cause.Message, cause);
 
     public static ServiceException Decoder(Exception cause) =>
         new(ExitCode.Failed, $"pictures cannot be decoded on this machine: {cause.Message}", cause);

@@ -38,6 +38,11 @@ public sealed class GoldenTests : IDisposable
         Assert.Equal("peft", inspected.RootElement.GetProperty("description").GetProperty("task").GetString());
         string reference = SharedData.Golden("hf_micro", "expected.safetensors");
         Assert.Contains("top-1 agreement     3 of 3", Packer.Done("check", bundle, "--base", package, "--reference", reference), StringComparison.Ordinal);
+        // Where it ran is said, and is never another place than the one that was asked for.
+        Assert.Contains("provider            cpu (asked for)", Packer.Done("check", bundle, "--base", package, "--reference", reference), StringComparison.Ordinal);
+        Assert.Matches("provider            (cuda|directml|webgpu|cpu) \\(chosen", Packer.Done("check", bundle, "--base", package, "--reference", reference, "--tolerance", "1e-3", "--provider", "auto"));
+        string elsewhere = OperatingSystem.IsWindows() ? "cuda" : "directml";
+        Packer.Refused($"provider {elsewhere}: found ", "check", bundle, "--base", package, "--reference", reference, "--provider", elsewhere);
         // The check can fail: nothing is that close.
         Packer.Refused("differ from the reference", "check", bundle, "--base", package, "--reference", reference, "--tolerance", "1e-12");
     }

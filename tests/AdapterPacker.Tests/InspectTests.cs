@@ -40,15 +40,17 @@ public sealed class InspectTests(Workbench bench)
     }
 
     [Theory]
-    [InlineData(false, null, "precision     fp32; refused in int8, in which its maker did not measure it")]
-    [InlineData(false, 0.05, "precision     fp32, or int8 with tolerance 0.05")]
-    [InlineData(true, null, "precision     fp32, demanded: devices that run another run it beside it, or refuse it")]
-    [InlineData(true, 0.05, "precision     fp32, demanded")]
-    public void Precisions_AreSaid(bool demanded, double? tolerance, string line)
+    [InlineData(false, null, null, "precision     fp32; refused in fp16 and int8, in which its maker did not measure it")]
+    [InlineData(false, null, 0.07, "precision     fp32, or int8 with tolerance 0.07; refused in fp16, in which its maker did not measure it")]
+    [InlineData(false, 0.05, null, "precision     fp32, or fp16 with tolerance 0.05; refused in int8, in which its maker did not measure it")]
+    [InlineData(false, 0.05, 0.07, "precision     fp32, or fp16 with tolerance 0.05, or int8 with tolerance 0.07")]
+    [InlineData(true, null, null, "precision     fp32, demanded: devices that run another run it beside it, or refuse it")]
+    [InlineData(true, 0.05, 0.07, "precision     fp32, demanded")]
+    public void Precisions_AreSaid(bool demanded, double? half, double? bytes, string line)
     {
         using TemporaryFolder folder = new();
         BundleContents made = Bundle.OpenUnverified(bench.Bundle);
-        AdapterDescription description = made.Description with { Precision = demanded ? Precision.Fp32 : null, Tolerance = new ProbeTolerance(1e-3, tolerance) };
+        AdapterDescription description = made.Description with { Precision = demanded ? Precision.Fp32 : null, Tolerance = new ProbeTolerance(1e-3, Int8: bytes, Fp16: half) };
         File.WriteAllBytes(folder["b.melo"], BundleWriter.Write(description, made.Adapter, made.Probe, preview: null, key: null));
         Assert.Contains(line, Packer.Done("inspect", folder["b.melo"]), StringComparison.Ordinal);
         using JsonDocument json = JsonDocument.Parse(Packer.Done("inspect", folder["b.melo"], "--json"));

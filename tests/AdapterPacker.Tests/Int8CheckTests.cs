@@ -135,7 +135,7 @@ public sealed class Int8CheckTests(Workbench bench) : IDisposable
         // fp32 twice on one machine may differ in the last bits only.
         Assert.Equal(expected.Zip(found, (a, b) => Math.Abs((double)a - b)).Max(), report.GetProperty("largestDifference").GetDouble(), 1e-5);
         Assert.Equal(expected.Zip(found, (a, b) => Math.Abs((double)a - b)).Average(), report.GetProperty("meanDifference").GetDouble(), 1e-5);
-        Assert.Equal(Int8Runs.Ratio(expected, found), report.GetProperty("ratio").GetDouble(), 1e-5);
+        Assert.Equal(PrecisionRuns.Ratio(expected, found), report.GetProperty("ratio").GetDouble(), 1e-5);
         double right = found.Chunk(RandomVit.Classes).Zip(labels).Count(p => Array.IndexOf(p.First, p.First.Max()) == p.Second);
         Assert.Equal(right / Inputs, report.GetProperty("accuracy").GetDouble(), 1e-12);
         Assert.Equal(LabelScores.MeanAuc(found, [.. labels.Select(l => (int)l)], RandomVit.Classes), report.GetProperty("auc").GetDouble(), 1e-12);
@@ -151,7 +151,7 @@ public sealed class Int8CheckTests(Workbench bench) : IDisposable
         string bundle = _folder["b.melo"];
         Packer.Done("pack", "--base", bench.Int8Base, "--adapter", bench.Adapter, "--task", "lesion", "--labels", Workbench.Labels, "--unsigned", "--out", bundle);
         BundleContents contents = Bundle.OpenUnverified(bundle);
-        float[] pixels = Pixels(), fp32 = Int8Runs.Logits(bench.Int8Base, Precision.Fp32, contents, pixels), int8 = Int8Runs.Logits(bench.Int8Base, Precision.Int8, contents, pixels);
+        float[] pixels = Pixels(), fp32 = PrecisionRuns.Logits(bench.Int8Base, Precision.Fp32, contents, pixels), int8 = PrecisionRuns.Logits(bench.Int8Base, Precision.Int8, contents, pixels);
         return (bundle, RandomVit.WriteReference(_folder["ref.safetensors"], pixels, fp32, labels), fp32, int8);
     }
 }

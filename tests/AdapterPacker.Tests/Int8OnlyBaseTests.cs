@@ -36,7 +36,7 @@ public sealed class Int8OnlyBaseTests : IDisposable
     public void Check_ShowsInt8Alone()
     {
         float[] pixels = new RandomVit(3).Values(2 * 3 * RandomVit.ImageSize * RandomVit.ImageSize, 1);
-        float[] logits = Int8Runs.Logits(_bench.Int8Base, Precision.Fp32, Bundle.OpenUnverified(Measured), pixels);
+        float[] logits = PrecisionRuns.Logits(_bench.Int8Base, Precision.Fp32, Bundle.OpenUnverified(Measured), pixels);
         string[] check = ["check", Measured, "--reference", RandomVit.WriteReference(_folder["ref.safetensors"], pixels, logits), "--precision", "int8", "--tolerance", "1", "--base"];
         string[] both = Rows(Packer.Done([.. check, _bench.Int8Base])), alone = Rows(Packer.Done([.. check, Base]));
         Assert.Equal((2, 1), (both.Length, alone.Length));

@@ -15,11 +15,11 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     public void BaseWithoutInt8_GivesNoTolerance_AndSaysSo()
     {
         string output = Packer.Done(bench.Pack(_folder["b.melo"], "--unsigned"));
-        Assert.Contains("int8: not measured, the base has no int8 graph; devices run this bundle in fp32 only: those that run int8 refuse it, unless it is packed with --precision fp32", output, StringComparison.Ordinal);
+        Assert.Contains("int8: not measured, the base has no int8 graph; devices that run it refuse this bundle, unless it is packed with --precision fp32", output, StringComparison.Ordinal);
         AdapterDescription description = Bundle.OpenUnverified(_folder["b.melo"]).Description;
         Assert.Equal((null, null), (description.Tolerance.Int8, description.Precision)); // nothing was measured, so nothing is demanded
         string reference = RandomVit.WriteReference(_folder["set.safetensors"], Near(1, 0.5f, 2));
-        Packer.Refused("found no int8 graph", bench.Pack(_folder["c.melo"], "--unsigned", "--reference", reference));
+        Packer.Refused("found no graph but fp32", bench.Pack(_folder["c.melo"], "--unsigned", "--reference", reference));
         Assert.False(File.Exists(_folder["c.melo"]));
     }
 
@@ -28,8 +28,8 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     {
         ProgramResult result = await PackAsync("b.melo", bench.Adapter);
         BundleContents contents = Bundle.OpenUnverified(_folder["b.melo"]);
-        float[] int8 = Int8Runs.Logits(bench.Int8Base, Precision.Int8, contents, contents.Probe.PixelValues);
-        double ratio = Int8Runs.Ratio(contents.Probe.Logits, int8);
+        float[] int8 = PrecisionRuns.Logits(bench.Int8Base, Precision.Int8, contents, contents.Probe.PixelValues);
+        double ratio = PrecisionRuns.Ratio(contents.Probe.Logits, int8);
         Assert.InRange(ratio, 1e-6, 0.075);
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Null(contents.Description.Precision);
@@ -65,7 +65,7 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
         float[] pixels = Near(5, 0.02f, 64, alone.Probe.PixelValues);
         string reference = RandomVit.WriteReference(_folder["set.safetensors"], pixels);
         ProgramResult result = await PackAsync("damaged.melo", adapter, "--head-bias", bias, "--reference", reference);
-        float[] fp32 = Int8Runs.Logits(bench.Int8Base, Precision.Fp32, alone, pixels), int8 = Int8Runs.Logits(bench.Int8Base, Precision.Int8, alone, pixels);
+        float[] fp32 = PrecisionRuns.Logits(bench.Int8Base, Precision.Fp32, alone, pixels), int8 = PrecisionRuns.Logits(bench.Int8Base, Precision.Int8, alone, pixels);
         int agreeing = fp32.Chunk(RandomVit.Classes).Zip(int8.Chunk(RandomVit.Classes)).Count(p => Array.IndexOf(p.First, p.First.Max()) == Array.IndexOf(p.Second, p.Second.Max()));
         Assert.InRange(agreeing, 0, 63);
         Assert.Equal(0, result.ExitCode);
@@ -84,8 +84,8 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
         ProgramResult result = await PackAsync("b.melo", bench.Adapter, "--reference", reference);
         Assert.Equal("", result.Error);
         Assert.Contains("top-1 8 of 8", result.Output, StringComparison.Ordinal);
-        float[] fp32 = Int8Runs.Logits(bench.Int8Base, Precision.Fp32, alone, pixels), int8 = Int8Runs.Logits(bench.Int8Base, Precision.Int8, alone, pixels);
-        double larger = Math.Max(2 * Int8Runs.Ratio(fp32, int8), alone.Description.Tolerance.Int8!.Value);
+        float[] fp32 = PrecisionRuns.Logits(bench.Int8Base, Precision.Fp32, alone, pixels), int8 = PrecisionRuns.Logits(bench.Int8Base, Precision.Int8, alone, pixels);
+        double larger = Math.Max(2 * PrecisionRuns.Ratio(fp32, int8), alone.Description.Tolerance.Int8!.Value);
         Assert.Equal(larger, Bundle.OpenUnverified(_folder["b.melo"]).Description.Tolerance.Int8!.Value, 1e-9);
     }
 
@@ -109,7 +109,7 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
         await PackAsync("plain.melo", bench.Adapter);
         ProgramResult measured = await PackAsync("asked.melo", bench.Adapter, "--precision", "fp32");
         Assert.Equal((0, ""), (measured.ExitCode, measured.Error));
-        Assert.Contains("demands fp32: devices that run int8 run it on their fp32 graph, or refuse it", measured.Output, StringComparison.Ordinal);
+        Assert.Contains("demands fp32: devices that run another precision run it on their fp32 graph, or refuse it", measured.Output, StringComparison.Ordinal);
         AssertDemanding("asked.melo", Bundle.OpenUnverified(_folder["plain.melo"]).Description.Tolerance.Int8);
         (string adapter, string bias) = await CancelledAsync(headScale: 100);
         ProgramResult damaged = await PackAsync("damaged.melo", adapter, "--head-bias", bias, "--precision", "fp32");

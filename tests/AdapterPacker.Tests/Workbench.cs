@@ -23,6 +23,8 @@ public sealed class Workbench : IDisposable
         Packer.Done("base", "import", Checkpoint, "--out", Base, "--heads", "2");
         Int8Base = Path.Combine(_folder.Root, "base-int8");
         Packer.Done("base", "import", Checkpoint, "--out", Int8Base, "--heads", "2", "--precision", "fp32,int8");
+        Fp16Base = Path.Combine(_folder.Root, "base-fp16");
+        Packer.Done("base", "import", Checkpoint, "--out", Fp16Base, "--heads", "2", "--precision", "fp32,fp16");
         Packer.Done("pack", "--base", Base, "--adapter", Adapter, "--task", "lesion", "--labels", Labels, "--key", Key, "--out", Bundle);
     }
 
@@ -32,6 +34,9 @@ public sealed class Workbench : IDisposable
 
     /// <summary>The same base with an int8 graph too.</summary>
     public string Int8Base { get; }
+
+    /// <summary>The same base with an fp16 graph too.</summary>
+    public string Fp16Base { get; }
 
     public string Checkpoint { get; }
     public string Adapter { get; }

@@ -11,17 +11,17 @@ internal sealed class Installation : IDisposable
 {
     // One base and one key serve every test; making the base is most of the work.
     private static readonly Lazy<(string Base, EdgeEngine Engine, SigningKey Key, SigningKey Stranger)> s_shared = new(Share);
-    private static readonly Lazy<string> s_int8Base = new(() => ImportBase(Precision.Fp32, Precision.Int8));
+    private static readonly Lazy<string> s_everyPrecision = new(() => ImportBase(Enum.GetValues<Precision>()));
 
     private readonly TemporaryFolder? _temporary;
 
-    public Installation(string? root = null, bool withTasks = true, bool withInt8 = false)
+    public Installation(string? root = null, bool withTasks = true, bool everyPrecision = false)
     {
         _temporary = root is null ? new TemporaryFolder() : null;
         Data = new DataFolder(root ?? _temporary!.Root);
         Data.Create();
         Directory.CreateDirectory(Data.Base);
-        foreach (string file in Directory.GetFiles(withInt8 ? s_int8Base.Value : s_shared.Value.Base)) File.Copy(file, Path.Combine(Data.Base, Path.GetFileName(file)));
+        foreach (string file in Directory.GetFiles(everyPrecision ? s_everyPrecision.Value : s_shared.Value.Base)) File.Copy(file, Path.Combine(Data.Base, Path.GetFileName(file)));
         Trust(Key, "key.pem");
         if (!withTasks) return;
         foreach (DemoTask task in DemoTask.All) AddBundle(task.Name, Bundle(task, 1));

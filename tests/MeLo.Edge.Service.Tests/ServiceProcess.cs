@@ -31,16 +31,17 @@ internal sealed partial class ServiceProcess : IDisposable
 
     public string Errors => string.Join('\n', _errors);
 
-    /// <summary>Starts the service with quick scans and, unless said otherwise, without HTTP.</summary>
-    public static ServiceProcess Start(string data, string[]? arguments = null, (string Key, string Value)[]? environment = null, string[]? through = null)
+    /// <summary>Starts the service with quick scans and, unless said otherwise, on the CPU and without HTTP.</summary>
+    public static ServiceProcess Start(string data, string[]? arguments = null, (string Key, string Value)[]? environment = null, string[]? through = null, string? program = null)
     {
         string dotnet = Environment.ProcessPath is string path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
-        string[] command = [.. through ?? [], dotnet, Path.Combine(AppContext.BaseDirectory, "MeLo.Edge.Service.dll"), "--data", data, .. arguments ?? []];
+        string[] command = [.. through ?? [], dotnet, Path.Combine(program ?? AppContext.BaseDirectory, "MeLo.Edge.Service.dll"), "--data", data, .. arguments ?? []];
         ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment["MELO__ScanIntervalMs"] = "200";
         start.Environment["MELO__StableIntervalMs"] = "50";
         start.Environment["MELO__MinFreeMegabytes"] = "0";
         start.Environment["MELO__Port"] = "off";
+        start.Environment["MELO__Provider"] = "cpu"; // the same on every machine; what is about providers says which
         start.Environment["DOTNET_TieredPGO"] = "0";
         foreach ((string key, string value) in environment ?? []) start.Environment[key] = value;
         return new ServiceProcess(Process.Start(start)!);
@@ -48,9 +49,9 @@ internal sealed partial class ServiceProcess : IDisposable
 
     /// <summary>Runs the service with <c>--once</c> to its end.</summary>
     public static (int Code, string Output, string Errors) Once(
-        string data, (string Key, string Value)[]? environment = null, string[]? arguments = null, string[]? through = null)
+        string data, (string Key, string Value)[]? environment = null, string[]? arguments = null, string[]? through = null, string? program = null)
     {
-        using ServiceProcess service = Start(data, ["--once", .. arguments ?? []], environment, through);
+        using ServiceProcess service = Start(data, ["--once", .. arguments ?? []], environment, through, program);
         int code = service.WaitForExit();
         return (code, service.Output, service.Errors);
     }

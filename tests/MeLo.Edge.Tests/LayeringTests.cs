@@ -22,7 +22,8 @@ public sealed class LayeringTests
         ["Adapters"] = ["Tensors", "Native", "Kernels"],
         ["Imaging"] = ["Native", "Native.Vips"],
         ["Models"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging"],
-        ["Providers"] = ["Tensors", "Native.OnnxRuntime", "Onnx"],
+        ["Native.Gpu"] = [],
+        ["Providers"] = ["Tensors", "Native", "Native.Gpu", "Native.OnnxRuntime", "Onnx"],
         ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Models"],
         ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging", "Models", "Providers", "Bundles"],
     };

@@ -10,6 +10,7 @@ internal sealed class Conditions
     public const string Trust = "trust";
     public const string Bundles = "bundles";
     public const string Inbox = "inbox";
+    public const string Device = "device";
 
     private readonly ConcurrentDictionary<string, string> _current = new(StringComparer.Ordinal);
 

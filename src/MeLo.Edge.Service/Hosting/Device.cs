@@ -1,6 +1,7 @@
 using MeLo.Edge.Engine;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Service.Bundles;
 using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Options;
@@ -32,7 +33,7 @@ internal sealed class Device : IDisposable
         Delivery = new Delivery(folder, journal, Inbox, conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
-        Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery);
+        Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery, engine.MaxBatch);
         Bundles = new BundleFolder(
             folder, engine,
             new TrustFolder(folder.Trust, stable.Trust, conditions, logger),
@@ -118,6 +119,9 @@ internal sealed class Device : IDisposable
         {
             return EdgeEngine.Load(folder.Base, new EdgeEngineOptions
             {
+                Provider = options.Provider,
+                DeviceId = options.DeviceId,
+                Strict = options.Strict,
                 Precision = options.Precision == ServiceOptions.AutomaticPrecision ? null : Precisions.Parse(options.Precision),
                 Fp32Tasks = options.Fp32Tasks,
                 Threads = options.Threads,
@@ -125,6 +129,10 @@ internal sealed class Device : IDisposable
                 DecodeLimits = DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes },
                 TimeProvider = time,
             });
+        }
+        catch (ProviderException e)
+        {
+            throw ServiceException.Provider(e);
         }
         catch (Exception e) when (e is MeLoException or IOException or UnauthorizedAccessException)
         {

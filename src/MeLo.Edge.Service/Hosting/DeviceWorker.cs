@@ -1,5 +1,6 @@
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Service.Bundles;
 using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Options;
@@ -56,6 +57,10 @@ internal sealed class DeviceWorker(
             state.ExitCode = ExitCode.DataFolder;
             state.Error = ServiceException.DataFolder(options.Data, e).Message;
         }
+        catch (ProviderException e) when (e.Fault == ProviderFault.DeviceLost)
+        {
+            EndWithoutDevice(e.Message);
+        }
         catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
         {
             // The one place where nothing is known about what went wrong: a fresh process starts from the journal.
@@ -86,7 +91,9 @@ internal sealed class DeviceWorker(
         int putBack = device.Delivery.Recover();
         int delivered = device.Delivery.DeliverOwed();
         if (putBack + delivered > 0) logger.Recovered(putBack, delivered);
-        logger.Started(device.Folder.Root, device.Engine.Base.Digest, device.Engine.Base.Architecture.Name, device.Engine.Precision.Name(), device.Engine.Provider.ToString().ToLowerInvariant(), device.Engine.PrecisionReason);
+        EdgeEngine engine = device.Engine;
+        logger.Started(device.Folder.Root, engine.Base.Digest, engine.Base.Architecture.Name, engine.Precision.Name(), engine.Provider.Name(), engine.PrecisionReason, engine.ProviderReason);
+        if (engine.NodesOnHost.Count > 0) logger.NodesOnHost(engine.Provider.Name(), string.Join(", ", engine.NodesOnHost.Select(n => $"{n.Key} ({n.Value}x)")));
         await ReconcileFirstAsync(device, stoppingToken);
         state.Device = device;
 
@@ -100,7 +107,7 @@ internal sealed class DeviceWorker(
         [
             ScanInboxAsync(device, inboxWatcher, failed.Token),
             WatchBundlesAsync(device, [bundleWatcher, trustWatcher], failed.Token),
-            MonitorAsync(failed.Token),
+            MonitorAsync(device, failed.Token),
         ];
         state.IsReady = true;
         notifier.Ready();
@@ -205,7 +212,7 @@ internal sealed class DeviceWorker(
     }
 
     // Says that the service is alive only while it is; ends it when a native call hangs.
-    private async Task MonitorAsync(CancellationToken stopping)
+    private async Task MonitorAsync(Device device, CancellationToken stopping)
     {
         TimeSpan interval = notifier.WatchdogInterval is TimeSpan watchdog && watchdog < TimeSpan.FromSeconds(1) ? watchdog : TimeSpan.FromSeconds(1);
         TimeSpan sinceWatchdog = TimeSpan.MaxValue;
@@ -216,6 +223,7 @@ internal sealed class DeviceWorker(
                 logger.Stalled(s_stallLimit);
                 HardExit.Now(ExitCode.Stalled);
             }
+            if (device.Engine.IsDeviceLost) EndWithoutDevice("the device is lost");
             if (notifier.WatchdogInterval is TimeSpan limit && sinceWatchdog >= limit)
             {
                 notifier.Watchdog();
@@ -224,6 +232,15 @@ internal sealed class DeviceWorker(
             await Pause(interval, stopping);
             sinceWatchdog = sinceWatchdog == TimeSpan.MaxValue ? interval : sinceWatchdog + interval;
         }
+    }
+
+    // Nothing of the model can be freed in order where there is no device to free it on. The journal has every image that is not answered.
+    private void EndWithoutDevice(string what)
+    {
+        state.IsReady = false;
+        conditions.Set(Conditions.Device, what);
+        logger.DeviceLost(what);
+        HardExit.Now(ExitCode.DeviceLost);
     }
 
     private bool CheckDisk(Device device)

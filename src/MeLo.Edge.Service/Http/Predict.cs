@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Service.Hosting;
 using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Options;
@@ -40,6 +41,11 @@ internal sealed class Predict(DeviceState state, ServiceOptions options, TimePro
         catch (BadHttpRequestException e)
         {
             return Problem(e.StatusCode, $"found a body that cannot be read, expected at most {options.MaxFileBytes} bytes");
+        }
+        catch (ProviderException e)
+        {
+            logger.PredictionFailed(installed.Task, Failure.Describe(e));
+            return Problem(StatusCodes.Status503ServiceUnavailable, e.Fault == ProviderFault.OutOfMemory ? "the device has no memory left for it: try again later" : "the device failed; the log says why");
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

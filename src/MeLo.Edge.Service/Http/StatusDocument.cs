@@ -24,7 +24,9 @@ internal static class StatusDocument
                 @base = device.Engine.Base.Digest,
                 architecture = device.Engine.Base.Architecture.Name,
                 precision = Lower(device.Engine.Precision),
-                provider = Lower(device.Engine.Provider),
+                provider = device.Engine.Provider.Name(),
+                providerReason = device.Engine.ProviderReason,
+                nodesOnHost = device.Engine.NodesOnHost,
             },
             tasks = device?.Tasks.All.Select(Task),
             switches = device is null ? null : new

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using MeLo.Edge.Engine;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Service.Hosting;
 using MeLo.Edge.Service.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -31,17 +32,19 @@ internal sealed class Answering(
         Task committing = Task.CompletedTask;
         try
         {
-            await foreach (PreparedJob next in prepared.ReadAllAsync(CancellationToken.None))
+            await foreach (PreparedJob first in prepared.ReadAllAsync(CancellationToken.None))
             {
+                // What is ready goes together, where that is faster; nothing is waited for.
+                List<PreparedJob> batch = [first];
+                while (batch.Count < engine.MaxBatch && prepared.TryRead(out PreparedJob? next)) batch.Add(next);
                 if (stopping.IsCancellationRequested)
                 {
-                    inbox.Release(next.File);
-                    inWork.End(next.Job.Key);
+                    foreach (PreparedJob job in batch) GiveBack(job);
                     continue;
                 }
-                Prediction? prediction = await AnswerAsync(next, ended);
+                List<(PreparedJob Job, Prediction Prediction)> answered = await AnswerAsync(batch, ended);
                 await committing;
-                committing = prediction is null ? Task.CompletedTask : Task.Run(() => CommitAsync(next, prediction, ended), CancellationToken.None);
+                committing = Task.Run(() => CommitAsync(answered, ended), CancellationToken.None);
             }
         }
         finally
@@ -50,28 +53,52 @@ internal sealed class Answering(
         }
     }
 
-    // Null when there is no answer, and the job is dealt with.
-    private async Task<Prediction?> AnswerAsync(PreparedJob next, ChannelWriter<EndedJob> ended)
+    private void GiveBack(PreparedJob job)
     {
-        Prediction? prediction = null;
-        try
+        inbox.Release(job.File);
+        inWork.End(job.Job.Key);
+    }
+
+    // Those without an answer are dealt with here.
+    private async Task<List<(PreparedJob, Prediction)>> AnswerAsync(List<PreparedJob> batch, ChannelWriter<EndedJob> ended)
+    {
+        List<(PreparedJob, Prediction)> answered = [];
+        using IDisposable step = watch.Begin();
+        Task<Prediction>[] predictions = engine.PredictAsync([.. batch.Select(j => new PredictionRequest(j.Task, j.Image))], CancellationToken.None);
+        for (int i = 0; i < predictions.Length; i++)
         {
-            using (watch.Begin()) prediction = await engine.PredictAsync(next.Task, next.Image, CancellationToken.None);
-            costs.Record(next.Task.Task, prediction.Timing);
+            PreparedJob job = batch[i];
+            bool isAnswered = false;
+            try
+            {
+                Prediction prediction = await predictions[i];
+                costs.Record(job.Task.Task, prediction.Timing);
+                answered.Add((job, prediction));
+                isAnswered = true;
+            }
+            catch (EngineException e) when (e.Fault == EngineFault.Expired)
+            {
+                inbox.Release(job.File); // it waits for a bundle that is valid; the bundle folder retires this one
+            }
+            catch (ProviderException e) when (e.Fault == ProviderFault.OutOfMemory)
+            {
+                await FailAsync(job, e, ended); // this image's run is too large for the device, or others use it: no fault of the engine's
+            }
+            catch (Exception e) when (e is not ProviderException { Fault: ProviderFault.DeviceLost } && Interlocked.Increment(ref _failures) < MaximumFailures)
+            {
+                await FailAsync(job, e, ended);
+            }
+            finally
+            {
+                if (!isAnswered) inWork.End(job.Job.Key);
+            }
         }
-        catch (EngineException e) when (e.Fault == EngineFault.Expired)
-        {
-            inbox.Release(next.File); // it waits for a bundle that is valid; the bundle folder retires this one
-        }
-        catch (Exception e) when (Interlocked.Increment(ref _failures) < MaximumFailures)
-        {
-            await FailAsync(next, e, ended);
-        }
-        finally
-        {
-            if (prediction is null) inWork.End(next.Job.Key);
-        }
-        return prediction;
+        return answered;
+    }
+
+    private async Task CommitAsync(List<(PreparedJob Job, Prediction Prediction)> answered, ChannelWriter<EndedJob> ended)
+    {
+        foreach ((PreparedJob job, Prediction prediction) in answered) await CommitAsync(job, prediction, ended);
     }
 
     private async Task CommitAsync(PreparedJob next, Prediction prediction, ChannelWriter<EndedJob> ended)
@@ -102,7 +129,7 @@ internal sealed class Answering(
     {
         logger.PredictionFailed(next.File.Task, Failure.Describe(e));
         if (inbox.Defer(next.File) < Preparation.MaximumTries) return;
-        Job refused = journal.Quarantine(next.Job, new Reason(Reason.Failed, $"{e.GetType().Name} while the model ran, {Preparation.MaximumTries} times"));
+        Job refused = journal.Quarantine(next.Job, new Reason(Reason.Failed, e is ProviderException ? $"{e.Message}, {Preparation.MaximumTries} times" : $"{e.GetType().Name} while the model ran, {Preparation.MaximumTries} times"));
         await ended.WriteAsync(new EndedJob(next.File, refused), CancellationToken.None);
     }
 }

@@ -35,7 +35,7 @@ internal sealed class DeviceCosts
     {
         lock (_lock)
         {
-            _inference[task] = Mean(_inference.TryGetValue(task, out double before) ? before : null, timing.InferenceMilliseconds);
+            _inference[task] = Mean(_inference.TryGetValue(task, out double before) ? before : null, timing.InferenceMilliseconds / timing.BatchSize);
             if (!timing.Switch.TaskChanged) return;
             double milliseconds = timing.Switch.TotalMicroseconds / 1000;
             bool isCold = timing.Switch.Kind == SwitchKind.Cold;

@@ -6,16 +6,22 @@ namespace MeLo.Edge.Service.Ingestion;
 /// The three steps side by side: while the model answers for one image, the next one is decoded and the one before is delivered. The
 /// channels between them are short, so that little is in work when the process ends.
 /// </summary>
-internal sealed class Pipeline(Preparation preparation, Answering answering, Delivery delivery)
+/// <param name="preparation">The first step.</param>
+/// <param name="answering">The second.</param>
+/// <param name="delivery">The third.</param>
+/// <param name="maxBatch">The most images that the model takes together.</param>
+internal sealed class Pipeline(Preparation preparation, Answering answering, Delivery delivery, int maxBatch)
 {
-    private const int PreparedAhead = 2;
     private const int EndedBehind = 16;
+
+    // While a batch runs the next one is prepared.
+    private readonly int _preparedAhead = 2 * maxBatch;
 
     /// <summary>Runs until cancelled, then finishes what has begun. Throws what a step failed with.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         using CancellationTokenSource failed = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        Channel<PreparedJob> prepared = Channel.CreateBounded<PreparedJob>(PreparedAhead);
+        Channel<PreparedJob> prepared = Channel.CreateBounded<PreparedJob>(_preparedAhead);
         Channel<EndedJob> ended = Channel.CreateBounded<EndedJob>(EndedBehind);
 
         Task preparing = Step(() => preparation.RunAsync(prepared.Writer, ended.Writer, failed.Token), failed);

@@ -49,7 +49,7 @@ internal static class ResultDocument
             json.WriteString("base", prediction.BaseDigest);
             json.WriteString("bundle", prediction.BundleDigest);
             json.WriteString("precision", Lower(prediction.Precision.ToString()));
-            json.WriteString("provider", Lower(prediction.Provider.ToString()));
+            json.WriteString("provider", prediction.Provider.Name());
             json.WriteEndObject();
             WriteTiming(json, prediction.Timing, queued);
             json.WriteString("completedAt", JobJournal.Timestamp(completedAt));

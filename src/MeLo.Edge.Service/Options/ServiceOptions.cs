@@ -26,10 +26,19 @@ internal sealed record ServiceOptions
     /// <summary>The port on 127.0.0.1: 0 for any free one, null for no HTTP.</summary>
     public int? Port { get; init; } = 8417;
 
+    /// <summary>Where the model runs; null takes the first that starts.</summary>
+    public ExecutionProvider? Provider { get; init; }
+
+    /// <summary>Which of the provider's devices; null leaves it to the provider.</summary>
+    public int? DeviceId { get; init; }
+
+    /// <summary>Whether a provider that would leave a part of the model to the CPU is refused.</summary>
+    public bool Strict { get; init; }
+
     /// <summary>The graph of the base package to run: <c>auto</c> or one of its precisions.</summary>
     public string Precision { get; init; } = AutomaticPrecision;
 
-    /// <summary>What to do with a task whose bundle demands fp32 where the graph is int8.</summary>
+    /// <summary>What to do with a task whose bundle demands fp32 where the graph is another.</summary>
     public Fp32TaskPolicy Fp32Tasks { get; init; } = Fp32TaskPolicy.Run;
 
     /// <summary>The threads that run the graph and merge a task; 0 takes one a core.</summary>

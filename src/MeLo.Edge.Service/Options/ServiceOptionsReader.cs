@@ -30,6 +30,9 @@ internal sealed class ServiceOptionsReader
             Demo = demo,
             WindowsService = Flag(nameof(ServiceOptions.WindowsService)),
             Port = Port(defaults.Port),
+            Provider = Provider(),
+            DeviceId = Value(nameof(ServiceOptions.DeviceId)) is null ? null : (int)Number(nameof(ServiceOptions.DeviceId), 0, 0, int.MaxValue),
+            Strict = Flag(nameof(ServiceOptions.Strict)),
             Precision = Precision(defaults.Precision),
             Fp32Tasks = Fp32Tasks(defaults.Fp32Tasks),
             Threads = (int)Number(nameof(ServiceOptions.Threads), defaults.Threads, 0, EdgeEngineOptions.MaxThreads),
@@ -44,6 +47,8 @@ internal sealed class ServiceOptionsReader
         if (string.IsNullOrWhiteSpace(options.Data)) _faults.Add($"{Section}:Data: found an empty path, expected the data folder");
         if (options.WindowsService && (options.Once || !OperatingSystem.IsWindows()))
             _faults.Add($"{Section}:WindowsService: found true, expected false with --once and on systems other than Windows");
+        if (options.DeviceId is not null && options.Provider is not (ExecutionProvider.Cuda or ExecutionProvider.DirectMl))
+            _faults.Add($"{Section}:DeviceId: found {options.DeviceId}, expected none unless the provider is {ExecutionProvider.Cuda.Name()} or {ExecutionProvider.DirectMl.Name()}");
         foreach (IConfigurationSection child in _section.GetChildren())
         {
             if (!_known.Contains(child.Key))
@@ -81,6 +86,14 @@ internal sealed class ServiceOptionsReader
 
     private TimeSpan Milliseconds(string key, TimeSpan fallback, long minimum, long maximum) =>
         TimeSpan.FromMilliseconds(Number(key, (long)fallback.TotalMilliseconds, minimum, maximum));
+
+    private ExecutionProvider? Provider()
+    {
+        string value = Text(nameof(ServiceOptions.Provider), ExecutionProviders.Automatic);
+        if (!ExecutionProviders.TryParse(value, out ExecutionProvider? provider))
+            _faults.Add($"{Section}:Provider: found '{value}', expected {string.Join(" or ", ExecutionProviders.Settings)}");
+        return provider;
+    }
 
     private string Precision(string fallback)
     {

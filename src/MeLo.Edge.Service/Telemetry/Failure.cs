@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Providers;
 
 namespace MeLo.Edge.Service.Telemetry;
 
@@ -12,7 +13,7 @@ internal static partial class Failure
     {
         if (Ingestion.StorageTrouble.Is(exception)) return Ingestion.StorageTrouble.Describe(exception);
         // They know the model, its task and an image's pixels, but no name of an input.
-        string own = exception is OrtException or EngineException
+        string own = exception is OrtException or EngineException or ProviderException
             ? $"{exception.GetType().Name}: {Folders().Replace(exception.Message, "")}" : exception.GetType().Name;
         return exception.InnerException is { } inner ? $"{own} <- {Describe(inner)}" : own;
     }

@@ -8,8 +8,8 @@ namespace MeLo.Edge.Service.Telemetry;
 /// </summary>
 internal static partial class Log
 {
-    [LoggerMessage(1, LogLevel.Information, "Started in {Folder}: base {Base}, {Architecture}, {Precision} on {Provider}: {PrecisionReason}")]
-    public static partial void Started(this ILogger logger, string folder, string @base, string architecture, string precision, string provider, string precisionReason);
+    [LoggerMessage(1, LogLevel.Information, "Started in {Folder}: base {Base}, {Architecture}, {Precision} on {Provider}: {PrecisionReason}; provider {ProviderReason}")]
+    public static partial void Started(this ILogger logger, string folder, string @base, string architecture, string precision, string provider, string precisionReason, string providerReason);
 
     [LoggerMessage(2, LogLevel.Information, "Listening on http://127.0.0.1:{Port}")]
     public static partial void Listening(this ILogger logger, int port);
@@ -25,6 +25,9 @@ internal static partial class Log
 
     [LoggerMessage(6, LogLevel.Warning, "After a crash: {PutBack} files put back, {Delivered} committed results written")]
     public static partial void Recovered(this ILogger logger, int putBack, int delivered);
+
+    [LoggerMessage(7, LogLevel.Warning, "The provider {Provider} leaves a part of the model to the CPU, to and from which data travels in every run: {Nodes}")]
+    public static partial void NodesOnHost(this ILogger logger, string provider, string nodes);
 
     [LoggerMessage(10, LogLevel.Information, "Task {Task} release {Release} is active in {Precision}: {Digest}, signed by {Signer}")]
     public static partial void Activated(this ILogger logger, string task, int release, string precision, string digest, string signer);
@@ -58,4 +61,7 @@ internal static partial class Log
 
     [LoggerMessage(31, LogLevel.Information, "No longer hindered ({Code})")]
     public static partial void NoLongerHindered(this ILogger logger, string code);
+
+    [LoggerMessage(32, LogLevel.Critical, "The process ends, for a fresh one to take the device: {Failure}")]
+    public static partial void DeviceLost(this ILogger logger, string failure);
 }

@@ -18,10 +18,13 @@ internal static unsafe class MergeKernel
     public const int TileVectors = 2;
 
     /// <summary>How many floats of scratch a block needs: B in panels, and the scaled factors of one tile.</summary>
-    public static long ScratchLength(LoraPair pair, int lanes)
+    public static long ScratchLength(LoraPair pair, int lanes) => PackedLength(pair, lanes) + (TileRows * pair.Rank);
+
+    /// <summary>How many floats B takes in panels.</summary>
+    public static long PackedLength(LoraPair pair, int lanes)
     {
         int panel = TileVectors * lanes;
-        return ((((long)pair.OutFeatures + panel - 1) / panel * panel) + TileRows) * pair.Rank;
+        return ((long)pair.OutFeatures + panel - 1) / panel * panel * pair.Rank;
     }
 
     /// <summary>Merges rows [first, first + rows).</summary>
@@ -39,7 +42,7 @@ internal static unsafe class MergeKernel
         LoraPair pair = item.Pair;
         int rank = pair.Rank, width = pair.OutFeatures;
         float* panels = scratch;
-        float* factors = panels + ((long)(width + panel - 1) / panel * panel * rank);
+        float* factors = panels + PackedLength(pair, TLanes.Count);
         PackPanels(pair, 0, width, panel, panels);
         int vectorBytes = TLanes.Count * sizeof(float);
         bool aligned = (nint)item.Destination % vectorBytes == 0 && (long)width * sizeof(float) % vectorBytes == 0;

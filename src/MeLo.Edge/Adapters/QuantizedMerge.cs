@@ -22,14 +22,14 @@ internal static unsafe class QuantizedMerge
     /// <param name="threads">How many threads may work, the caller's included; at least 1.</param>
     /// <exception cref="ArgumentException">A pointer is null, a width is less than 1, or what is written overlaps the weights.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is less than 1.</exception>
-    public static void Run(ReadOnlySpan<QuantizedMergeItem> items, int threads) => Run(items, threads, MergePaths.Best);
+    public static void Run(ReadOnlySpan<RoundedMergeItem> items, int threads) => Run(items, threads, MergePaths.Best);
 
     /// <summary>The same by a path of the caller's choice.</summary>
-    public static void Run(ReadOnlySpan<QuantizedMergeItem> items, int threads, MergePath path)
+    public static void Run(ReadOnlySpan<RoundedMergeItem> items, int threads, MergePath path)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         if (items.IsEmpty) return;
-        foreach (ref readonly QuantizedMergeItem item in items) Check(item);
+        foreach (ref readonly RoundedMergeItem item in items) item.Check(item.Packed.ByteLength);
         QuantizedMergeJob job = QuantizedMergeJob.Create(items, path);
         job.Run(MergeThreads.Helpers(threads, job.ByteLength));
     }
@@ -44,17 +44,4 @@ internal static unsafe class QuantizedMerge
         inverse = useful ? Largest / magnitude : 0;
         return useful ? scale : float.IsFinite(magnitude) ? 1 : float.NaN;
     }
-
-    private static void Check(in QuantizedMergeItem item)
-    {
-        string name = item.Pair is { } pair ? $"{pair.Target}" : "plain weights";
-        if (item.Pristine == null || item.Destination == null) throw new ArgumentException($"{name}: a pointer is null.", nameof(item));
-        if (item.InFeatures < 1 || item.OutFeatures < 1)
-            throw new ArgumentException($"{name}: found [{item.InFeatures},{item.OutFeatures}], expected at least 1 of each.", nameof(item));
-        long weights = (long)item.InFeatures * item.OutFeatures * sizeof(float);
-        if (Overlap(item.Pristine, weights, item.Destination, item.Shape.ByteLength))
-            throw new ArgumentException($"{name}: the destination overlaps the pristine weights.", nameof(item));
-    }
-
-    private static bool Overlap(void* a, long aLength, void* b, long bLength) => (byte*)a < (byte*)b + bLength && (byte*)b < (byte*)a + aLength;
 }

@@ -6,16 +6,16 @@ namespace MeLo.Edge.Adapters;
 /// <summary>One call of <see cref="QuantizedMerge"/>, panel by panel.</summary>
 internal sealed unsafe class QuantizedMergeJob : MergeJob
 {
-    private readonly QuantizedMergeItem[] _items;
+    private readonly RoundedMergeItem[] _items;
     private readonly bool _stream;
     private readonly MergePath _path;
 
-    private QuantizedMergeJob(QuantizedMergeItem[] items, ReadOnlySpan<int> blocks, long scratchLength, MergePath path)
+    private QuantizedMergeJob(RoundedMergeItem[] items, ReadOnlySpan<int> blocks, long scratchLength, MergePath path)
         : base(blocks, scratchLength)
     {
         _items = items;
         _path = path;
-        foreach (ref readonly QuantizedMergeItem item in items.AsSpan()) ByteLength += (long)item.InFeatures * item.OutFeatures * sizeof(float);
+        foreach (ref readonly RoundedMergeItem item in items.AsSpan()) ByteLength += (long)item.InFeatures * item.OutFeatures * sizeof(float);
         _stream = ByteLength / sizeof(float) >= StreamingThreshold;
     }
 
@@ -23,13 +23,13 @@ internal sealed unsafe class QuantizedMergeJob : MergeJob
     public long ByteLength { get; }
 
     /// <summary>Cuts the items into panels.</summary>
-    public static QuantizedMergeJob Create(ReadOnlySpan<QuantizedMergeItem> items, MergePath path)
+    public static QuantizedMergeJob Create(ReadOnlySpan<RoundedMergeItem> items, MergePath path)
     {
         int[] blocks = new int[items.Length];
         long scratchLength = 0;
         for (int i = 0; i < items.Length; i++)
         {
-            blocks[i] = items[i].Shape.Panels;
+            blocks[i] = items[i].Packed.Panels;
             scratchLength = Math.Max(scratchLength, QuantizedMergeKernel.ScratchLength(items[i]));
         }
         return new QuantizedMergeJob(items.ToArray(), blocks, scratchLength, path);
@@ -38,11 +38,11 @@ internal sealed unsafe class QuantizedMergeJob : MergeJob
     /// <inheritdoc/>
     protected override void Merge(Place here, Place? next, bool sameItem, float* scratch)
     {
-        ref readonly QuantizedMergeItem matrix = ref _items[here.Item];
+        ref readonly RoundedMergeItem matrix = ref _items[here.Item];
         QuantizedMergeKernel.Ahead ahead = default;
         if (next is { } after)
         {
-            ref readonly QuantizedMergeItem read = ref _items[after.Item];
+            ref readonly RoundedMergeItem read = ref _items[after.Item];
             ahead = new QuantizedMergeKernel.Ahead(read.Pristine + (after.Block * PackedMatrix.PanelColumns), read.OutFeatures);
         }
         switch (_path)

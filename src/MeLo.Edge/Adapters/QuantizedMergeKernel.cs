@@ -28,10 +28,10 @@ internal static unsafe class QuantizedMergeKernel
     private const int RounderBits = 0x4B400000;
 
     /// <summary>How many floats of scratch a call needs: a group's merged values, its magnitudes and inverses, the panel's part of B, and all rows' factors.</summary>
-    public static long ScratchLength(in QuantizedMergeItem item)
+    public static long ScratchLength(in RoundedMergeItem item)
     {
         int columns = PackedMatrix.PanelColumns, rank = item.Pair?.Rank ?? 0;
-        return ((PackedMatrix.GroupRows + 2 + rank) * columns) + ((long)item.Shape.Quads * PackedMatrix.QuadRows * rank);
+        return ((PackedMatrix.GroupRows + 2 + rank) * columns) + ((long)item.Packed.Quads * PackedMatrix.QuadRows * rank);
     }
 
     /// <summary>Merges and quantises a panel.</summary>
@@ -42,12 +42,12 @@ internal static unsafe class QuantizedMergeKernel
     /// <param name="scratch">Memory of <see cref="ScratchLength"/>, 64-byte aligned.</param>
     /// <param name="stream">Store past the caches where the destination is aligned.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Panel<TLanes, TVector>(in QuantizedMergeItem item, int number, Ahead ahead, bool hasFactors, float* scratch, bool stream)
+    public static void Panel<TLanes, TVector>(in RoundedMergeItem item, int number, Ahead ahead, bool hasFactors, float* scratch, bool stream)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {
         const int Columns = PackedMatrix.PanelColumns;
-        PackedMatrix shape = item.Shape;
+        PackedMatrix shape = item.Packed;
         int rows = item.InFeatures, rank = item.Pair?.Rank ?? 0, column = number * Columns, width = Math.Min(Columns, item.OutFeatures - column);
         float* magnitudes = scratch + (PackedMatrix.GroupRows * Columns);
         float* inverses = magnitudes + Columns;
@@ -82,7 +82,7 @@ internal static unsafe class QuantizedMergeKernel
     // A group's rows of the panel.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Merge<TLanes, TVector>(
-        in QuantizedMergeItem item, int row, int rows, int column, int width, Ahead ahead, float* merged, float* magnitudes, float* packed, float* factors)
+        in RoundedMergeItem item, int row, int rows, int column, int width, Ahead ahead, float* merged, float* magnitudes, float* packed, float* factors)
         where TLanes : struct, IMergeLanes<TVector>
         where TVector : struct
     {

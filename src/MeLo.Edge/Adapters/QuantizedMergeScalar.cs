@@ -6,14 +6,14 @@ namespace MeLo.Edge.Adapters;
 internal static unsafe class QuantizedMergeScalar
 {
     /// <summary>Merges and quantises a panel.</summary>
-    public static void Panel(in QuantizedMergeItem item, int number)
+    public static void Panel(in RoundedMergeItem item, int number)
     {
-        byte* panel = item.Destination + (number * item.Shape.PanelBytes);
+        byte* panel = item.Destination + (number * item.Packed.PanelBytes);
         for (int column = 0; column < PackedMatrix.PanelColumns; column++)
         {
             int o = (number * PackedMatrix.PanelColumns) + column;
-            float* sum = (float*)(panel + item.Shape.SumsOffset) + column, scale = (float*)(panel + item.Shape.ScalesOffset) + column;
-            int filled = item.Shape.Quads * PackedMatrix.QuadRows;
+            float* sum = (float*)(panel + item.Packed.SumsOffset) + column, scale = (float*)(panel + item.Packed.ScalesOffset) + column;
+            int filled = item.Packed.Quads * PackedMatrix.QuadRows;
             for (int row = 0; row < filled; row += PackedMatrix.GroupRows, sum += PackedMatrix.PanelColumns, scale += PackedMatrix.PanelColumns)
             {
                 int end = Math.Min(row + PackedMatrix.GroupRows, filled);
@@ -34,7 +34,7 @@ internal static unsafe class QuantizedMergeScalar
     /// <summary>One quantised weight.</summary>
     public static sbyte Round(float value, float inverse) => (sbyte)MathF.Round(value * inverse, MidpointRounding.ToEven);
 
-    private static float Merged(in QuantizedMergeItem item, int i, int o)
+    private static float Merged(in RoundedMergeItem item, int i, int o)
     {
         if (i >= item.InFeatures || o >= item.OutFeatures) return 0;
         float value = item.Pristine[((long)i * item.OutFeatures) + o];

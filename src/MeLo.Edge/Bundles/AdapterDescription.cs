@@ -116,5 +116,15 @@ public sealed record InputDescription(PreprocessRecipe Preprocess)
 /// <param name="Int8">For int8 graphs; null: the bundle must not run in int8.</param>
 /// <param name="Fp16">For fp16 graphs; null: the bundle must not run in fp16.</param>
 #pragma warning disable CA1720 // "int8" is the word of the field and of the document
-public sealed record ProbeTolerance(double Fp32, double? Int8 = null, double? Fp16 = null);
+public sealed record ProbeTolerance(double Fp32, double? Int8 = null, double? Fp16 = null)
+{
+    /// <summary>For graphs of a precision; null: the bundle must not run in it.</summary>
+    public double? Of(Precision precision) => precision switch
+    {
+        Precision.Fp32 => Fp32,
+        Precision.Fp16 => Fp16,
+        Precision.Int8 => Int8,
+        _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, null),
+    };
+}
 #pragma warning restore CA1720

@@ -24,7 +24,6 @@ internal sealed class DeviceTaskMerger : TaskMerger
     private readonly Dictionary<LinearId, OrtValue> _converted = [];
     private readonly Dictionary<string, OrtSession> _sessions = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
-    private readonly OrtSession _upload;
     private long _bytesIn;
 
     public DeviceTaskMerger(BasePackage package, Precision precision, Provider provider, DeviceTaskMerger? beside)
@@ -32,10 +31,9 @@ internal sealed class DeviceTaskMerger : TaskMerger
         _vit = package.Architecture;
         _provider = provider;
         _type = MergedFormat.Of(precision).Input(1, 1).Type;
-        _memory = OrtMemoryInfo.ForDevice(provider.Memory!);
+        _memory = OrtMemoryInfo.ForDevice(provider.Memory!, provider.DeviceId);
         _beside = beside;
         if (beside is not null) _pristine = beside._pristine;
-        _upload = CreateSession(MergeGraph.BuildUpload(_type));
         try
         {
             if (beside is null || _type != ElementType.F32) Upload(package);
@@ -113,7 +111,6 @@ internal sealed class DeviceTaskMerger : TaskMerger
         if (_beside is null)
             foreach (OrtValue value in _pristine.Values) value.Dispose();
         foreach (OrtSession session in _sessions.Values) session.Dispose();
-        _upload.Dispose();
         _memory.Dispose();
     }
 
@@ -146,24 +143,14 @@ internal sealed class DeviceTaskMerger : TaskMerger
         }
     }
 
-    // One matrix at a time: the runtime holds a copy on the device while it makes ours.
-    private unsafe void Upload(BasePackage package)
+    private void Upload(BasePackage package)
     {
+        using DeviceUpload upload = new(_provider);
         foreach (LinearId id in package.AdaptableLinears)
         {
-            using OrtIoBinding binding = new(_upload);
             TensorView tensor = package.Weights[CanonicalWeights.LinearWeight(id)];
-            fixed (byte* bytes = tensor.Bytes)
-            {
-                using OrtValue host = OrtValue.Over(bytes, tensor.ByteLength, tensor.Type, [.. tensor.Shape]);
-                binding.BindInput(MergeGraph.Matrix, host);
-                if (_beside is null) binding.BindOutput(MergeGraph.Pristine, _memory);
-                if (_type != ElementType.F32) binding.BindOutput(MergeGraph.Converted, _memory);
-                _upload.Run(binding);
-            }
-            Queue<OrtValue> made = new(binding.TakeOutputs());
-            if (_beside is null) _pristine.Add(id, made.Dequeue());
-            if (_type != ElementType.F32) _converted.Add(id, made.Dequeue());
+            if (_beside is null) _pristine.Add(id, upload.Send(tensor, ElementType.F32));
+            if (_type != ElementType.F32) _converted.Add(id, upload.Send(tensor, _type));
         }
     }
 

@@ -18,19 +18,23 @@ namespace MeLo.Edge.Engine;
 public sealed class EdgeEngine : IDisposable
 {
     private readonly EdgeEngineOptions _options;
+    private readonly Provider _provider;
     private readonly BaseGraph _graph;
     private readonly BaseGraph _fp32; // the same one where the engine's own precision is fp32
     private readonly ResidentModel _model;
     private readonly TaskWeightsCache _cache;
+    private readonly BatchRunner _runner;
     private readonly EdgeTelemetry _telemetry;
     private readonly Lock _installing = new();
     private readonly SemaphoreSlim _turn = new(1);
+    private volatile ProviderException? _lost;
     private volatile FrozenDictionary<string, InstalledTask> _tasks = FrozenDictionary<string, InstalledTask>.Empty;
 
     private EdgeEngine(
         BasePackage package, EdgeEngineOptions options, ProviderChoice provider, SessionThreads threads, Precision precision, string reason, ResidentModel model, LoadTiming loading)
     {
         _options = options;
+        _provider = provider.Provider;
         Base = package;
         (Provider, ProviderReason) = (provider.Kind, provider.Reason);
         (Precision, PrecisionReason) = (precision, reason);
@@ -39,6 +43,11 @@ public sealed class EdgeEngine : IDisposable
         _fp32 = precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, provider.Provider, threads, options.Strict, beside: model);
         Loading = loading;
         _cache = new TaskWeightsCache(options.CacheBytes, model.Merger);
+        Func<MixedModel>? mixed = provider.Provider.IsDevice
+            ? () => new MixedModel(package, precision, provider.Provider, options.Strict, model, task => ReferenceEquals(Find(task.Task), task))
+            : null;
+        _runner = new BatchRunner(_cache, _graph, mixed, options.Batches, provider.Provider.IsDevice ? ResidentModel.MaxBatch : 1);
+        MaxBatch = provider.Provider.IsDevice ? ResidentModel.MaxBatch : 1;
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
     }
 
@@ -62,6 +71,14 @@ public sealed class EdgeEngine : IDisposable
 
     /// <summary>Why it is that precision, and what instructions for it the processor has: one line for a log.</summary>
     public string PrecisionReason { get; }
+
+    /// <summary>The most images that share a run: 1 on the host, where more would be no faster. A larger batch is run in parts.</summary>
+    public int MaxBatch { get; }
+
+    /// <summary>
+    /// Whether the device is lost: unplugged, reset by its driver, or hung. Nothing can be answered any more; a new engine, in a new process, can.
+    /// </summary>
+    public bool IsDeviceLost => _lost is not null;
 
     /// <summary>What loading took.</summary>
     public LoadTiming Loading { get; }
@@ -95,7 +112,7 @@ public sealed class EdgeEngine : IDisposable
         try
         {
             double opened = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            ProviderChoice provider = ProviderChoice.Make(options.Provider);
+            ProviderChoice provider = ProviderChoice.Make(options.Provider, options.DeviceId, candidate => PrecisionChoice.Make(candidate, package.Precisions, options.Precision));
             (Precision precision, string reason) = PrecisionChoice.Make(provider.Provider, package.Precisions, options.Precision);
             SessionThreads threads = SessionThreads.Of(options.Threads);
             ResidentModel model = ResidentModel.LoadChecked(package, precision, provider.Provider, threads, options.Strict, out double check);
@@ -114,6 +131,7 @@ public sealed class EdgeEngine : IDisposable
     /// changes nothing; requests that began with an older release end with it.
     /// </summary>
     /// <exception cref="EngineException">The bundle does not fit, has expired, is older than the installed release, or failed its probe.</exception>
+    /// <exception cref="ProviderException">The device failed.</exception>
     public InstalledTask Install(Bundle bundle)
     {
         lock (_installing)
@@ -125,13 +143,15 @@ public sealed class EdgeEngine : IDisposable
                     $"release {replaced.Release} is installed, expected that or a higher one");
             }
             BaseFit.Check(bundle, Base, _model, _options.TimeProvider);
+            ThrowIfLost();
             InstalledTask task = new(bundle, this, GraphFor(bundle.Description), _options.TimeProvider.GetUtcNow());
             try
             {
                 task.ProbeDifference = RunProbe(task, bundle.Probe);
             }
-            catch
+            catch (Exception e)
             {
+                Notice(e);
                 LetGo(task);
                 throw;
             }
@@ -190,25 +210,33 @@ public sealed class EdgeEngine : IDisposable
     /// <param name="image">What <see cref="Prepare"/> made for this task.</param>
     /// <param name="cancellation">Leaves the queue, or stops the run at the next operator.</param>
     /// <exception cref="EngineException">The task's bundle has expired, or the model gave no finite answer.</exception>
+    /// <exception cref="ProviderException">The device failed.</exception>
     /// <exception cref="ArgumentException">The task is another engine's, or the image was prepared by other rules.</exception>
     /// <exception cref="ObjectDisposedException">The engine was disposed before the request had its turn.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
-    public async Task<Prediction> PredictAsync(InstalledTask task, PreparedImage image, CancellationToken cancellation = default)
+    public async Task<Prediction> PredictAsync(InstalledTask task, PreparedImage image, CancellationToken cancellation = default) =>
+        await PredictAsync([new PredictionRequest(task, image)], cancellation)[0].ConfigureAwait(false);
+
+    /// <summary>
+    /// Classifies a batch of prepared images, of one task or of several: on a device together, as <see cref="EdgeEngineOptions.Batches"/> says. What a
+    /// task answers does not depend on what else is in the batch, within the rounding of the device.
+    /// </summary>
+    /// <param name="batch">The images.</param>
+    /// <param name="cancellation">Leaves the queue, or stops the run at the next operator.</param>
+    /// <returns>A task for each image, in their order. Each succeeds or fails for itself, with the exceptions of
+    /// <see cref="PredictAsync(InstalledTask, PreparedImage, CancellationToken)"/>.</returns>
+    /// <exception cref="ArgumentException">A task is another engine's, or an image was prepared by other rules.</exception>
+    public Task<Prediction>[] PredictAsync(IReadOnlyList<PredictionRequest> batch, CancellationToken cancellation = default)
     {
-        CheckOwn(task);
-        if (!image.Recipe.Equals(task.Description.Input.Preprocess))
-            throw new ArgumentException($"The image was prepared by other rules than those of task '{task.Task}'.", nameof(image));
-        if (task.Description.IsExpired(_options.TimeProvider))
-            throw EngineException.Bundle(EngineFault.Expired, task.Task, task.Release, $"expired at {task.Description.Expires:O}");
-        await _turn.WaitAsync(cancellation).ConfigureAwait(false);
-        try
+        foreach (PredictionRequest request in batch)
         {
-            return await Task.Run(() => Run(task, image, cancellation), cancellation).ConfigureAwait(false);
+            CheckOwn(request.Task);
+            if (!request.Image.Recipe.Equals(request.Task.Description.Input.Preprocess))
+                throw new ArgumentException($"The image was prepared by other rules than those of task '{request.Task.Task}'.", nameof(batch));
         }
-        finally
-        {
-            _turn.Release();
-        }
+        PendingPrediction[] pending = [.. batch.Select(r => new PendingPrediction(r))];
+        _ = RunAsync(pending, cancellation);
+        return [.. pending.Select(p => p.Completion.Task)];
     }
 
     /// <summary>
@@ -265,6 +293,7 @@ public sealed class EdgeEngine : IDisposable
             try
             {
                 _telemetry.Dispose();
+                _runner.Dispose();
                 _fp32.Dispose();
                 _graph.Dispose();
                 _cache.Dispose();
@@ -296,28 +325,78 @@ public sealed class EdgeEngine : IDisposable
         if (!ReferenceEquals(task.Engine, this)) throw new ArgumentException($"Task '{task.Task}' was installed on another engine.", nameof(task));
     }
 
-    private Prediction Run(InstalledTask task, PreparedImage image, CancellationToken cancellation)
+    // Never throws: whatever happens is what the pending predictions end with.
+    private async Task RunAsync(PendingPrediction[] pending, CancellationToken cancellation)
     {
-        TaskWeights weights = _cache.Acquire(task, out SwitchTiming switched);
-        float[] logits;
-        double inference;
         try
         {
-            long start = Stopwatch.GetTimestamp();
-            logits = weights.Model.Run(weights, image.Pixels, [1, 3, image.Recipe.Size, image.Recipe.Size], cancellation);
-            inference = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            await _turn.WaitAsync(cancellation).ConfigureAwait(false);
+            try
+            {
+                await Task.Run(() => Run(pending, cancellation), cancellation).ConfigureAwait(false);
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }
+        catch (Exception e)
+        {
+            foreach (PendingPrediction prediction in pending) Fail(prediction, e);
+        }
+    }
+
+    private void Run(PendingPrediction[] pending, CancellationToken cancellation)
+    {
+        ThrowIfLost();
+        foreach (PendingPrediction prediction in pending)
+        {
+            InstalledTask task = prediction.Request.Task;
+            if (task.Description.IsExpired(_options.TimeProvider))
+                Fail(prediction, EngineException.Bundle(EngineFault.Expired, task.Task, task.Release, $"expired at {task.Description.Expires:O}"));
+        }
+        PendingPrediction[] open = [.. pending.Where(p => !p.Completion.Task.IsCompleted)];
+        try
+        {
+            _runner.Run([.. open.Select(p => p.Request)], (i, answer) => Finish(open[i], answer), (i, e) => Fail(open[i], e), cancellation);
         }
         finally
         {
-            weights.Release();
             // A task that was retired meanwhile must not keep a second graph in memory.
-            if (!ReferenceEquals(task.Graph, _graph) && !ReferenceEquals(Find(task.Task), task)) _cache.Remove(task);
+            foreach (InstalledTask task in open.Select(p => p.Request.Task).Distinct())
+                if (!ReferenceEquals(task.Graph, _graph) && !ReferenceEquals(Find(task.Task), task)) _cache.Remove(task);
         }
-        if (!TensorPrimitives.IsFiniteAll<float>(logits))
-            throw EngineException.Bundle(EngineFault.NotFinite, task.Task, task.Release, "found a logit that is not finite, expected numbers");
-        PredictionTiming timing = new(image.DecodeMilliseconds, image.PreprocessMilliseconds, switched, inference);
-        _telemetry.Record(task.Task, timing);
-        return Answer(task, logits, timing);
+    }
+
+    private void Fail(PendingPrediction pending, Exception e)
+    {
+        Notice(e);
+        if (e is OperationCanceledException cancelled) pending.Completion.TrySetCanceled(cancelled.CancellationToken);
+        else pending.Completion.TrySetException(e);
+    }
+
+    private void Notice(Exception e)
+    {
+        if (e is ProviderException { Fault: ProviderFault.DeviceLost } lost) _lost ??= lost;
+    }
+
+    // Of a device that is lost the runtime may say anything, or nothing for a long time.
+    private void ThrowIfLost()
+    {
+        if (_lost is { } lost) throw ProviderException.DeviceLost(_provider.Name, lost.InnerException);
+    }
+
+    private void Finish(PendingPrediction pending, RunAnswer answer)
+    {
+        (InstalledTask task, PreparedImage image) = pending.Request;
+        if (!TensorPrimitives.IsFiniteAll<float>(answer.Logits))
+        {
+            Fail(pending, EngineException.Bundle(EngineFault.NotFinite, task.Task, task.Release, "found a logit that is not finite, expected numbers"));
+            return;
+        }
+        PredictionTiming timing = new(image.DecodeMilliseconds, image.PreprocessMilliseconds, answer.Switch, answer.Milliseconds, answer.Images, answer.IsMixed);
+        _telemetry.Record(task.Task, timing, answer.IsFirst);
+        pending.Completion.TrySetResult(Answer(task, answer.Logits, timing));
     }
 
     private Prediction Answer(InstalledTask task, float[] logits, PredictionTiming timing)
@@ -382,4 +461,11 @@ public sealed class EdgeEngine : IDisposable
     }
 
     private InstalledTask Require(string task) => Find(task) ?? throw EngineException.UnknownTask(task, _tasks.Keys);
+
+    /// <summary>An image of a batch, and what its caller waits for.</summary>
+    private sealed record PendingPrediction(PredictionRequest Request)
+    {
+        // The caller's code must not run on the thread that has the turn.
+        public TaskCompletionSource<Prediction> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
 }

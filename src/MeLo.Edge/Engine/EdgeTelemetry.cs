@@ -31,11 +31,18 @@ internal sealed class EdgeTelemetry : IDisposable
 
     public LatencyWindow InferenceMilliseconds { get; } = new();
 
-    public void Record(string task, PredictionTiming timing)
+    /// <summary>Takes up what a prediction took.</summary>
+    /// <param name="task">Its task.</param>
+    /// <param name="timing">Its times.</param>
+    /// <param name="isFirst">Whether it is the first image of its run, for which the run is counted.</param>
+    public void Record(string task, PredictionTiming timing, bool isFirst)
     {
         KeyValuePair<string, object?> taskTag = new("task", task);
-        InferenceMilliseconds.Add(timing.InferenceMilliseconds);
-        _inference.Record(timing.InferenceMilliseconds, taskTag);
+        if (isFirst)
+        {
+            InferenceMilliseconds.Add(timing.InferenceMilliseconds);
+            _inference.Record(timing.InferenceMilliseconds, taskTag);
+        }
         if (timing.DecodeMilliseconds + timing.PreprocessMilliseconds is > 0 and double prepare) _prepare.Record(prepare, taskTag);
         RecordSwitch(task, timing.Switch);
     }

@@ -13,9 +13,6 @@ internal static class MergeGraph
 {
     public const string HeadWeight = "head.weight", HeadBias = "head.bias";
 
-    /// <summary>The names of the upload's input and outputs.</summary>
-    public const string Matrix = "matrix", Pristine = "pristine", Converted = "converted";
-
     private const string HeadWeightIn = "head.weight.in", HeadBiasIn = "head.bias.in";
 
     /// <summary>The names of a linear's inputs and of its output.</summary>
@@ -45,16 +42,6 @@ internal static class MergeGraph
         Dimension classes = "classes";
         graph.Output(Copy(graph, graph.Input(HeadWeightIn, ElementType.F32, vit.Dim, classes), HeadWeight));
         graph.Output(Copy(graph, graph.Input(HeadBiasIn, ElementType.F32, classes), HeadBias));
-        return graph;
-    }
-
-    /// <summary>Builds the graph that brings a matrix of any shape to a device: as it is, and in the model's own type where that is another.</summary>
-    public static GraphBuilder BuildUpload(ElementType type)
-    {
-        GraphBuilder graph = new("upload");
-        GraphValue x = graph.Input(Matrix, ElementType.F32, "rows", "columns");
-        graph.Output(Copy(graph, x, Pristine));
-        if (type != ElementType.F32) graph.Output(graph.Cast(x, type, Converted));
         return graph;
     }
 

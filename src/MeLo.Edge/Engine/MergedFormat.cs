@@ -37,6 +37,7 @@ internal abstract class MergedFormat
     public static MergedFormat Of(Precision precision) => precision switch
     {
         Precision.Fp32 => new Fp32Format(),
+        Precision.Fp16 => new Fp16Format(),
         Precision.Int8 => new Int8Format(),
         _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, null),
     };
@@ -80,28 +81,40 @@ internal abstract class MergedFormat
         public override (ElementType Type, long[] Shape) Input(int inFeatures, int outFeatures) => (ElementType.F32, [inFeatures, outFeatures]);
     }
 
+    /// <summary>Binary16, [in, out] as W is.</summary>
+    private sealed class Fp16Format : MergedFormat
+    {
+        public override long ByteLength(int inFeatures, int outFeatures) => Padded((long)inFeatures * outFeatures * ElementType.F16.Size());
+
+        public override void Merge(ReadOnlySpan<MergeTarget> targets, int threads) => HalfMerge.Run(Rounded(targets), threads);
+
+        public override (ElementType Type, long[] Shape) Input(int inFeatures, int outFeatures) => (ElementType.F16, [inFeatures, outFeatures]);
+    }
+
     /// <summary>Bytes as <see cref="PackedMatrix"/> lays them out.</summary>
-    private sealed unsafe class Int8Format : MergedFormat
+    private sealed class Int8Format : MergedFormat
     {
         public override long ByteLength(int inFeatures, int outFeatures) => new PackedMatrix(inFeatures, outFeatures).ByteLength;
 
-        public override void Merge(ReadOnlySpan<MergeTarget> targets, int threads)
-        {
-            QuantizedMergeItem[] items = new QuantizedMergeItem[targets.Length];
-            for (int i = 0; i < items.Length; i++)
-            {
-                ref readonly MergeTarget target = ref targets[i];
-                items[i] = target.Pair is { } pair
-                    ? new QuantizedMergeItem(target.Pristine, target.Destination, pair, target.Factor)
-                    : new QuantizedMergeItem(target.Pristine, target.InFeatures, target.OutFeatures, target.Destination);
-            }
-            QuantizedMerge.Run(items, threads);
-        }
+        public override void Merge(ReadOnlySpan<MergeTarget> targets, int threads) => QuantizedMerge.Run(Rounded(targets), threads);
 
         public override (ElementType Type, long[] Shape) Input(int inFeatures, int outFeatures)
         {
             PackedMatrix packed = new(inFeatures, outFeatures);
             return (ElementType.U8, [packed.Panels, packed.PanelBytes]);
         }
+    }
+
+    private static unsafe RoundedMergeItem[] Rounded(ReadOnlySpan<MergeTarget> targets)
+    {
+        RoundedMergeItem[] items = new RoundedMergeItem[targets.Length];
+        for (int i = 0; i < items.Length; i++)
+        {
+            ref readonly MergeTarget target = ref targets[i];
+            items[i] = target.Pair is { } pair
+                ? new RoundedMergeItem(target.Pristine, target.Destination, pair, target.Factor)
+                : new RoundedMergeItem(target.Pristine, target.InFeatures, target.OutFeatures, target.Destination);
+        }
+        return items;
     }
 }

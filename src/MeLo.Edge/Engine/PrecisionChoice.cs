@@ -16,8 +16,13 @@ internal static class PrecisionChoice
     {
         if (!provider.IsDevice) return CpuArithmetic.Here.Choose(available, asked);
         if (asked == Precision.Int8) throw ProviderException.Unsupported(provider.Name, "found precision int8, expected fp16 or fp32: the int8 graph's operators are the processor's (docs/decisions/0010-fp16.md)");
+        bool wantsHalf = asked == Precision.Fp16 || (asked is null && available.Contains(Precision.Fp16));
+        bool hasHalf = wantsHalf && provider.ComputesHalf();
+        if (asked == Precision.Fp16 && !hasHalf) throw ProviderException.Unsupported(provider.Name, "found precision fp16, expected fp32: the device does not compute with 16-bit floating point");
         if (asked is { } precision) return (precision, "asked for");
-        return available.Contains(Precision.Fp32) ? (Precision.Fp32, "the base has an fp32 graph")
-            : throw EngineException.Base($"found the precisions {string.Join(", ", available.Select(p => p.Name()))}, expected fp32 or fp16 among them, which provider {provider.Name} computes in");
+        if (hasHalf) return (Precision.Fp16, "the base has an fp16 graph and the device computes in it");
+        if (available.Contains(Precision.Fp32))
+            return (Precision.Fp32, wantsHalf ? "the device does not compute with 16-bit floating point" : "the base has no fp16 graph");
+        throw EngineException.Base($"found the precisions {string.Join(", ", available.Select(p => p.Name()))}, expected one among them that provider {provider.Name} computes in here: fp32{(wantsHalf ? "" : " or fp16")}");
     }
 }

@@ -12,9 +12,11 @@ public sealed record ClassScore(string Label, float Logit, double Probability);
 /// <param name="DecodeMilliseconds">From the file's bytes to pixels.</param>
 /// <param name="PreprocessMilliseconds">From pixels to the network's input.</param>
 /// <param name="Switch">Changing to the task.</param>
-/// <param name="InferenceMilliseconds">The run of the graph.</param>
+/// <param name="InferenceMilliseconds">The run of the graph, for all images that shared it.</param>
+/// <param name="BatchSize">How many images shared the run.</param>
+/// <param name="IsMixed">Whether they were of several tasks, with the adapters beside the weights instead of merged into them.</param>
 public sealed record PredictionTiming(
-    double DecodeMilliseconds, double PreprocessMilliseconds, SwitchTiming Switch, double InferenceMilliseconds);
+    double DecodeMilliseconds, double PreprocessMilliseconds, SwitchTiming Switch, double InferenceMilliseconds, int BatchSize = 1, bool IsMixed = false);
 
 /// <summary>What a model said about an image, and which model it was.</summary>
 public sealed record Prediction

@@ -11,7 +11,7 @@ internal static class ProbeComparison
     /// <exception cref="EngineException">It is beyond the bundle's tolerance for the precision, or not a number.</exception>
     public static double Check(AdapterDescription description, Precision precision, ReadOnlySpan<float> found, ReadOnlySpan<float> expected)
     {
-        double tolerance = Tolerance(description.Tolerance, precision) ?? throw EngineException.Bundle(EngineFault.Incompatible, description.Task, description.Release,
+        double tolerance = description.Tolerance.Of(precision) ?? throw EngineException.Bundle(EngineFault.Incompatible, description.Task, description.Release,
             $"found no tolerance for {precision.Name()}, expected one: its maker did not measure it in that precision, so it must not run in it; packed again on a base with that graph it has one, and with --precision fp32 it runs in fp32 beside the others");
         double difference = Difference(found, expected);
         // Written so that NaN fails.
@@ -19,13 +19,6 @@ internal static class ProbeComparison
         throw EngineException.Bundle(EngineFault.ProbeFailed, description.Task, description.Release, string.Create(CultureInfo.InvariantCulture,
             $"the probe's logits differ from the expected ones by {difference:G3}, expected at most {tolerance:G3} in {precision.Name()}"));
     }
-
-    private static double? Tolerance(ProbeTolerance tolerance, Precision precision) => precision switch
-    {
-        Precision.Fp32 => tolerance.Fp32,
-        Precision.Int8 => tolerance.Int8,
-        _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, null),
-    };
 
     private static double Difference(ReadOnlySpan<float> found, ReadOnlySpan<float> expected)
     {

@@ -47,7 +47,9 @@ internal sealed class ResidentModel : IDisposable
             _merger = TaskMerger.Create(package, precision, provider, threads, beside?._merger);
             PristineMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             start = Stopwatch.GetTimestamp();
+            if (provider.SharesConstants) Constants = new DeviceConstants(package, precision, provider);
             using OrtSessionOptions options = provider.Options(threads).WithOperators(ByteOperators.For(threads.Count));
+            Constants?.AddTo(options);
             _session = OrtSession.Create(package.GraphPath(precision), options);
             SessionMilliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             for (int i = 0; i < _session.Inputs.Count; i++) _inputIndex.Add(_session.Inputs[i].Name, i);
@@ -117,6 +119,9 @@ internal sealed class ResidentModel : IDisposable
 
     /// <summary>The merger, where the memory of merged matrices comes from.</summary>
     public TaskMerger Merger => _merger;
+
+    /// <summary>The constants of this model's precision, where sessions share them.</summary>
+    public DeviceConstants? Constants { get; }
 
     /// <summary>The bytes of host memory that runs were given so far: on a device, what crossed to it for inference.</summary>
     public long HostBytesIn => _session.HostBytesIn;
@@ -221,6 +226,7 @@ internal sealed class ResidentModel : IDisposable
         if (Interlocked.Decrement(ref _holds) != 0) return;
         _session?.Dispose(); // null when the constructor did not finish
         _merger?.Dispose();
+        Constants?.Dispose();
         _beside?.Dispose();
     }
 

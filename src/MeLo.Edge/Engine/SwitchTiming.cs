@@ -24,4 +24,8 @@ public sealed record SwitchTiming(
     double AllocateMicroseconds,
     double MergeMicroseconds,
     double BindMicroseconds,
-    double TotalMicroseconds);
+    double TotalMicroseconds)
+{
+    /// <summary>Nothing had to change.</summary>
+    internal static SwitchTiming None { get; } = new(SwitchKind.Warm, TaskChanged: false, 0, 0, 0, 0, 0);
+}

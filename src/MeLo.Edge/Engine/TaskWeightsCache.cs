@@ -37,6 +37,12 @@ internal sealed class TaskWeightsCache(long budget, TaskMerger merger) : IDispos
     /// <summary>The bytes of all buffers, rented or spare.</summary>
     public long BufferBytes => _buffers.TotalBytes;
 
+    /// <summary>Whether the task's weights are there, so that a switch to it would be warm.</summary>
+    public bool Has(InstalledTask task)
+    {
+        lock (_lock) return _entries.TryGetValue(task, out LinkedListNode<Entry>? node) && node.Value.Merged.Task.IsCompletedSuccessfully;
+    }
+
     /// <summary>A lease on the task's weights, merged now unless they are cached; the caller releases it after its run.</summary>
     public TaskWeights Acquire(InstalledTask task, out SwitchTiming timing)
     {
@@ -86,16 +92,17 @@ internal sealed class TaskWeightsCache(long budget, TaskMerger merger) : IDispos
     /// </summary>
     public void MakeRoom(InstalledTask task)
     {
+        long budget;
         lock (_lock)
         {
-            _budget = Math.Min(_budget, Math.Max(0, _cachedBytes - task.MergedBytes));
+            _budget = budget = Math.Min(_budget, Math.Max(0, _cachedBytes - task.MergedBytes));
             for (LinkedListNode<Entry>? node = _byUse.First, next; node is not null; node = next)
             {
                 next = node.Next;
                 if (!ReferenceEquals(node.Value.Task, task)) Evict(node);
             }
         }
-        _buffers.DropFree();
+        _buffers.Shrink(budget);
     }
 
     /// <summary>Frees what is not leased. Merges under way end first: they read the model, which is freed next.</summary>

@@ -10,6 +10,7 @@ internal sealed class WeightBuffers(long budget, TaskMerger merger) : IDisposabl
 {
     private readonly Lock _lock = new();
     private readonly List<TaskBuffer> _free = [];
+    private long _budget = budget;
     private long _total;
     private bool _growing;
     private bool _disposed;
@@ -51,15 +52,16 @@ internal sealed class WeightBuffers(long budget, TaskMerger merger) : IDisposabl
         lock (_lock)
         {
             _free.Add(buffer);
-            if (_total > budget + buffer.ByteLength || _disposed) Drop(buffer);
+            if (_total > _budget + buffer.ByteLength || _disposed) Drop(buffer);
         }
     }
 
-    /// <summary>Frees every buffer that nobody uses.</summary>
-    public void DropFree()
+    /// <summary>Frees every buffer that nobody uses, and keeps no more than a smaller budget from now on.</summary>
+    public void Shrink(long budget)
     {
         lock (_lock)
         {
+            _budget = Math.Min(_budget, budget);
             while (_free.Count > 0) Drop(_free[^1]);
         }
     }
@@ -69,7 +71,7 @@ internal sealed class WeightBuffers(long budget, TaskMerger merger) : IDisposabl
     {
         lock (_lock)
         {
-            if (!merger.WantsSpareBuffer || _growing || _disposed || _free.Count > 0 || _total > budget) return;
+            if (!merger.WantsSpareBuffer || _growing || _disposed || _free.Count > 0 || _total > _budget) return;
             _growing = true;
             _total += byteLength;
         }
@@ -81,7 +83,7 @@ internal sealed class WeightBuffers(long budget, TaskMerger merger) : IDisposabl
         lock (_lock)
         {
             _disposed = true;
-            DropFree();
+            while (_free.Count > 0) Drop(_free[^1]);
         }
     }
 
@@ -106,7 +108,7 @@ internal sealed class WeightBuffers(long budget, TaskMerger merger) : IDisposabl
                 return;
             }
             _free.Add(buffer);
-            if (_total > budget + byteLength || _disposed) Drop(buffer);
+            if (_total > _budget + byteLength || _disposed) Drop(buffer);
         }
     }
 

@@ -123,34 +123,33 @@ public static class BaseImport
         string folder, Precision precision, VitArchitecture vit, SafetensorsFile weights, LinearId[] adaptable, string digest, CalibrationPictures? pictures,
         IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
     {
-        GraphBuilder graph;
-        string? quantizedHash = null;
-        if (BasePackage.QuantizedFile(precision) is { } quantizedFile)
+        string? ownPath = BasePackage.OwnWeightsFile(precision) is { } ownFile ? Path.Combine(folder, ownFile) : null;
+        if (precision == Precision.Fp16) HalfWeightsFile.Write(ownPath!, vit, weights, adaptable, cancellation);
+        if (precision == Precision.Int8) WriteQuantized(ownPath!, vit, weights, [.. BasePackage.EveryLayer(vit, VitLinears.All).Except(adaptable)], pictures, progress, cancellation);
+        using SafetensorsFile? own = ownPath is null ? null : SafetensorsFile.Open(ownPath);
+        GraphBuilder graph = precision switch
         {
-            string quantizedPath = Path.Combine(folder, quantizedFile);
-            LinearId[] constant = [.. BasePackage.EveryLayer(vit, VitLinears.All).Except(adaptable)];
-            if (pictures is null) QuantizedWeightsFile.Write(quantizedPath, vit, weights, constant, progress: Quantizing(progress, constant), cancellation: cancellation);
-            else WriteCalibrated(quantizedPath, vit, weights, constant, pictures, progress, cancellation);
-            quantizedHash = BasePackage.Sha256(quantizedPath);
-            using SafetensorsFile quantized = SafetensorsFile.Open(quantizedPath);
-            graph = VitGraph.BuildInt8(vit, weights, adaptable, quantized);
-        }
-        else graph = VitGraph.Build(vit, weights, adaptable);
+            Precision.Fp16 => VitGraph.BuildFp16(vit, weights, adaptable, own!),
+            Precision.Int8 => VitGraph.BuildInt8(vit, weights, adaptable, own!),
+            _ => VitGraph.Build(vit, weights, adaptable),
+        };
         graph.Metadata["melo.base"] = digest;
         string file = BasePackage.GraphFile(precision), path = Path.Combine(folder, file);
         WriteDurably(path, OnnxWriter.ToBytes(graph));
-        return new BaseManifest.GraphFacts(precision.Name(), file, BasePackage.Sha256(path), quantizedHash);
+        return new BaseManifest.GraphFacts(precision.Name(), file, BasePackage.Sha256(path), ownPath is null ? null : BasePackage.Sha256(ownPath));
     }
 
-    private static void WriteCalibrated(
-        string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, CalibrationPictures pictures, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
+    private static void WriteQuantized(
+        string path, VitArchitecture vit, SafetensorsFile weights, LinearId[] constant, CalibrationPictures? pictures, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)
     {
-        StepProgress runs = new(progress, BaseImportStep.Calibration, pictures.Count);
-        InputGrams grams = InputGrams.Observe(vit, weights, Path.GetDirectoryName(path)!, constant, runs.Counting(pictures.All()), cancellation);
-        QuantizedWeightsFile.Write(path, vit, weights, constant, grams, Quantizing(progress, constant), cancellation);
+        InputGrams? grams = null;
+        if (pictures is not null)
+        {
+            StepProgress runs = new(progress, BaseImportStep.Calibration, pictures.Count);
+            grams = InputGrams.Observe(vit, weights, Path.GetDirectoryName(path)!, constant, runs.Counting(pictures.All()), cancellation);
+        }
+        QuantizedWeightsFile.Write(path, vit, weights, constant, grams, new StepProgress(progress, BaseImportStep.Quantization, constant.Length), cancellation);
     }
-
-    private static StepProgress Quantizing(IProgress<BaseImportProgress>? progress, LinearId[] linears) => new(progress, BaseImportStep.Quantization, linears.Length);
 
     private static string WriteWeights(
         string path, Checkpoint source, VitArchitecture vit, IProgress<BaseImportProgress>? progress, CancellationToken cancellation)

@@ -145,7 +145,10 @@ public sealed class BasePackage : IDisposable
     internal static string GraphFile(Precision precision) => $"model.{precision.Name()}.onnx";
 
     /// <summary>The file of a precision's own weights, or null where its graph needs none but the canonical ones.</summary>
-    internal static string? QuantizedFile(Precision precision) => precision == Precision.Int8 ? $"weights.{precision.Name()}.safetensors" : null;
+    internal static string? OwnWeightsFile(Precision precision) => precision == Precision.Fp32 ? null : $"weights.{precision.Name()}.safetensors";
+
+    /// <summary>The file of a precision's own weights, which the caller closes, or null where its graph needs none but the canonical ones.</summary>
+    internal SafetensorsFile? OpenOwnWeights(Precision precision) => OwnWeightsFile(precision) is { } file ? SafetensorsFile.Open(Path.Combine(Folder, file)) : null;
 
     /// <summary>The linears of every block, by layer and then by linear.</summary>
     internal static IEnumerable<LinearId> EveryLayer(VitArchitecture architecture, IReadOnlyList<VitLinear> linears) =>
@@ -182,7 +185,7 @@ public sealed class BasePackage : IDisposable
             if (facts.File != GraphFile(precision))
                 throw ModelException.Package(folder, $"found graph file '{facts.File}', expected '{GraphFile(precision)}'");
             string path = CheckHash(folder, facts.File, facts.Sha256);
-            if (QuantizedFile(precision) is { } quantized) ownWeights.Add(new OwnWeights(quantized, facts.WeightsSha256));
+            if (OwnWeightsFile(precision) is { } own) ownWeights.Add(new OwnWeights(own, facts.WeightsSha256));
             else if (facts.WeightsSha256 is not null)
                 throw ModelException.Package(folder, $"found weightsSha256 for {facts.Precision}, expected none: its graph has the canonical weights");
             if (!graphs.TryAdd(precision, path)) throw ModelException.Package(folder, $"found two graphs for {facts.Precision}");

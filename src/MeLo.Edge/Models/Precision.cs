@@ -6,6 +6,11 @@ public enum Precision
     /// <summary>IEEE 754 binary32 throughout.</summary>
     Fp32,
     /// <summary>
+    /// IEEE 754 binary16: weights, activations and the residual stream. Pixels, softmax, the pooled features and the head are binary32. For GPUs; a
+    /// processor computes the same graph, and gains nothing by it.
+    /// </summary>
+    Fp16,
+    /// <summary>
     /// Linears as products of 8-bit integers: weights symmetric a column, activations with a range taken from each tensor as it comes.
     /// LayerNorm, attention, residuals and the head stay binary32.
     /// </summary>
@@ -21,6 +26,7 @@ public static class Precisions
     public static string Name(this Precision precision) => precision switch
     {
         Precision.Fp32 => "fp32",
+        Precision.Fp16 => "fp16",
         Precision.Int8 => "int8",
         _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "Not a precision."),
     };

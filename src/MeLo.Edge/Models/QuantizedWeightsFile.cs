@@ -51,7 +51,7 @@ internal static unsafe class QuantizedWeightsFile
         if (rotated) Rotation.Weights(values, shape.OutFeatures);
         if (grams is not null) CompensatedRounding.Round(values, shape.OutFeatures, rotated ? [.. grams.Select(Rotation.Gram)] : grams);
         fixed (float* from = values)
-        fixed (byte* to = packed) QuantizedMerge.Run([new QuantizedMergeItem(from, shape.InFeatures, shape.OutFeatures, to)], Environment.ProcessorCount);
+        fixed (byte* to = packed) QuantizedMerge.Run([new RoundedMergeItem(from, shape.InFeatures, shape.OutFeatures, to)], Environment.ProcessorCount);
         return packed;
     }
 }

@@ -34,23 +34,26 @@ internal sealed partial class VitGraph
     /// <param name="vit">The architecture.</param>
     /// <param name="weights">The canonical weights, F32, in a file of the folder that the session is given.</param>
     /// <param name="adaptable">The linears whose weights are inputs and that adapters change.</param>
-    public static GraphBuilder BuildMixed(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable)
+    /// <param name="rounded">For fp16 the other weights as F16 (<see cref="HalfWeightsFile"/>), in a file of that folder too; null for fp32.</param>
+    public static GraphBuilder BuildMixed(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, SafetensorsFile? rounded = null)
     {
-        VitGraph graph = new(vit, weights, adaptable);
+        VitGraph graph = new(vit, weights, adaptable, rounded is null ? Precision.Fp32 : Precision.Fp16, rounded);
         graph._tasks = graph._graph.Input(Tasks, ElementType.I32, s_batch);
         return graph.Build();
     }
 
-    private GraphValue MixedLinear(GraphValue x, GraphValue weight, LinearId id)
+    private GraphValue MixedLinear(GraphValue x, LinearId id)
     {
         string name = id.Linear.Name();
-        GraphValue a = OfEachImage(LoraA(id), x.Type, x[2], s_rank), b = OfEachImage(LoraB(id), x.Type, s_rank, weight[1]);
-        GraphValue product = _graph.MatMul(x, weight, $"{name}.product");                // [b, t, in] x [in, out]
+        (int input, int output) = _vit.LinearShape(id.Linear);
+        GraphValue weight = _graph.Input(CanonicalWeights.LinearWeight(id), x.Type, input, output);
+        GraphValue a = OfEachImage(LoraA(id), x.Type, input, s_rank), b = OfEachImage(LoraB(id), x.Type, s_rank, output);
         GraphValue down = _graph.MatMul(x, a, $"{name}.down");                           // [b, t, in] x [b, in, r]
         GraphValue up = _graph.MatMul(down, b, $"{name}.up");                            // [b, t, r] x [b, r, out]
-        // The bias last, as in the other graphs: the runtime joins it with what follows, GELU or the residual's norm.
-        if (Bias(id) is not { } bias) return _graph.Add(product, up, name);
-        return _graph.Add(_graph.Add(product, up, $"{name}.adapted"), bias, name);
+        GraphValue product = Bias(id) is { } bias
+            ? _graph.Linear(x, weight, bias, $"{name}.unadapted")                        // [b, t, in] x [in, out] + [out]
+            : _graph.MatMul(x, weight, $"{name}.unadapted");
+        return _graph.Add(product, up, name);
     }
 
     private GraphBuilder MixedHead(GraphValue features)
@@ -65,5 +68,5 @@ internal sealed partial class VitGraph
 
     /// <summary>A stack as an input, and of it what belongs to each image's task.</summary>
     private GraphValue OfEachImage(string stack, ElementType type, params ReadOnlySpan<Dimension> shape) =>
-        _graph.Gather(_graph.Input(stack, type, [s_tasksCount, .. shape]), _tasks!);        // [n, ...] -> [b, ...]
+        _graph.Gather(_graph.Input(stack, type, [s_tasksCount, .. shape]), _tasks!);     // [n, ...] -> [b, ...]
 }

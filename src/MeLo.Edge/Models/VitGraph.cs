@@ -22,21 +22,24 @@ internal sealed partial class VitGraph
     private readonly SafetensorsFile _weights;
     private readonly HashSet<LinearId> _adaptable;
     private readonly GraphBuilder _graph;
+    private readonly Precision _precision;
     private readonly bool _embedWeights;
-    private readonly SafetensorsFile? _quantized;
+    private readonly SafetensorsFile? _ownWeights;
     private readonly HashSet<LinearId> _observed;
 
     private VitGraph(
-        VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false, SafetensorsFile? quantized = null, IEnumerable<LinearId>? observed = null)
+        VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, Precision precision = Precision.Fp32, SafetensorsFile? ownWeights = null,
+        bool embedWeights = false, IEnumerable<LinearId>? observed = null)
     {
         _observed = [.. observed ?? []];
         _embedWeights = embedWeights;
-        _quantized = quantized;
+        _precision = precision;
+        _ownWeights = ownWeights;
         _vit = vit;
         _weights = weights;
         _adaptable = [.. adaptable];
         _graph = new GraphBuilder(vit.Name);
-        if (quantized is not null) _graph.UseOperatorSet(ByteGraph.Domain, 1);
+        if (precision == Precision.Int8) _graph.UseOperatorSet(ByteGraph.Domain, 1);
     }
 
     /// <summary>Builds the graph.</summary>
@@ -45,7 +48,18 @@ internal sealed partial class VitGraph
     /// <param name="adaptable">The linears whose weights are inputs; the others', and with an empty set all, are constants.</param>
     /// <param name="embedWeights">Whether the model file carries the constants itself, at most 2 GB of them, as exporters write small models.</param>
     public static GraphBuilder Build(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, bool embedWeights = false) =>
-        new VitGraph(vit, weights, adaptable, embedWeights).Build();
+        new VitGraph(vit, weights, adaptable, embedWeights: embedWeights).Build();
+
+    /// <summary>
+    /// Builds the fp16 graph: between the pixels and the last block everything is binary16, but for the softmax. What is pooled, the final norm and the
+    /// head are binary32 (docs/decisions/0010-fp16.md).
+    /// </summary>
+    /// <param name="vit">The architecture.</param>
+    /// <param name="weights">The canonical weights, F32, in a file that will lie beside the model's: what the other file has not is taken from there.</param>
+    /// <param name="adaptable">The linears whose weights are inputs.</param>
+    /// <param name="rounded">The other weights as F16 (<see cref="HalfWeightsFile"/>), in a file that will lie beside the model's.</param>
+    public static GraphBuilder BuildFp16(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, SafetensorsFile rounded) =>
+        new VitGraph(vit, weights, adaptable, Precision.Fp16, rounded).Build();
 
     /// <summary>Builds the int8 graph. Its linears' weights are bytes, [panels, bytes of a panel], as <see cref="Kernels.PackedMatrix"/> lays them out.</summary>
     /// <param name="vit">The architecture.</param>
@@ -53,7 +67,7 @@ internal sealed partial class VitGraph
     /// <param name="adaptable">The linears whose weights are inputs.</param>
     /// <param name="quantized">The other linears' packed weights under their names, in a file that will lie beside the model's, and other weights as F32.</param>
     public static GraphBuilder BuildInt8(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, SafetensorsFile quantized) =>
-        new VitGraph(vit, weights, adaptable, quantized: quantized).Build();
+        new VitGraph(vit, weights, adaptable, Precision.Int8, quantized).Build();
 
     /// <summary>
     /// Builds the fp32 graph with constant weights and, besides the logits, the sums of x·xᵀ over the tokens of the observed linears' inputs
@@ -67,7 +81,7 @@ internal sealed partial class VitGraph
         GraphValue pixels = _graph.Input(PixelValues, ElementType.F32, s_batch, CanonicalWeights.Channels, _vit.ImageSize, _vit.ImageSize);
         GraphValue x = Embed(pixels);                                                    // [b, t, d]
         for (int layer = 0; layer < _vit.Depth; layer++)
-            using (_graph.Scope($"layers.{layer}")) x = _quantized is null ? Block(x, layer) : ByteBlock(x, layer); // [b, t, d]; the last may keep one token
+            using (_graph.Scope($"layers.{layer}")) x = _precision == Precision.Int8 ? ByteBlock(x, layer) : Block(x, layer); // [b, t, d]; the last may keep one token
         GraphValue features = Pool(x);                                                   // [b, d]
         if (_tasks is not null) return MixedHead(features);
         GraphValue headWeight = _graph.Input(HeadWeight, ElementType.F32, _vit.Dim, s_classes);
@@ -79,7 +93,12 @@ internal sealed partial class VitGraph
     private GraphValue Embed(GraphValue pixels)
     {
         using IDisposable scope = _graph.Scope("embedding");
-        GraphValue x = _quantized is null ? Patches(pixels) : BytePatches(pixels);       // [b, g*g, d]
+        GraphValue x = _precision switch
+        {
+            Precision.Int8 => BytePatches(pixels),
+            Precision.Fp16 => Patches(_graph.Cast(pixels, ElementType.F16, "pixels")),
+            _ => Patches(pixels),
+        };                                                                               // [b, g*g, d]
         GraphValue positions = Weight(CanonicalWeights.PositionEmbedding);               // [t, d]
         if (!_vit.HasClassToken) return _graph.Add(x, positions, "tokens");
 
@@ -117,14 +136,16 @@ internal sealed partial class VitGraph
     }
 
     /// <summary>Softmax(q k^T / sqrt(w)) v for every head, then the output projection.</summary>
+    /// <remarks>The queries are scaled, not their products with the keys: those could be beyond what binary16 holds.</remarks>
     private GraphValue Attention(GraphValue asking, GraphValue asked, int layer)
     {
-        GraphValue scale = _graph.Constant("scale", [1 / MathF.Sqrt(_vit.HeadDim)]);
         GraphValue q = _graph.Transpose(SplitHeads(Linear(asking, layer, VitLinear.Query)), [0, 2, 1, 3]); // [b, h, t, w]
         GraphValue k = _graph.Transpose(SplitHeads(Linear(asked, layer, VitLinear.Key)), [0, 2, 3, 1]);    // [b, h, w, t]
         GraphValue v = _graph.Transpose(SplitHeads(Linear(asked, layer, VitLinear.Value)), [0, 2, 1, 3]);  // [b, h, t, w]
-        GraphValue scores = _graph.Mul(_graph.MatMul(q, k), scale);                      // [b, h, t, w] x [b, h, w, t]
-        GraphValue mixed = _graph.MatMul(_graph.Softmax(scores), v);                     // [b, h, t, t] x [b, h, t, w]
+        q = _graph.Mul(q, _graph.Scalar("scale", 1 / MathF.Sqrt(_vit.HeadDim), q.Type)); // [b, h, t, w]
+        GraphValue scores = _graph.MatMul(q, k);                                         // [b, h, t, w] x [b, h, w, t]
+        GraphValue shares = As(_graph.Softmax(As(scores, ElementType.F32)), v.Type);     // [b, h, t, t]
+        GraphValue mixed = _graph.MatMul(shares, v);                                     // [b, h, t, t] x [b, h, t, w]
         mixed = _graph.Transpose(mixed, [0, 2, 1, 3]);                                   // [b, t, h, w]
         mixed = _graph.Reshape(mixed, asking.Shape);                                     // [b, t, d]
         return Linear(mixed, layer, VitLinear.Output);                                   // [b, t, d]
@@ -136,6 +157,7 @@ internal sealed partial class VitGraph
     private GraphValue Pool(GraphValue x)
     {
         using IDisposable scope = _graph.Scope("pooling");
+        x = As(x, ElementType.F32);                                                      // one token, or once all of them
         if (_vit.FinalNorm == VitFinalNorm.BeforePooling) x = FinalNorm(x);
         if (_vit.Pooling == VitPooling.ClassToken)
         {
@@ -164,15 +186,17 @@ internal sealed partial class VitGraph
     private GraphValue Linear(GraphValue x, int layer, VitLinear linear)
     {
         LinearId id = new(layer, linear);
+        if (_tasks is not null && _adaptable.Contains(id)) return MixedLinear(x, id);
         if (_observed.Contains(id)) Observe(x, id);
         (int input, int output) = _vit.LinearShape(linear);
         string weightName = CanonicalWeights.LinearWeight(id);
-        GraphValue weight = _adaptable.Contains(id) ? _graph.Input(weightName, ElementType.F32, input, output) : Weight(weightName);
-        if (_tasks is not null && _adaptable.Contains(id)) return MixedLinear(x, weight, id);
+        GraphValue weight = _adaptable.Contains(id) ? _graph.Input(weightName, x.Type, input, output) : Weight(weightName);
         if (Bias(id) is not { } bias) return _graph.MatMul(x, weight, linear.Name());
         GraphValue product = _graph.MatMul(x, weight, $"{linear.Name()}.product"); // [b, t, in] x [in, out]
         return _graph.Add(product, bias, linear.Name());
     }
+
+    private GraphValue As(GraphValue x, ElementType type) => x.Type == type ? x : _graph.Cast(x, type);
 
     private void Observe(GraphValue x, LinearId id)
     {
@@ -187,7 +211,7 @@ internal sealed partial class VitGraph
     private GraphValue? Bias(LinearId id) => CanonicalWeights.HasBias(_vit, id.Linear) ? Weight(CanonicalWeights.LinearBias(id)) : null;
 
     // What a precision's own file holds goes before the canonical weights.
-    private GraphValue Weight(string name) => Weight(_quantized is { } own && own.Tensors.ContainsKey(name) ? own : _weights, name);
+    private GraphValue Weight(string name) => Weight(_ownWeights is { } own && own.Tensors.ContainsKey(name) ? own : _weights, name);
 
     private GraphValue Weight(SafetensorsFile file, string name)
     {

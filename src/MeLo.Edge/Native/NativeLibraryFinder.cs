@@ -5,19 +5,23 @@ namespace MeLo.Edge.Native;
 /// <summary>Finds the native libraries that the build puts beside the program or that a NuGet package brought.</summary>
 internal static class NativeLibraryFinder
 {
+    /// <summary>Loads the first of <paramref name="fileNames"/> that is there.</summary>
+    /// <exception cref="DllNotFoundException">None is there, or one is there and cannot be loaded.</exception>
+    public static nint Load(string what, params ReadOnlySpan<string> fileNames) => NativeLibrary.Load(Find(what, fileNames));
+
     /// <summary>
-    /// Loads the first of <paramref name="fileNames"/> that is there: beside the program, then in <c>runtimes/RID/native</c>.
+    /// The first of <paramref name="fileNames"/> that is there: beside the program, then in <c>runtimes/RID/native</c>.
     /// The system's library path is not searched, so a device runs the library it was shipped with.
     /// </summary>
-    /// <exception cref="DllNotFoundException">None is there, or one is there and cannot be loaded.</exception>
-    public static nint Load(string what, params ReadOnlySpan<string> fileNames)
+    /// <exception cref="DllNotFoundException">None is there.</exception>
+    public static string Find(string what, params ReadOnlySpan<string> fileNames)
     {
         foreach (string folder in Folders())
         {
             foreach (string fileName in fileNames)
             {
                 string path = Path.Combine(folder, fileName);
-                if (File.Exists(path)) return NativeLibrary.Load(path);
+                if (File.Exists(path)) return path;
             }
         }
         throw new DllNotFoundException(

@@ -20,7 +20,7 @@ internal sealed partial class GraphBuilder
     /// <summary>[..., m, k] x [..., k, n] -> [..., m, n]; the leading dimensions broadcast.</summary>
     public GraphValue MatMul(GraphValue a, GraphValue b, string? name = null)
     {
-        Require(a.Rank >= 2 && b.Rank >= 2 && a[-1] == b[-2], "MatMul", a, b);
+        Require(a.Type == b.Type && a.Rank >= 2 && b.Rank >= 2 && a[-1] == b[-2], "MatMul", a, b);
         IReadOnlyList<Dimension> leading = Broadcast("MatMul", [.. a.Shape.SkipLast(2)], [.. b.Shape.SkipLast(2)]);
         return Node("MatMul", [a, b], a.Type, [.. leading, a[-2], b[-1]], name: name);
     }
@@ -36,17 +36,30 @@ internal sealed partial class GraphBuilder
         bool transposeB = false,
         string? name = null)
     {
-        Require(a.Rank == 2 && b.Rank == 2 && a[transposeA ? 0 : 1] == b[transposeB ? 1 : 0], "Gemm", a, b);
+        Require(a.Type == b.Type && a.Rank == 2 && b.Rank == 2 && a[transposeA ? 0 : 1] == b[transposeB ? 1 : 0], "Gemm", a, b);
         Dimension[] shape = [a[transposeA ? 1 : 0], b[transposeB ? 0 : 1]];
-        if (c is not null && !Broadcast("Gemm", shape, c.Shape).SequenceEqual(shape)) throw Mismatch("Gemm", a, b, c);
+        if (c is not null && (c.Type != a.Type || !Broadcast("Gemm", shape, c.Shape).SequenceEqual(shape))) throw Mismatch("Gemm", a, b, c);
         return Node("Gemm", c is null ? [a, b] : [a, b, c], a.Type, shape,
             [("alpha", alpha), ("beta", beta), ("transA", transposeA ? 1L : 0L), ("transB", transposeB ? 1L : 0L)], name);
+    }
+
+    /// <summary>
+    /// x · weight + bias over the last axis: [b, t, k] x [k, n] + [n] -> [b, t, n]. All rows go into one product that takes the bias along, where after a
+    /// MatMul it would cost another pass over the result; the two changes of shape cost nothing.
+    /// </summary>
+    public GraphValue Linear(GraphValue x, GraphValue weight, GraphValue bias, string name)
+    {
+        Require(x.Rank == 3 && weight.Rank == 2 && x[2] == weight[0] && bias.Shape.SequenceEqual([weight[1]]), "Linear", x, weight, bias);
+        Dimension rows = $"{x[0]}*{x[1]}";
+        GraphValue flat = Node("Reshape", [x, Constant($"{name}.rows.shape", [-1, x[2].Size])], x.Type, [rows, x[2]], name: $"{name}.rows");
+        GraphValue product = Gemm(flat, weight, bias, name: $"{name}.product");
+        return Node("Reshape", [product, Constant($"{name}.shape", [-1, x[1].Size, weight[1].Size])], x.Type, [x[0], x[1], weight[1]], name: name);
     }
 
     /// <summary>A convolution whose kernels do not overlap and leave nothing over: [n, c, h, w] and weight [m, c, k, k] -> [n, m, h/k, w/k].</summary>
     public GraphValue PatchConv(GraphValue x, GraphValue weight, GraphValue? bias, string? name = null)
     {
-        Require(x.Rank == 4 && weight.Rank == 4 && x[1] == weight[1] && weight[2] == weight[3], "Conv", x, weight);
+        Require(x.Type == weight.Type && x.Rank == 4 && weight.Rank == 4 && x[1] == weight[1] && weight[2] == weight[3], "Conv", x, weight);
         long size = weight[2].Size;
         Require(x[2].Size % size == 0 && x[3].Size % size == 0, "Conv", x, weight);
         return Node("Conv", bias is null ? [x, weight] : [x, weight, bias], x.Type, [x[0], weight[0], x[2].Size / size, x[3].Size / size],
@@ -55,10 +68,10 @@ internal sealed partial class GraphBuilder
 
     // ---- normalisation and activation ----
 
-    /// <summary>Layer normalisation over the last axis.</summary>
+    /// <summary>Layer normalisation over the last axis. Mean and variance are binary32 whatever the type is: the operator's <c>stash_type</c> is left at 1.</summary>
     public GraphValue LayerNormalization(GraphValue x, GraphValue weight, GraphValue bias, float epsilon, string? name = null)
     {
-        Require(weight.Rank == 1 && weight[0] == x[-1] && bias.Shape.SequenceEqual(weight.Shape), "LayerNormalization", x, weight, bias);
+        Require(weight.Type == x.Type && bias.Type == x.Type && weight.Rank == 1 && weight[0] == x[-1] && bias.Shape.SequenceEqual(weight.Shape), "LayerNormalization", x, weight, bias);
         return Node("LayerNormalization", [x, weight, bias], x.Type, x.Shape, [("axis", -1L), ("epsilon", epsilon)], name);
     }
 

@@ -80,6 +80,14 @@ internal sealed partial class GraphBuilder
     public GraphValue Constant(string name, ReadOnlySpan<float> values, params ReadOnlySpan<long> shape) =>
         Initializer(Scoped(name), ElementType.F32, shape.ToArray(), new InitializerData.Inline(MemoryMarshal.AsBytes(values).ToArray()));
 
+    /// <summary>A number, rounded to the type that it is calculated with.</summary>
+    public GraphValue Scalar(string name, float value, ElementType type) => Initializer(Scoped(name), type, [], new InitializerData.Inline(type switch
+    {
+        ElementType.F32 => BitConverter.GetBytes(value),
+        ElementType.F16 => BitConverter.GetBytes((Half)value),
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "No number is written in that type here."),
+    }));
+
     /// <summary>A vector of whole numbers: shapes, axes and the like, which some operators take as inputs.</summary>
     public GraphValue Constant(string name, params ReadOnlySpan<long> values) =>
         Initializer(Scoped(name), ElementType.I64, [values.Length], new InitializerData.Inline(MemoryMarshal.AsBytes(values).ToArray()));

@@ -19,6 +19,21 @@ internal abstract class Provider
     /// <summary>Whether graphs run on a device with memory of its own.</summary>
     public bool IsDevice => Memory is not null;
 
+    /// <summary>The number that the device's memory goes by.</summary>
+    public virtual int DeviceId => 0;
+
+    /// <summary>The device as its driver calls it; null where that is not known.</summary>
+    public virtual string? Device => null;
+
+    /// <summary>Why it is taken only where it is asked for by name, although it would start; null where it may be chosen.</summary>
+    public virtual string? Drawback => null;
+
+    /// <summary>
+    /// Whether sessions can have constants that lie on the device already, and so share them: seen to work or not there. Where not, each session has
+    /// its own copy.
+    /// </summary>
+    public virtual bool SharesConstants => false;
+
     /// <summary>The device memory that a tensor of so many bytes takes: an allocator may round up.</summary>
     public virtual long AllocatedBytes(long bytes) => bytes;
 
@@ -45,11 +60,12 @@ internal abstract class Provider
         }
     }
 
-    /// <summary>Starts the provider for a graph of one node, which shows that its driver and libraries are there.</summary>
-    /// <exception cref="ProviderException">They are not; the message names what is missing.</exception>
+    /// <summary>Runs a graph of one node there, which shows that its driver and libraries are there and fit the device.</summary>
+    /// <exception cref="ProviderException">They do not; the message names what is missing.</exception>
     public virtual void Check()
     {
-        if (IsDevice) Try(graph => Double(graph, graph.Input("x", ElementType.F32, 1)), run: false);
+        if (Obstacle() is { } obstacle) throw ProviderException.Unavailable(Name, obstacle);
+        if (IsDevice) Try(graph => Double(graph, graph.Input("x", ElementType.F32, 1)));
     }
 
     /// <summary>Finds out whether the device computes with 16-bit floating point, by having it do so.</summary>
@@ -62,7 +78,7 @@ internal abstract class Provider
                 GraphValue x = graph.Input("x", ElementType.F32, 1);
                 GraphValue half = graph.Cast(x, ElementType.F16);
                 return graph.Cast(graph.Add(half, half), ElementType.F32, "y");
-            }, run: true);
+            });
             return true;
         }
         catch (ProviderException)
@@ -97,12 +113,20 @@ internal abstract class Provider
     /// <exception cref="ProviderException">It is known beforehand that it cannot start.</exception>
     protected abstract void Append(OrtSessionOptions options);
 
-    /// <summary>Why the runtime cannot start it, in words that name what is missing.</summary>
+    /// <summary>What hinders it, as far as that shows without the runtime, whose own words seldom name it: what was found, and what was expected; null where nothing does.</summary>
+    protected virtual string? Obstacle() => null;
+
+    /// <summary>Why the runtime cannot start it although nothing hinders it.</summary>
     protected virtual string Explain(OrtException error) => error.Message;
+
+    /// <summary>What hinders it where the runtime's library was built without the provider; null where it has it.</summary>
+    /// <param name="runtimeName">The runtime's name for the provider.</param>
+    protected static string? NotBuiltIn(string runtimeName) => OrtLibrary.AvailableProviders().Contains(runtimeName)
+        ? null : $"found ONNX Runtime {OrtLibrary.Version} without {runtimeName}, expected a build with it";
 
     private static GraphValue Double(GraphBuilder graph, GraphValue x) => graph.Add(x, x, "y");
 
-    private void Try(Func<GraphBuilder, GraphValue> build, bool run)
+    private void Try(Func<GraphBuilder, GraphValue> build)
     {
         GraphBuilder graph = new("check");
         graph.Output(build(graph));
@@ -110,7 +134,6 @@ internal abstract class Provider
         try
         {
             using OrtSession session = OrtSession.Create(OnnxWriter.ToBytes(graph), options);
-            if (!run) return;
             using OrtValue x = OrtValue.FromArray([1], [1]);
             foreach (OrtValue y in session.Run([x])) y.Dispose();
         }

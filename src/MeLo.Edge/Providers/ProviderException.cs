@@ -18,21 +18,22 @@ public enum ProviderFault
 /// <summary>An execution provider cannot start, or its device failed.</summary>
 public sealed class ProviderException : MeLoException
 {
-    private ProviderException(ProviderFault fault, string message, Exception? inner = null)
-        : base(message, inner) => Fault = fault;
+    private ProviderException(ProviderFault fault, string provider, string reason, Exception? inner = null)
+        : base($"provider {provider}: {reason}", inner) => (Fault, Reason) = (fault, reason);
 
     /// <summary>What is wrong.</summary>
     public ProviderFault Fault { get; }
 
-    internal static ProviderException Unavailable(string provider, string message, Exception? inner = null) =>
-        new(ProviderFault.Unavailable, $"provider {provider}: {message}", inner);
+    /// <summary>The message without the provider's name.</summary>
+    internal string Reason { get; }
 
-    internal static ProviderException Unsupported(string provider, string message, Exception? inner = null) =>
-        new(ProviderFault.Unsupported, $"provider {provider}: {message}", inner);
+    internal static ProviderException Unavailable(string provider, string reason, Exception? inner = null) => new(ProviderFault.Unavailable, provider, reason, inner);
+
+    internal static ProviderException Unsupported(string provider, string reason, Exception? inner = null) => new(ProviderFault.Unsupported, provider, reason, inner);
 
     internal static ProviderException OutOfMemory(string provider, OrtException inner) =>
-        new(ProviderFault.OutOfMemory, $"provider {provider}: found no memory left on the device ({inner.Message}); expected a smaller cache, a smaller batch or a larger device", inner);
+        new(ProviderFault.OutOfMemory, provider, $"found no memory left on the device ({inner.Message}); expected a smaller cache, a smaller batch or a larger device", inner);
 
     internal static ProviderException DeviceLost(string provider, Exception? inner = null) =>
-        new(ProviderFault.DeviceLost, $"provider {provider}: the device is lost{(inner is null ? "" : $" ({inner.Message})")}; the engine has to be loaded again, in a new process", inner);
+        new(ProviderFault.DeviceLost, provider, $"the device is lost{(inner is null ? "" : $" ({inner.Message})")}; the engine has to be loaded again, in a new process", inner);
 }

@@ -257,7 +257,7 @@ public sealed class BundleFolderTests : IDisposable
     [Fact]
     public void BundleThatCannotBeActivated_IsNotRefusedForIt_AndIsNotSettled()
     {
-        using Installation int8 = new(withTasks: false, withInt8: true);
+        using Installation int8 = new(withTasks: false, everyPrecision: true);
         using Device device = Open(int8, Precision.Int8.Name());
         int8.AddBundle("tb", Installation.Bundle(s_task, 1, d => d with { Precision = Precision.Fp32 }));
         string graph = Path.Combine(int8.Data.Base, "model.fp32.onnx"), away = graph + ".away";

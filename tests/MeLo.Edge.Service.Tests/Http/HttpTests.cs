@@ -62,6 +62,8 @@ public sealed class HttpTests : IAsyncLifetime
         Assert.True(root.GetProperty("ready").GetBoolean());
         Assert.Equal(Installation.Tasks.Order(StringComparer.Ordinal), root.GetProperty("tasks").EnumerateArray().Select(t => t.GetProperty("task").GetString()));
         Assert.StartsWith("sha256:", root.GetProperty("model").GetProperty("base").GetString(), StringComparison.Ordinal);
+        Assert.Equal(("cpu", "asked for"), (root.GetProperty("model").GetProperty("provider").GetString(), root.GetProperty("model").GetProperty("providerReason").GetString()));
+        Assert.Empty(root.GetProperty("model").GetProperty("nodesOnHost").EnumerateObject());
         Assert.StartsWith("sha256:", root.GetProperty("tasks")[0].GetProperty("bundle").GetString(), StringComparison.Ordinal);
         Assert.True(root.GetProperty("inference").GetProperty("count").GetInt64() >= 2);
         Assert.Equal(1, root.GetProperty("sinceStart").GetProperty("results").GetInt64());

@@ -5,6 +5,9 @@ namespace MeLo.Edge.Tests.Processes;
 
 public sealed class DemoTests : IDisposable
 {
+    // The demonstration is what people try first, on whatever machine they have.
+    private static readonly (string, string)[] s_asShipped = [("MELO__Provider", "auto")];
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -12,7 +15,7 @@ public sealed class DemoTests : IDisposable
     [Fact]
     public void Demo_ShowsEverythingItPromises_AndCanBeRunAgain()
     {
-        (int code, string output, string errors) = ServiceProcess.Once(_folder.Root, arguments: ["--demo"]);
+        (int code, string output, string errors) = ServiceProcess.Once(_folder.Root, s_asShipped, ["--demo"]);
         Assert.True(code == 0, output + errors);
         foreach (string expected in (string[])["21 results, 1 duplicates, 2 quarantined, 3 bundles refused", "tampered", "not-signed", "untrusted", "cut-off.png", "not-a-picture.jpg", "cold", "warm", DemoFolder.Notice])
             Assert.Contains(expected, output, StringComparison.Ordinal);
@@ -20,7 +23,7 @@ public sealed class DemoTests : IDisposable
         Assert.Equal(21, Directory.GetFiles(data.Outbox, "*.json", SearchOption.AllDirectories).Length);
         Assert.True(new Service.Reporting.FolderReport(data).Results().Select(r => (r.Task, r.Label)).Distinct().Count() > DemoTask.All.Count, "every picture of a task has the same answer");
 
-        (code, output, errors) = ServiceProcess.Once(_folder.Root, arguments: ["--demo"]);
+        (code, output, errors) = ServiceProcess.Once(_folder.Root, s_asShipped, ["--demo"]);
         Assert.True(code == 0, output + errors);
         Assert.Contains("0 results, 22 duplicates, 2 quarantined, 0 bundles refused", output, StringComparison.Ordinal);
         Assert.Equal(21, Directory.GetFiles(data.Outbox, "*.json", SearchOption.AllDirectories).Length);

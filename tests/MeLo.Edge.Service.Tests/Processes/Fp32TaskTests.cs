@@ -14,7 +14,7 @@ public sealed class Fp32TaskTests : IDisposable
     private static readonly (string, string) s_int8 = ("MELO__Precision", "int8"), s_refuse = ("MELO__Fp32Tasks", "refuse");
     private static readonly DemoTask s_exact = DemoTask.All[0];
     private static readonly DemoTask[] s_rounded = [.. DemoTask.All.Skip(1)];
-    private readonly Installation _installation = new(withTasks: false, withInt8: true);
+    private readonly Installation _installation = new(withTasks: false, everyPrecision: true);
 
     public Fp32TaskTests()
     {

@@ -40,7 +40,7 @@ public sealed class FailureTests
     [Fact]
     public void GraphThatLoadsButCannotRun_HindersItsTask_AndTheReasonIsLogged()
     {
-        using Installation installation = new(withTasks: false, withInt8: true);
+        using Installation installation = new(withTasks: false, everyPrecision: true);
         try
         {
             EdgeEngine.Load(installation.Data.Base, new EdgeEngineOptions { Precision = Precision.Int8 }).Dispose();

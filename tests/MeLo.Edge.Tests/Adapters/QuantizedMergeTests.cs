@@ -158,7 +158,7 @@ public sealed unsafe class QuantizedMergeTests
             foreach (MergePath path in MergePaths.Supported)
             {
                 using NativeBytes packed = new(new PackedMatrix(9, width).ByteLength, 0);
-                QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, 9, width, packed.Pointer)], 1, path);
+                QuantizedMerge.Run([new RoundedMergeItem(weights.Pointer, 9, width, packed.Pointer)], 1, path);
                 Assert.True(float.IsNaN(PackedValues.Read(packed.Span, 9, width).Scales[bad]));
                 // Its weights, and so their sum, are zeros; nothing else moves by a bit.
                 expected.Scales[bad] = PackedValues.Read(packed.Span, 9, width).Scales[bad];
@@ -175,7 +175,7 @@ public sealed unsafe class QuantizedMergeTests
         using NativeFloats weights = new(48 * 80, 0);
         RandomAdapters.Values(new Random(5), weights.Length).CopyTo(weights.Span);
         using NativeBytes withPair = new(new PackedMatrix(48, 80).ByteLength, 0), plain = new(withPair.Length, 0);
-        QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, withPair.Pointer, zero, 4), new QuantizedMergeItem(weights.Pointer, 48, 80, plain.Pointer)], 1);
+        QuantizedMerge.Run([new RoundedMergeItem(weights.Pointer, withPair.Pointer, zero, 4), new RoundedMergeItem(weights.Pointer, 48, 80, plain.Pointer)], 1);
         Assert.Equal(plain.Span.ToArray(), withPair.Span.ToArray());
     }
 
@@ -194,7 +194,7 @@ public sealed unsafe class QuantizedMergeTests
         {
             using NativeBytes packed = new(new PackedMatrix(inFeatures, 65).ByteLength, 0);
             packed.Span.Fill(0xFF); // -1, and as a float NaN
-            QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, inFeatures, 65, packed.Pointer)], 1, path);
+            QuantizedMerge.Run([new RoundedMergeItem(weights.Pointer, inFeatures, 65, packed.Pointer)], 1, path);
             Assert.Equal(Quantised(weights.Span.ToArray(), inFeatures, 65).Pack(), packed.Span.ToArray());
         }
     }
@@ -209,21 +209,21 @@ public sealed unsafe class QuantizedMergeTests
         memory.Span.Clear();
         float* w = memory.Pointer + 256;
         byte* before = (byte*)memory.Pointer, after = (byte*)(w + 64);
-        Refused("layers.2.key: the destination overlaps", new QuantizedMergeItem(w, after - 1, pair, 1));
-        Refused("pristine", new QuantizedMergeItem(w, (byte*)w, pair, 1));
-        Refused("pristine", new QuantizedMergeItem(w, before + 1, pair, 1));
-        Refused("plain weights: the destination overlaps", new QuantizedMergeItem(w, 8, 8, before + 4));
-        Refused("null", new QuantizedMergeItem(null, before, pair, 1));
-        Refused("null", new QuantizedMergeItem(w, null, pair, 1));
-        Refused("null", new QuantizedMergeItem(w, 8, 8, null));
-        Refused("[0,8]", new QuantizedMergeItem(w, 0, 8, before));
-        Refused("[8,-1]", new QuantizedMergeItem(w, 8, -1, before));
-        QuantizedMergeItem good = new(w, before, pair, 1);
+        Refused("layers.2.key: the destination overlaps", new RoundedMergeItem(w, after - 1, pair, 1));
+        Refused("pristine", new RoundedMergeItem(w, (byte*)w, pair, 1));
+        Refused("pristine", new RoundedMergeItem(w, before + 1, pair, 1));
+        Refused("plain weights: the destination overlaps", new RoundedMergeItem(w, 8, 8, before + 4));
+        Refused("null", new RoundedMergeItem(null, before, pair, 1));
+        Refused("null", new RoundedMergeItem(w, null, pair, 1));
+        Refused("null", new RoundedMergeItem(w, 8, 8, null));
+        Refused("[0,8]", new RoundedMergeItem(w, 0, 8, before));
+        Refused("[8,-1]", new RoundedMergeItem(w, 8, -1, before));
+        RoundedMergeItem good = new(w, before, pair, 1);
         Assert.Throws<ArgumentOutOfRangeException>(() => QuantizedMerge.Run([good], 0));
         QuantizedMerge.Run([good], 1);
         QuantizedMerge.Run([], 1);
 
-        static void Refused(string what, QuantizedMergeItem item) =>
+        static void Refused(string what, RoundedMergeItem item) =>
             Assert.Contains(what, Assert.Throws<ArgumentException>(() => QuantizedMerge.Run([item], 1)).Message, StringComparison.Ordinal);
     }
 
@@ -250,7 +250,7 @@ public sealed unsafe class QuantizedMergeTests
         using NativeFloats weights = new(column.Length * width, 0);
         for (int i = 0; i < weights.Length; i++) weights.Span[i] = column[i / width];
         using NativeBytes packed = new(new PackedMatrix(column.Length, width).ByteLength, 0);
-        QuantizedMerge.Run([new QuantizedMergeItem(weights.Pointer, column.Length, width, packed.Pointer)], 1, path);
+        QuantizedMerge.Run([new RoundedMergeItem(weights.Pointer, column.Length, width, packed.Pointer)], 1, path);
         PackedValues quantised = PackedValues.Read(packed.Span, column.Length, width);
         return (quantised.Values, quantised.Scales);
     }
@@ -286,9 +286,9 @@ public sealed unsafe class QuantizedMergeTests
 
         public NativeFloats Pristine { get; }
 
-        public QuantizedMergeItem Item(NativeBytes destination) => _pair is null
-            ? new QuantizedMergeItem(Pristine.Pointer, _inFeatures, _outFeatures, destination.Pointer)
-            : new QuantizedMergeItem(Pristine.Pointer, destination.Pointer, _pair, Factor);
+        public RoundedMergeItem Item(NativeBytes destination) => _pair is null
+            ? new RoundedMergeItem(Pristine.Pointer, _inFeatures, _outFeatures, destination.Pointer)
+            : new RoundedMergeItem(Pristine.Pointer, destination.Pointer, _pair, Factor);
 
         public float[] Merged()
         {

@@ -8,8 +8,10 @@ namespace MeLo.Edge.Tests.Engine;
 
 /// <summary>The engine on a device: WebGPU on whatever Vulkan driver there is, the software one where there is no GPU.</summary>
 [Collection(nameof(DeviceTests))]
-public sealed class DeviceEngineTests(EngineFixture fixture) : IClassFixture<EngineFixture>
+public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<DeviceFixture>
 {
+    private const int Size = DeviceFixture.Size, Pixels = 3 * Size * Size;
+
     private static readonly EdgeEngineOptions s_options = new() { Provider = ExecutionProvider.WebGpu, Threads = 1, Strict = true };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -21,8 +23,8 @@ public sealed class DeviceEngineTests(EngineFixture fixture) : IClassFixture<Eng
         Assert.Equal(ExecutionProvider.WebGpu, device.Provider);
         Assert.Empty(device.NodesOnHost);
         LoraAdapter adapter = fixture.Adapter(1);
-        float[] pixels = RandomValues.Normal(new Random(3), 3 * 3 * 32 * 32, 1);
-        float[] found = device.Evaluate(adapter, pixels, [3, 3, 32, 32], Cancellation), expected = host.Evaluate(adapter, pixels, [3, 3, 32, 32], Cancellation);
+        float[] pixels = RandomValues.Normal(new Random(3), 3 * Pixels, 1);
+        float[] found = device.Evaluate(adapter, pixels, [3, 3, Size, Size], Cancellation), expected = host.Evaluate(adapter, pixels, [3, 3, Size, Size], Cancellation);
         Models.Closeness.AssertWithin(1e-4, expected, found);
     }
 
@@ -61,8 +63,8 @@ public sealed class DeviceEngineTests(EngineFixture fixture) : IClassFixture<Eng
             (adapter.LoraParameterCount + adapter.Head.Bias.Length + adapter.Head.Transposed.Length) * sizeof(float),
             merger.HostBytesIn - merges); // A, B and the head, and nothing of W or W'
         Assert.All(weights.Inputs.ToArray().OfType<OrtValue>(), value => Assert.StartsWith("WebGPU", value.MemoryName, StringComparison.Ordinal));
-        long[] shape = [1, 3, 32, 32];
-        float[] pixels = RandomValues.Normal(new Random(3), 3 * 32 * 32, 1);
+        long[] shape = [1, 3, Size, Size];
+        float[] pixels = RandomValues.Normal(new Random(3), Pixels, 1);
         for (int i = 0; i < 3; i++) model.Run(weights, pixels, shape, Cancellation);
         Assert.Equal(3 * pixels.Length * sizeof(float), model.HostBytesIn - runs); // pixels, and no weights, for a run
         weights.Release();
@@ -72,21 +74,22 @@ public sealed class DeviceEngineTests(EngineFixture fixture) : IClassFixture<Eng
         (merges, runs) = (merger.HostBytesIn, model.HostBytesIn);
         Prediction warm = await engine.PredictAsync("a", EngineFixture.Picture(2), Cancellation);
         Assert.Equal(SwitchKind.Warm, warm.Timing.Switch.Kind);
-        Assert.Equal((0, 3 * 32 * 32 * sizeof(float)), (merger.HostBytesIn - merges, model.HostBytesIn - runs));
+        Assert.Equal((0, Pixels * sizeof(float)), (merger.HostBytesIn - merges, model.HostBytesIn - runs));
     }
 
     [Fact]
     public async Task TwoHundredRandomSwitches_UnderConcurrentPredictions_GiveEachTasksOwnAnswer()
     {
         const int Tasks = 6, Requests = 200, Callers = 8;
-        long task = new WebGpuProvider().AllocatedBytes(64 * 64 * sizeof(float)) * 2 * fixture.Architecture.Depth;
+        int dim = fixture.Architecture.Dim;
+        long task = new WebGpuProvider().AllocatedBytes(dim * dim * sizeof(float)) * 2 * fixture.Architecture.Depth;
         using EdgeEngine engine = Load(s_options with { CacheBytes = 2 * task });
         byte[] picture = EngineFixture.Picture(7);
         float[][] expected = new float[Tasks][];
         for (int t = 0; t < Tasks; t++)
         {
             InstalledTask installed = engine.Install(fixture.Bundle($"task-{t}", seed: t));
-            expected[t] = engine.Evaluate(fixture.Adapter(t), engine.Prepare(installed, picture).Pixels, [1, 3, 32, 32], Cancellation);
+            expected[t] = engine.Evaluate(fixture.Adapter(t), engine.Prepare(installed, picture).Pixels, [1, 3, Size, Size], Cancellation);
         }
         int wrong = 0;
         await Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(async () =>
@@ -108,21 +111,59 @@ public sealed class DeviceEngineTests(EngineFixture fixture) : IClassFixture<Eng
     [Fact]
     public void AnAdapterOfOtherLinears_AndOtherRanks_MergesToo()
     {
-        VulkanDriver.Require();
-        using EngineFixture all = new(AdaptableSet.All, Precision.Fp32);
+        using EngineFixture all = new(DeviceFixture.Small, AdaptableSet.All, Precision.Fp32);
+        DeviceTests.RequireDevice();
         using EdgeEngine device = all.Load(s_options), host = all.Load();
-        float[] pixels = RandomValues.Normal(new Random(3), 3 * 32 * 32, 1);
+        float[] pixels = RandomValues.Normal(new Random(3), Pixels, 1);
         foreach (LoraAdapter adapter in (LoraAdapter[])[all.Adapter(1, targets: [VitLinear.Fc1, VitLinear.Output], rank: 3), all.Adapter(2, classes: 7, rank: 16)])
-            Models.Closeness.AssertWithin(1e-4, host.Evaluate(adapter, pixels, [1, 3, 32, 32], Cancellation), device.Evaluate(adapter, pixels, [1, 3, 32, 32], Cancellation));
+            Models.Closeness.AssertWithin(1e-4, host.Evaluate(adapter, pixels, [1, 3, Size, Size], Cancellation), device.Evaluate(adapter, pixels, [1, 3, Size, Size], Cancellation));
+    }
+
+    [Theory]
+    [InlineData(BatchPolicy.Merged)]
+    [InlineData(BatchPolicy.Mixed)]
+    [InlineData(BatchPolicy.Measured)]
+    public async Task Batch_OfSeveralTasks_GivesEveryImageItsOwnTasksAnswer(BatchPolicy policy)
+    {
+        using EdgeEngine device = Load(s_options with { Batches = policy }), host = fixture.Load();
+        (string Task, LoraAdapter Adapter)[] tasks =
+        [
+            ("a", fixture.Adapter(1)), ("b", fixture.Adapter(2, classes: 5, rank: 7)), ("c", fixture.Adapter(3, classes: 2, targets: [VitLinear.Value])),
+        ];
+        foreach ((string task, LoraAdapter adapter) in tasks)
+        {
+            device.Install(fixture.Bundle(task, seed: 1, adapter: adapter));
+            host.Install(fixture.Bundle(task, seed: 1, adapter: adapter));
+        }
+        (string Task, byte[] Picture)[] images = [.. "abacab".Select((task, i) => (task.ToString(), EngineFixture.Picture(i)))];
+        for (int round = 0; round < 3; round++)
+        {
+            Prediction[] found = await Task.WhenAll(device.PredictAsync(
+                [.. images.Select(i => new PredictionRequest(device.Find(i.Task)!, device.Prepare(device.Find(i.Task)!, i.Picture)))], Cancellation));
+            for (int i = 0; i < images.Length; i++)
+            {
+                Prediction expected = await host.PredictAsync(images[i].Task, images[i].Picture, Cancellation);
+                Assert.Equal(expected.Task, found[i].Task);
+                Models.Closeness.AssertWithin(1e-4, [.. expected.Scores.Select(s => s.Logit)], [.. found[i].Scores.Select(s => s.Logit)]);
+            }
+            if (policy == BatchPolicy.Mixed) Assert.All(found, p => Assert.Equal((6, true), (p.Timing.BatchSize, p.Timing.IsMixed)));
+            if (policy == BatchPolicy.Merged) Assert.Equal([3, 2, 3, 1, 3, 2], found.Select(p => p.Timing.BatchSize));
+            // What a batch's tasks need is on the device after the first.
+            if (round > 0 && policy != BatchPolicy.Measured) Assert.All(found, p => Assert.Equal(SwitchKind.Warm, p.Timing.Switch.Kind));
+        }
     }
 
     private EdgeEngine Load(EdgeEngineOptions? options = null)
     {
-        VulkanDriver.Require();
+        DeviceTests.RequireDevice();
         return fixture.Load(options ?? s_options);
     }
 }
 
-/// <summary>One at a time, apart from other tests: a software device takes every core.</summary>
-[CollectionDefinition(nameof(DeviceTests), DisableParallelization = true)]
-public sealed class DeviceTests;
+/// <summary>As small as a Vision Transformer can be: a software device takes milliseconds an operator.</summary>
+public sealed class DeviceFixture() : EngineFixture(Small, AdaptableSet.QueryValue, Precision.Fp32)
+{
+    public const int Size = 16;
+
+    internal static VitArchitecture Small { get; } = new() { ImageSize = Size, PatchSize = 8, Dim = 32, Depth = 1, Heads = 2, MlpDim = 64 };
+}

@@ -7,7 +7,7 @@ using MeLo.Edge.Models;
 namespace MeLo.Edge.Tests.Engine;
 
 /// <summary>A small random base, and signed bundles for it, made as a model developer makes them.</summary>
-public sealed class EngineFixture : IDisposable
+public class EngineFixture : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly SigningKey _key = SigningKey.Generate(SigningCurve.P256);
@@ -19,8 +19,13 @@ public sealed class EngineFixture : IDisposable
     }
 
     internal EngineFixture(AdaptableSet adapt, params Precision[] precisions)
+        : this(new VitArchitecture { ImageSize = 32, PatchSize = 8, Dim = 64, Depth = 3, Heads = 4, MlpDim = 256 }, adapt, precisions)
     {
-        Architecture = new VitArchitecture { ImageSize = 32, PatchSize = 8, Dim = 64, Depth = 3, Heads = 4, MlpDim = 256 };
+    }
+
+    internal EngineFixture(VitArchitecture architecture, AdaptableSet adapt, params Precision[] precisions)
+    {
+        Architecture = architecture;
         string checkpoint = _folder["checkpoint.safetensors"];
         RandomCheckpoint.Write(checkpoint, Architecture);
         BaseFolder = _folder["base"];
@@ -109,6 +114,7 @@ public sealed class EngineFixture : IDisposable
 
     public void Dispose()
     {
+        GC.SuppressFinalize(this);
         _maker.Dispose();
         _key.Dispose();
         _folder.Dispose();

@@ -110,17 +110,28 @@ public sealed class Int8EngineTests : IDisposable
     [InlineData(true, true, false, Precision.Fp32, "no dot-product instructions")]
     [InlineData(true, false, true, Precision.Fp32, "the base has no int8 graph; the processor has dot products")]
     [InlineData(true, false, false, Precision.Fp32, "no int8 graph; the processor has no dot-product instructions")]
-    [InlineData(false, true, true, Precision.Int8, "the base has no other graph; the processor has dot products")]
+    [InlineData(false, true, true, Precision.Int8, "the base has no fp32 graph; the processor has dot products")]
     [InlineData(false, true, false, Precision.Int8, "the processor has no dot-product instructions (VNNI), so it will be slow")]
-    public void Choice_FollowsTheGraphsAndTheProcessor(bool hasFp32, bool hasInt8, bool hasDotProducts, Precision expected, string reason)
+    public void Choice_FollowsTheGraphsAndTheProcessor_AndIsNeverFp16(bool hasFp32, bool hasInt8, bool hasDotProducts, Precision expected, string reason)
     {
-        List<Precision> available = [];
-        if (hasFp32) available.Add(Precision.Fp32);
-        if (hasInt8) available.Add(Precision.Int8);
-        CpuArithmetic processor = new(hasDotProducts ? "dot products" : null);
-        (Precision precision, string why) = processor.Choose(available);
-        Assert.Equal(expected, precision);
-        Assert.Contains(reason, why, StringComparison.Ordinal);
+        foreach (bool hasFp16 in (bool[])[false, true])
+        {
+            List<Precision> available = [];
+            if (hasFp32) available.Add(Precision.Fp32);
+            if (hasFp16) available.Add(Precision.Fp16);
+            if (hasInt8) available.Add(Precision.Int8);
+            CpuArithmetic processor = new(hasDotProducts ? "dot products" : null);
+            (Precision precision, string why) = processor.Choose(available);
+            Assert.Equal(expected, precision);
+            Assert.Contains(reason, why, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void BaseOfFp16Alone_IsNotTakenByItself_OnlyByName()
+    {
+        Assert.Equal(Precision.Fp32, new CpuArithmetic("dot products").Choose([Precision.Fp16]).Precision); // which the base has not
+        Assert.Equal((Precision.Fp16, "asked for, though a processor gains nothing by fp16; the processor has dot products"), new CpuArithmetic("dot products").Choose([Precision.Fp16], Precision.Fp16));
     }
 
     [Theory]

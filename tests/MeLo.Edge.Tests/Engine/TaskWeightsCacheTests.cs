@@ -54,6 +54,27 @@ public sealed class TaskWeightsCacheTests(EngineFixture fixture) : IClassFixture
     }
 
     [Fact]
+    public void MakeRoom_KeepsThatTaskAndWhatIsLeased_AndLessFromThenOn()
+    {
+        using TaskWeightsCache cache = new(4 * fixture.TaskBytes, Merger);
+        InstalledTask a = Task(1), b = Task(2), c = Task(3);
+        Assert.Equal(SwitchKind.Cold, Kind(cache, a));
+        TaskWeights leased = cache.Acquire(b, out _);
+        float[] before = FirstMatrix(leased);
+        Assert.Equal(SwitchKind.Cold, Kind(cache, c));
+        cache.MakeRoom(a);
+        Assert.Equal((1, fixture.TaskBytes), (cache.Count, cache.CachedBytes));
+        Assert.Equal(before, FirstMatrix(leased));
+        Assert.InRange(cache.BufferBytes, 2 * fixture.TaskBytes, 3 * fixture.TaskBytes); // a's, b's for as long as it is leased, and perhaps a spare one
+        leased.Release();
+        Assert.Equal(SwitchKind.Warm, Kind(cache, a));
+        Assert.Equal(SwitchKind.Cold, Kind(cache, b));
+        Assert.Equal(SwitchKind.Cold, Kind(cache, c)); // three were more than there is room for: two are kept
+        Assert.Equal(2, cache.Count);
+        Assert.Equal(SwitchKind.Cold, Kind(cache, a));
+    }
+
+    [Fact]
     public void EvictedWeights_StayAsTheyAre_UntilTheLastLeaseEnds()
     {
         using TaskWeightsCache cache = new(fixture.TaskBytes, Merger);

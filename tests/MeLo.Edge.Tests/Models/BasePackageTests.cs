@@ -64,7 +64,8 @@ public sealed class BasePackageTests
         { "graphs", "[]", "no graph" },
         { "graphs.0.file", "\"../base/model.fp32.onnx\"", "graph file" },
         { "graphs.0.sha256", "\"00\"", "expected 00" },
-        { "graphs.0.precision", "\"fp16\"", "found 'fp16', expected fp32" },
+        { "graphs.0.precision", "\"bf16\"", "found 'bf16', expected fp32 or fp16 or int8" },
+        { "graphs.0.weightsSha256", "\"00\"", "found weightsSha256 for fp32, expected none" },
         { "created", "\"yesterday\"", "created" },
     };
 
@@ -174,10 +175,37 @@ public sealed class BasePackageTests
         Assert.Contains("'position_embedding' holds a value that is not finite", refusal, StringComparison.Ordinal);
     }
 
-    private static string Import(TemporaryFolder folder)
+    [Theory]
+    [InlineData(Precision.Fp16, "changed", "found weights.fp16.safetensors with SHA-256")]
+    [InlineData(Precision.Fp16, "missing", "found no weights.fp16.safetensors")]
+    [InlineData(Precision.Fp16, "unhashed", "expected one as base.json says")]
+    [InlineData(Precision.Int8, "changed", "found weights.int8.safetensors with SHA-256")]
+    [InlineData(Precision.Int8, "missing", "found no weights.int8.safetensors")]
+    [InlineData(Precision.Int8, "unhashed", "expected one as base.json says")]
+    public void OwnWeights_NotThoseOfTheImport_AreRefused(Precision precision, string fault, string message)
+    {
+        using TemporaryFolder folder = new();
+        string package = Import(folder, precision), file = Path.Combine(package, $"weights.{precision.Name()}.safetensors"), manifest = Path.Combine(package, "base.json");
+        if (fault == "missing") File.Delete(file);
+        if (fault == "changed")
+        {
+            byte[] bytes = File.ReadAllBytes(file);
+            bytes[^1] ^= 1;
+            File.WriteAllBytes(file, bytes);
+        }
+        if (fault == "unhashed")
+        {
+            JsonNode json = JsonNode.Parse(File.ReadAllText(manifest))!;
+            Assert.True(json["graphs"]![0]!.AsObject().Remove("weightsSha256"));
+            File.WriteAllText(manifest, json.ToJsonString());
+        }
+        Assert.Contains(message, Refusal(package).Message, StringComparison.Ordinal);
+    }
+
+    private static string Import(TemporaryFolder folder, Precision precision = Precision.Fp32)
     {
         string checkpoint = RandomVit.Save(folder["checkpoint.safetensors"], new RandomVit(s_vit).Timm());
-        Importing.Import(checkpoint, folder["base"], new BaseImportOptions { Heads = 3 });
+        Importing.Import(checkpoint, folder["base"], new BaseImportOptions { Heads = 3, Precisions = [precision] });
         return folder["base"];
     }
 

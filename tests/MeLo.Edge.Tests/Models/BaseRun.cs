@@ -1,7 +1,9 @@
+using System.Runtime.InteropServices;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
 using MeLo.Edge.Tensors;
+using MeLo.Edge.Tests.Adapters;
 
 namespace MeLo.Edge.Tests.Models;
 
@@ -10,13 +12,18 @@ internal sealed class BaseRun : IDisposable
 {
     private readonly BasePackage _package;
     private readonly OrtSession _session;
+    private readonly bool _half;
 
-    public BaseRun(BasePackage package)
+    public BaseRun(BasePackage package, Precision precision = Precision.Fp32)
     {
         _package = package;
         using OrtSessionOptions options = new OrtSessionOptions().WithThreads(2);
-        _session = OrtSession.Create(package.GraphPath(Precision.Fp32), options);
+        _session = OrtSession.Create(package.GraphPath(precision), options);
+        _half = precision == Precision.Fp16;
     }
+
+    /// <summary>A twin of the fp16 graph, which ends with this; its matrices are binary32 that hold binary16's numbers.</summary>
+    public BaseRun(BasePackage package, OrtSession halfTwin) => (_package, _session, _half) = (package, halfTwin, true);
 
     public OrtSession Session => _session;
 
@@ -49,12 +56,20 @@ internal sealed class BaseRun : IDisposable
             OrtValue.FromArray(headWeight, [vit.Dim, headBias.Length]),
             OrtValue.FromArray(headBias, [headBias.Length]),
         ];
+        List<NativeBytes> halves = [];
         weight ??= id => _package.Weights[$"{id}.weight"].ToSingles();
         foreach (LinearId id in _package.AdaptableLinears)
         {
             (int input, int output) = vit.LinearShape(id.Linear);
             names.Add($"{id}.weight");
-            values.Add(OrtValue.FromArray(weight(id), [input, output]));
+            Half[] rounded = _half ? Array.ConvertAll(weight(id), v => (Half)v) : [];
+            if (!_half) values.Add(OrtValue.FromArray(weight(id), [input, output]));
+            else if (_session.Inputs.Single(i => i.Name == names[^1]).Info.Type == ElementType.F32) values.Add(OrtValue.FromArray(Array.ConvertAll(rounded, v => (float)v), [input, output]));
+            else
+            {
+                halves.Add(new NativeBytes(MemoryMarshal.AsBytes<Half>(rounded)));
+                values.Add(Over(halves[^1], input, output));
+            }
         }
         OrtValue[] outputs = _session.Run([.. names], [.. values], ["logits"]);
         try
@@ -64,8 +79,11 @@ internal sealed class BaseRun : IDisposable
         finally
         {
             foreach (OrtValue value in values.Concat(outputs)) value.Dispose();
+            foreach (NativeBytes matrix in halves) matrix.Dispose();
         }
     }
+
+    private static unsafe OrtValue Over(NativeBytes halves, int input, int output) => OrtValue.Over(halves.Pointer, halves.Length, ElementType.F16, [input, output]);
 
     /// <summary>W + s (B A)^T by three loops in double precision.</summary>
     private float[] Merged(LoraAdapter adapter, LinearId id)

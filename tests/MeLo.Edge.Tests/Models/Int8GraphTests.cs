@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text.Json.Nodes;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
@@ -82,33 +81,6 @@ public sealed class Int8GraphTests
         Assert.Equal(hashes[..2], hashes[2..]);
 
         static string Hash(string folder, string file) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(Path.Combine(folder, file))));
-    }
-
-    [Theory]
-    [InlineData("changed", "found weights.int8.safetensors with SHA-256")]
-    [InlineData("missing", "found no weights.int8.safetensors")]
-    [InlineData("unhashed", "expected one as base.json says")]
-    public void QuantizedWeights_NotThoseOfTheImport_AreRefused(string fault, string message)
-    {
-        using TemporaryFolder folder = new();
-        string checkpoint = RandomVit.Save(folder["checkpoint.safetensors"], new RandomVit(s_vit).Timm());
-        Importing.Import(checkpoint, folder["base"], new BaseImportOptions { Heads = 3, Precisions = [Precision.Int8] });
-        string file = Path.Combine(folder["base"], "weights.int8.safetensors"), manifest = Path.Combine(folder["base"], "base.json");
-        if (fault == "missing") File.Delete(file);
-        if (fault == "changed")
-        {
-            byte[] bytes = File.ReadAllBytes(file);
-            bytes[^1] ^= 1;
-            File.WriteAllBytes(file, bytes);
-        }
-        if (fault == "unhashed")
-        {
-            JsonNode json = JsonNode.Parse(File.ReadAllText(manifest))!;
-            Assert.True(json["graphs"]![0]!.AsObject().Remove("weightsSha256"));
-            File.WriteAllText(manifest, json.ToJsonString());
-        }
-        ModelException refused = Assert.Throws<ModelException>(() => BasePackage.Open(folder["base"]));
-        Assert.Contains(message, refused.Message, StringComparison.Ordinal);
     }
 
     // The channel is always high, whatever the picture; its weights are small, so that the model's answer does not hang on it alone.

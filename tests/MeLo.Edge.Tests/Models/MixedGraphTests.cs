@@ -70,6 +70,26 @@ public sealed class MixedGraphTests
     }
 
     [Fact]
+    public void Fp16_GivesEachImageTheLogitsOfItsOwnTask_AsCloseAsMergedFp16Does()
+    {
+        RandomVit vit = new(s_small);
+        using TemporaryFolder folder = new();
+        using BasePackage package = Import(folder, vit, AdaptableSet.All, Precision.Fp16);
+        using BaseRun merged = new(package, Precision.Fp16);
+        using MixedRun mixed = new(package, precision: Precision.Fp16);
+        Assert.All(mixed.Session.Inputs.Where(i => i.Name.StartsWith("layers.", StringComparison.Ordinal)), i => Assert.Equal(ElementType.F16, i.Info.Type));
+        LoraAdapter[] adapters = MixedTasks.Every(vit.Architecture);
+        float[][] images = Images(vit.Pixels(4), 4), logits = mixed.Logits(vit.Pixels(4), adapters, 2, 0, 3, 1);
+        int[] tasks = [2, 0, 3, 1];
+        for (int i = 0; i < 4; i++)
+        {
+            float[] exact = new NaiveAdaptedVit(vit, adapters[tasks[i]]).Logits(images[i]);
+            Assert.InRange(Closeness.Difference(exact, merged.Logits(images[i], adapters[tasks[i]])), 1e-7, 0.01);
+            Assert.InRange(Closeness.Difference(exact, logits[i]), 1e-7, 0.01);
+        }
+    }
+
+    [Fact]
     public void EveryPartOfATask_ReachesItsImagesOnly()
     {
         RandomVit vit = new(s_small);
@@ -190,10 +210,10 @@ public sealed class MixedGraphTests
     /// <summary>The images of a batch, each in an array of its own.</summary>
     internal static float[][] Images(float[] pixels, int count) => pixels.Chunk(pixels.Length / count).ToArray();
 
-    internal static BasePackage Import(TemporaryFolder folder, RandomVit vit, AdaptableSet adapt)
+    internal static BasePackage Import(TemporaryFolder folder, RandomVit vit, AdaptableSet adapt, params Precision[] precisions)
     {
         string checkpoint = RandomVit.Save(folder["checkpoint.safetensors"], vit.Timm());
-        Importing.Import(checkpoint, folder["base"], new BaseImportOptions { Heads = vit.Architecture.Heads, Adapt = adapt });
+        Importing.Import(checkpoint, folder["base"], new BaseImportOptions { Heads = vit.Architecture.Heads, Adapt = adapt, Precisions = precisions.Length > 0 ? precisions : [Precision.Fp32] });
         return BasePackage.Open(folder["base"]);
     }
 }

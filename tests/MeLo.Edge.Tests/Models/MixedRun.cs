@@ -1,9 +1,11 @@
+using System.Runtime.InteropServices;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native;
 using MeLo.Edge.Native.OnnxRuntime;
 using MeLo.Edge.Onnx;
 using MeLo.Edge.Tensors;
+using MeLo.Edge.Tests.Adapters;
 
 namespace MeLo.Edge.Tests.Models;
 
@@ -11,14 +13,18 @@ namespace MeLo.Edge.Tests.Models;
 internal sealed unsafe class MixedRun : IDisposable
 {
     private readonly BasePackage _package;
+    private readonly ElementType _type;
 
     /// <param name="package">The base.</param>
     /// <param name="options">How the session is created; two threads of the processor when null.</param>
-    public MixedRun(BasePackage package, OrtSessionOptions? options = null)
+    /// <param name="precision">The precision of the graph, fp32 or fp16.</param>
+    public MixedRun(BasePackage package, OrtSessionOptions? options = null, Precision precision = Precision.Fp32)
     {
         _package = package;
+        _type = precision == Precision.Fp16 ? ElementType.F16 : ElementType.F32;
         using OrtSessionOptions used = (options ?? new OrtSessionOptions().WithThreads(2)).WithExternalData(package.Folder);
-        Session = OrtSession.Create(OnnxWriter.ToBytes(VitGraph.BuildMixed(package.Architecture, package.Weights, package.AdaptableLinears)), used);
+        using SafetensorsFile? own = BasePackage.OwnWeightsFile(precision) is { } file ? SafetensorsFile.Open(Path.Combine(package.Folder, file)) : null;
+        Session = OrtSession.Create(OnnxWriter.ToBytes(VitGraph.BuildMixed(package.Architecture, package.Weights, package.AdaptableLinears, own)), used);
     }
 
     public OrtSession Session { get; }
@@ -32,7 +38,7 @@ internal sealed unsafe class MixedRun : IDisposable
     public float[][] Logits(float[] pixels, IReadOnlyList<LoraAdapter> adapters, params int[] tasks)
     {
         VitArchitecture vit = _package.Architecture;
-        AdapterStack stack = Stack(adapters, _package);
+        AdapterStack stack = Stack(adapters, _package, _type);
         using HostBuffer memory = new(stack.ByteLength);
         new Span<byte>(memory.Pointer, (int)memory.ByteLength).Fill(0xFF); // NaN where nobody writes
         stack.Pack(memory.Pointer);
@@ -41,11 +47,14 @@ internal sealed unsafe class MixedRun : IDisposable
         [
             OrtValue.FromArray(pixels, [tasks.Length, 3, vit.ImageSize, vit.ImageSize]), Value(stack.HeadWeight), Value(stack.HeadBias),
         ];
+        List<NativeBytes> pristine = [];
         foreach (LinearId id in _package.AdaptableLinears)
         {
             (int input, int output) = vit.LinearShape(id.Linear);
+            float[] weight = _package.Weights[CanonicalWeights.LinearWeight(id)].ToSingles();
+            pristine.Add(new NativeBytes(_type == ElementType.F16 ? MemoryMarshal.AsBytes<Half>(Array.ConvertAll(weight, v => (Half)v)) : MemoryMarshal.AsBytes<float>(weight)));
             names.AddRange(CanonicalWeights.LinearWeight(id), VitGraph.LoraA(id), VitGraph.LoraB(id));
-            values.AddRange(OrtValue.FromArray(_package.Weights[CanonicalWeights.LinearWeight(id)].ToSingles(), [input, output]), Value(stack.A(id)), Value(stack.B(id)));
+            values.AddRange(OrtValue.Over(pristine[^1].Pointer, pristine[^1].Length, _type, [input, output]), Value(stack.A(id)), Value(stack.B(id)));
         }
         names.Add(VitGraph.Tasks);
         fixed (int* indices = tasks)
@@ -61,6 +70,7 @@ internal sealed unsafe class MixedRun : IDisposable
             finally
             {
                 foreach (OrtValue value in values.Concat(outputs)) value.Dispose();
+                foreach (NativeBytes weight in pristine) weight.Dispose();
             }
         }
 

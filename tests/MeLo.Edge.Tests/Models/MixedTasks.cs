@@ -12,7 +12,7 @@ internal static class MixedTasks
     [
         Adapter(vit, seed: 1, rank: 4, classes: 2, scale: 1, VitLinear.Query, VitLinear.Value),
         Adapter(vit, seed: 2, rank: 1, classes: 5, scale: 2, VitLinear.Key, VitLinear.Output, VitLinear.Fc2),
-        Adapter(vit, seed: 3, rank: 8, classes: 1, scale: -0.5f, VitLinear.Fc1),
+        Adapter(vit, seed: 3, rank: 9, classes: 1, scale: -0.5f, VitLinear.Fc1),
         Adapter(vit, seed: 4, rank: 3, classes: 14, scale: 1.5f, [.. VitLinears.All]),
     ];
 

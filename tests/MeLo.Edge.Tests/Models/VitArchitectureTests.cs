@@ -87,7 +87,7 @@ public sealed class VitArchitectureTests
     }
 
     [Theory]
-    [InlineData("fp16")]
+    [InlineData("bf16")]
     [InlineData("FP32")]
     [InlineData("")]
     public void PrecisionThatIsNotBuilt_IsRefusedByName(string name) =>

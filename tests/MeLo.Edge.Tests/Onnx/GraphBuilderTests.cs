@@ -53,6 +53,8 @@ public sealed class GraphBuilderTests
         Assert.Equal("[b,6,4]", Shape(graph.Mul(graph.Input("col", ElementType.F32, 6, 1), x)));
         Assert.Equal("[b,6,5]", Shape(graph.MatMul(x, graph.Input("m", ElementType.F32, 4, 5))));
         Assert.Equal("[b,6,6]", Shape(graph.MatMul(x, graph.Transpose(x, [0, 2, 1]))));
+        Assert.Equal("[b,6,5]", Shape(graph.Linear(x, graph["m"], graph.Input("five", ElementType.F32, 5), "linear")));
+        Assert.Equal("[b*6,5]", Shape(graph["linear.product"]));
         Assert.Equal("[b,2,3,4]", Shape(graph.Reshape(x, ["b", 2, 3, 4])));
         Assert.Equal("[6,b,4]", Shape(graph.Reshape(x, [6, "b", 4])));
         Assert.Equal("[b,2,4]", Shape(graph.Slice(x, 1, 3, 5)));
@@ -77,8 +79,15 @@ public sealed class GraphBuilderTests
         Assert.Throws<ArgumentException>(() => graph.Add(x, ints));
         Assert.Throws<ArgumentException>(() => graph.Add(x, graph.Input("other", ElementType.F32, "c", 6, 4)));
         Assert.Throws<ArgumentException>(() => graph.MatMul(x, x));
+        Assert.Throws<ArgumentException>(() => graph.MatMul(x, graph.Input("half", ElementType.F16, 4, 5)));
+        GraphValue matrix = graph.Input("a", ElementType.F32, 4, 5), halves = graph.Input("h", ElementType.F16, 5);
+        Assert.Throws<ArgumentException>(() => graph.Gemm(matrix, graph.Cast(matrix, ElementType.F16), transposeB: true));
+        Assert.Throws<ArgumentException>(() => graph.Gemm(matrix, graph.Transpose(matrix, [1, 0]), halves));
+        Assert.Throws<ArgumentException>(() => graph.LayerNormalization(matrix, halves, halves, 1e-6f));
+        Assert.Throws<ArgumentOutOfRangeException>(() => graph.Scalar("one", 1, ElementType.I64));
         Assert.Throws<ArgumentException>(() => graph.MatMul(x, vector));
         Assert.Throws<ArgumentException>(() => graph.Gemm(x, x));
+        Assert.Throws<ArgumentException>(() => graph.Linear(x, graph.Input("m", ElementType.F32, 4, 5), vector, "linear"));
         Assert.Throws<ArgumentException>(() => graph.LayerNormalization(x, vector, vector, 1e-6f));
         Assert.Throws<ArgumentException>(() => graph.Reshape(x, ["b", 5, 5]));
         Assert.Throws<ArgumentException>(() => graph.Reshape(x, ["c", 24]));
@@ -91,6 +100,19 @@ public sealed class GraphBuilderTests
         Assert.Throws<ArgumentException>(() => graph.Gather(x, ints, 3));
         Assert.Throws<ArgumentException>(() => graph.PatchConv(graph.Input("image", ElementType.F32, "b", 3, 9, 8), graph.Input("k", ElementType.F32, 8, 3, 4, 4), null));
         Assert.Throws<ArgumentOutOfRangeException>(() => graph.Input("negative", ElementType.F32, -1));
+    }
+
+    [Fact]
+    public void Scalar_HasTheBytesOfItsType()
+    {
+        GraphBuilder graph = new("g");
+        foreach ((ElementType type, byte[] bytes) in ((ElementType, byte[])[])[(ElementType.F32, BitConverter.GetBytes(0.1f)), (ElementType.F16, BitConverter.GetBytes((Half)0.1f))])
+        {
+            GraphValue scalar = graph.Scalar($"{type}", 0.1f, type);
+            Assert.Equal(type, scalar.Type);
+            Assert.Empty(scalar.Shape);
+            Assert.Equal(bytes, Assert.IsType<InitializerData.Inline>(scalar.Initializer).Bytes.ToArray());
+        }
     }
 
     [Fact]

@@ -18,7 +18,7 @@ internal sealed class BaseImportCommand : PackerCommand
 
     private readonly Option<string> _precision = new("--precision")
     {
-        Description = "The graphs that the package holds, separated by commas. int8 is for CPUs: smaller, and two to three times as fast.", HelpName = "fp32[,int8]", DefaultValueFactory = _ => Precision.Fp32.Name(),
+        Description = "The graphs that the package holds, separated by commas. fp16 is for GPUs: half the size. int8 is for CPUs: smaller, and two to three times as fast.", HelpName = "fp32[,fp16][,int8]", DefaultValueFactory = _ => Precision.Fp32.Name(),
     };
 
     private readonly Option<int?> _imageSize = new("--image-size") { Description = "Height and width of the images; the position embedding is resampled to it. Default: the checkpoint's.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
@@ -58,7 +58,7 @@ internal sealed class BaseImportCommand : PackerCommand
     public override IReadOnlyList<string> Examples =>
     [
         "adapter-packer base import vit_base_patch16_224.safetensors --out base",
-        "adapter-packer base import vit_base_patch16_224.safetensors --out base --precision fp32,int8",
+        "adapter-packer base import vit_base_patch16_224.safetensors --out base --precision fp32,fp16,int8",
         "adapter-packer base import vit_base_patch16_224.safetensors --out base --precision fp32,int8 --calibrate radiographs/",
         "adapter-packer base import google-vit-base-patch16-224-in21k/ --out base --adapt all",
         "adapter-packer base import vit_tiny.safetensors --out base-288 --image-size 288",

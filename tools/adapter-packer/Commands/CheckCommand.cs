@@ -12,8 +12,7 @@ internal sealed class CheckCommand : PackerCommand
 {
     private const double DefaultTolerance = 1e-4;
 
-    // By name: the parser of an enumeration takes its numbers too.
-    private static readonly string[] s_providers = [.. Enum.GetNames<ExecutionProvider>().Select(name => name.ToLowerInvariant())];
+    private static readonly string[] s_precisions = [.. Enum.GetValues<Precision>().Select(p => p.Name())];
 
     private readonly Argument<string> _file = new("FILE.melo") { Description = "The bundle, signed or not." };
     private readonly Option<string> _base = new("--base") { Description = "The base package to run it on.", Required = true, HelpName = "DIR" };
@@ -25,12 +24,12 @@ internal sealed class CheckCommand : PackerCommand
 
     private readonly Option<double?> _tolerance = new("--tolerance")
     {
-        Description = "The largest difference, over max(1, largest |reference logit|). Default: 1e-4 in fp32, the bundle's own tolerance in int8.", HelpName = "T", CustomParser = NumberOption.OptionalPositive,
+        Description = "The largest difference, over max(1, largest |reference logit|). Default: 1e-4 in fp32, the bundle's own tolerance in fp16 and int8.", HelpName = "T", CustomParser = NumberOption.OptionalPositive,
     };
 
-    private readonly Option<string> _precision = new("--precision") { Description = "The graph to run it on; int8 is shown beside fp32.", DefaultValueFactory = _ => Precision.Fp32.Name(), HelpName = "fp32|int8" };
+    private readonly Option<string> _precision = new("--precision") { Description = "The graph to run it on; fp16 and int8 are shown beside fp32.", DefaultValueFactory = _ => Precision.Fp32.Name(), HelpName = string.Join('|', s_precisions) };
 
-    private readonly Option<string> _provider = new("--provider") { Description = "Where to run it.", DefaultValueFactory = _ => s_providers[0], HelpName = string.Join('|', s_providers) };
+    private readonly Option<string> _provider = new("--provider") { Description = "Where to run it.", DefaultValueFactory = _ => ExecutionProvider.Cpu.Name(), HelpName = string.Join('|', ExecutionProviders.Settings) };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
 
     public CheckCommand()
@@ -38,8 +37,8 @@ internal sealed class CheckCommand : PackerCommand
     {
         foreach (Option option in (Option[])[_base, _reference, _tolerance, _precision, _provider, _json]) Add(option);
         Add(_file);
-        _provider.AcceptOnlyFromAmong(s_providers);
-        _precision.AcceptOnlyFromAmong([.. Enum.GetValues<Precision>().Select(p => p.Name())]);
+        _provider.AcceptOnlyFromAmong([.. ExecutionProviders.Settings]);
+        _precision.AcceptOnlyFromAmong(s_precisions);
     }
 
     public override IReadOnlyList<string> Examples =>
@@ -50,7 +49,8 @@ internal sealed class CheckCommand : PackerCommand
         "",
         "Make the reference where the model was trained:",
         "safetensors.torch.save_file({'pixel_values': x, 'logits': model(x)}, 'expected.safetensors')",
-        "What int8 would do to a bundle that demands fp32 is shown with --precision int8 --tolerance T; no device runs it so.",
+        "What fp16 or int8 would do to a bundle that demands fp32 is shown with --precision and --tolerance T; no device runs it so.",
+        "fp16 is computed by this machine's processor, which rounds less than a GPU does.",
         "Exit code 1 when the difference is beyond the tolerance.",
     ];
 
@@ -58,25 +58,27 @@ internal sealed class CheckCommand : PackerCommand
     {
         string path = parsed.GetRequiredValue(_file), referencePath = parsed.GetRequiredValue(_reference), baseFolder = parsed.GetRequiredValue(_base);
         Precision precision = Precisions.Parse(parsed.GetRequiredValue(_precision));
-        ExecutionProvider provider = Enum.Parse<ExecutionProvider>(parsed.GetRequiredValue(_provider), ignoreCase: true);
+        _ = ExecutionProviders.TryParse(parsed.GetRequiredValue(_provider), out ExecutionProvider? asked); // the option takes no other
+        (string Name, string Reason) provider = default;
         BundleContents contents = Bundle.OpenUnverified(path);
         AdapterDescription description = contents.Description;
-        double tolerance = parsed.GetValue(_tolerance) ?? (precision == Precision.Fp32 ? DefaultTolerance : description.Tolerance.Int8
+        double tolerance = parsed.GetValue(_tolerance) ?? (precision == Precision.Fp32 ? DefaultTolerance : description.Tolerance.Of(precision)
             ?? throw RefusedException.File(path, description.Precision is { } demanded
-                ? $"found a bundle that demands {demanded.Name()}: no device runs it in int8; expected --tolerance to compare it there all the same"
-                : "found no tolerance for int8 in the bundle, expected one, or --tolerance"));
+                ? $"found a bundle that demands {demanded.Name()}: no device runs it in {precision.Name()}; expected --tolerance to compare it there all the same"
+                : $"found no tolerance for {precision.Name()} in the bundle, expected one, or --tolerance"));
         ReferenceLogits reference = ReferenceLogits.Read(referencePath, description.Task);
         if (reference.Classes != description.Head.Labels.Count)
             throw RefusedException.File(referencePath, $"found logits of {reference.Classes} classes, expected {description.Head.Labels.Count} as {Path.GetFileName(path)} has labels");
         // The precision that was asked for decides; fp32 beside it shows what is the precision's and what the conversion's.
-        List<PrecisionResult> results = [Evaluate(precision)];
+        List<PrecisionResult>? results = null;
+        results = [Evaluate(precision)];
         if (precision != Precision.Fp32 && BasePackage.PrecisionsOf(baseFolder).Contains(Precision.Fp32)) results.Insert(0, Evaluate(Precision.Fp32));
         LogitComparison comparison = results[^1].Comparison;
         bool passed = comparison.Ratio <= tolerance;
         if (parsed.GetValue(_json)) JsonReport.Print(output, Report(contents, provider, reference, results, tolerance, passed));
         else
         {
-            Print(output, description, results, tolerance);
+            Print(output, description, provider, results, tolerance);
             if (description.Precision is { } only && only != precision) output.WriteLine($"the bundle demands {only.Name()}: no device runs it in {precision.Name()}");
         }
         return passed
@@ -85,14 +87,16 @@ internal sealed class CheckCommand : PackerCommand
 
         PrecisionResult Evaluate(Precision which)
         {
-            using EdgeEngine engine = EdgeEngine.Load(baseFolder, new EdgeEngineOptions { Provider = provider, Precision = which });
+            using EdgeEngine engine = EdgeEngine.Load(baseFolder, new EdgeEngineOptions { Provider = asked, Precision = which });
+            // What is beside it runs in the same place.
+            if (results is null) (asked, provider) = (engine.Provider, (engine.Provider.Name(), engine.ProviderReason));
             if (description.Base != engine.Base.Digest)
                 throw RefusedException.File(path, $"found a bundle for base {description.Base}, expected {engine.Base.Digest}, the one that was given");
             return PrecisionResult.Of(which, engine.Evaluate(contents.Adapter, reference.Pixels, reference.PixelShape, cancellation), reference);
         }
     }
 
-    private static void Print(TextWriter output, AdapterDescription description, List<PrecisionResult> results, double tolerance)
+    private static void Print(TextWriter output, AdapterDescription description, (string Name, string Reason) provider, List<PrecisionResult> results, double tolerance)
     {
         LogitComparison last = results[^1].Comparison;
         output.WriteLine($"task {description.Task}, release {description.Release}: {Words.Count(last.Inputs, "input")}, {description.Head.Labels.Count} classes");
@@ -105,6 +109,7 @@ internal sealed class CheckCommand : PackerCommand
         Row("top-1 agreement", r => $"{r.Comparison.Agreeing} of {r.Comparison.Inputs}");
         if (results[^1].Accuracy is not null) Row("accuracy", r => Text(r.Accuracy!.Value));
         if (results[^1].Auc is not null) Row("AUC", r => Text(r.Auc!.Value));
+        output.WriteLine($"{"provider",-20}{provider.Name} ({provider.Reason})");
 
         void Row(string name, Func<PrecisionResult, string> value, string note = "") =>
             output.WriteLine($"{name,-20}{string.Join("", results.Select(r => $"{value(r),-12}"))}{note}".TrimEnd());
@@ -113,7 +118,7 @@ internal sealed class CheckCommand : PackerCommand
     }
 
     private static JsonObject Report(
-        BundleContents contents, ExecutionProvider provider, ReferenceLogits reference, List<PrecisionResult> results, double tolerance, bool passed)
+        BundleContents contents, (string Name, string Reason) provider, ReferenceLogits reference, List<PrecisionResult> results, double tolerance, bool passed)
     {
         JsonObject report = new()
         {
@@ -121,7 +126,8 @@ internal sealed class CheckCommand : PackerCommand
             ["release"] = contents.Description.Release,
             ["bundle"] = contents.Digest,
             ["base"] = contents.Description.Base,
-            ["provider"] = provider.ToString().ToLowerInvariant(),
+            ["provider"] = provider.Name,
+            ["providerReason"] = provider.Reason,
             ["precision"] = results[^1].Precision.Name(),
             ["demandedPrecision"] = contents.Description.Precision?.Name(),
             ["inputs"] = reference.Inputs,

@@ -72,12 +72,14 @@ internal sealed class InspectCommand : PackerCommand
         void Line(string name, string value) => output.WriteLine($"  {name,-13} {value}");
     }
 
-    private static string PrecisionOf(AdapterDescription description) => description switch
+    private static string PrecisionOf(AdapterDescription description)
     {
-        { Precision: { } demanded } => $"{demanded.Name()}, demanded: devices that run another run it beside it, or refuse it",
-        { Tolerance.Int8: { } tolerance } => FormattableString.Invariant($"fp32, or int8 with tolerance {tolerance}"),
-        _ => "fp32; refused in int8, in which its maker did not measure it",
-    };
+        if (description.Precision is { } demanded) return $"{demanded.Name()}, demanded: devices that run another run it beside it, or refuse it";
+        ILookup<bool, Precision> measured = Enum.GetValues<Precision>().Where(p => p != Precision.Fp32).ToLookup(p => description.Tolerance.Of(p) is not null);
+        string[] runs = [.. measured[true].Select(p => FormattableString.Invariant($"{p.Name()} with tolerance {description.Tolerance.Of(p)}"))];
+        string refused = string.Join(" and ", measured[false].Select(p => p.Name()));
+        return $"{string.Join(", or ", [Precision.Fp32.Name(), .. runs])}{(refused.Length > 0 ? $"; refused in {refused}, in which its maker did not measure it" : "")}";
+    }
 
     private static JsonObject Report(BundleContents contents, long fileBytes, long? baseParameters) => new()
     {

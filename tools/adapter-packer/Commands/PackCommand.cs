@@ -40,12 +40,12 @@ internal sealed class PackCommand : PackerCommand
 
     private readonly Option<string?> _reference = new("--reference")
     {
-        Description = "Inputs like those that will be seen, pixel_values [n,3,h,w]: what int8 changes is measured on them. Default: the probe's alone.", HelpName = "REF.safetensors",
+        Description = "Inputs like those that will be seen, pixel_values [n,3,h,w]: what fp16 and int8 change is measured on them. Default: the probe's alone.", HelpName = "REF.safetensors",
     };
 
     private readonly Option<string?> _precision = new("--precision")
     {
-        Description = "The only precision that devices may run the task in. fp32: those that run int8 run it on their fp32 graph beside the others, or refuse it. Default: what the device runs, unless int8 is measured here to damage the task.", HelpName = "fp32",
+        Description = "The only precision that devices may run the task in. fp32: those that run another run it on their fp32 graph beside the others, or refuse it. Default: what the device runs, unless another precision is measured here to damage the task.", HelpName = "fp32",
     };
 
     public PackCommand()
@@ -82,8 +82,8 @@ internal sealed class PackCommand : PackerCommand
         "adapter-packer pack --base base --adapter retina_base_lora_4_4.safetensors --task retina --labels none,mild,severe \\",
         "  --precision fp32 --key keys/signing.key.pem --out retina.melo",
         "",
-        "On a base with an int8 graph, int8 is measured here: the bundle says how far a device may be off, or, where int8 damages the task,",
-        "demands fp32 as with --precision fp32. Where nothing can be measured, devices that run int8 refuse the bundle unless it demands fp32.",
+        "On a base with an fp16 or int8 graph, that precision is measured here: the bundle says how far a device may be off, or, where the precision",
+        "damages the task, demands fp32 as with --precision fp32. Devices that run a precision that was not measured refuse the bundle unless it demands fp32.",
         "A preset is fitted to the base's image size. A recipe in JSON:",
         """--preprocess '{"resize":"squash","size":224,"interpolation":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}'""",
     ];
@@ -97,18 +97,18 @@ internal sealed class PackCommand : PackerCommand
         float[]? headBias = parsed.GetValue(_headBias) is { } biasPath ? HeadBiasFile.Read(biasPath) : null;
         string baseFolder = parsed.GetRequiredValue(_base);
         if (!BasePackage.PrecisionsOf(baseFolder).Contains(Precision.Fp32))
-            throw RefusedException.File(baseFolder, "found a base without an fp32 graph, which the probe's logits come from; expected one imported with --precision fp32,int8");
+            throw RefusedException.File(baseFolder, "found a base without an fp32 graph, which the probe's logits come from; expected one imported with fp32 in --precision");
         using EdgeEngine engine = EdgeEngine.Load(baseFolder);
         ImportedAdapter imported = AdapterSource.Read(
             parsed.GetRequiredValue(_adapter), parsed.GetValue(_rank), parsed.GetValue(_alpha), headBias, engine.Base.Architecture.Depth);
         AdapterDescription description = Describe(parsed, engine, imported, card);
         Probe probe = MakeProbe(engine, imported.Adapter, description.Input.Preprocess, cancellation);
-        Int8Measurement? int8 = Int8Measurement.Of(engine, imported.Adapter, probe, parsed.GetValue(_reference), cancellation);
+        IReadOnlyList<PrecisionMeasurement> measured = PrecisionMeasurement.Of(engine, imported.Adapter, probe, parsed.GetValue(_reference), cancellation);
         bool asked = parsed.GetValue(_precision) is not null;
         description = description with
         {
-            Tolerance = description.Tolerance with { Int8 = int8?.Tolerance },
-            Precision = asked || int8?.Damage is not null ? Precision.Fp32 : null,
+            Tolerance = new ProbeTolerance(Fp32Tolerance, Int8: Measured(Precision.Int8)?.Tolerance, Fp16: Measured(Precision.Fp16)?.Tolerance),
+            Precision = asked || measured.Any(m => m.Damage is not null) ? Precision.Fp32 : null,
         };
         byte[] bundle = BundleWriter.Write(description, imported.Adapter, probe, preview: null, key);
         double difference = PackedBundle.Prove(bundle, Path.GetFileName(path), engine, key, cancellation);
@@ -119,11 +119,18 @@ internal sealed class PackCommand : PackerCommand
         output.WriteLine($"rank {adapter.Rank}, scale {adapter.Scale.ToString(CultureInfo.InvariantCulture)}, {string.Join(" ", adapter.Targets.Select(t => t.Name()))}, {adapter.LoraParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, head bias: {Words.BiasSource(imported.BiasSource)}");
         output.WriteLine(key is null ? "not signed: no device takes it before 'sign'" : $"signed with key {key.KeyHint}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opened again and probed: difference {difference:G3}"));
-        output.WriteLine(int8?.ToString() ?? $"int8: not measured, the base has no int8 graph; devices run this bundle in fp32 only{(asked ? "" : ": those that run int8 refuse it, unless it is packed with --precision fp32")}");
-        if (asked) output.WriteLine("demands fp32: devices that run int8 run it on their fp32 graph, or refuse it as they are set");
-        else if (int8?.Damage is { } damage)
-            parsed.InvocationConfiguration.Error.WriteLine($"warning: int8 damages this task: {damage}. The bundle demands fp32, as with --precision fp32: devices that run int8 run it on their fp32 graph, or refuse it as they are set.");
+        foreach (Precision precision in Enum.GetValues<Precision>().Where(p => p != Precision.Fp32))
+        {
+            string unmeasured = $"{precision.Name()}: not measured, the base has no {precision.Name()} graph{(description.Precision is null ? "; devices that run it refuse this bundle, unless it is packed with --precision fp32" : "")}";
+            output.WriteLine(Measured(precision)?.ToString() ?? unmeasured);
+        }
+        if (asked) output.WriteLine("demands fp32: devices that run another precision run it on their fp32 graph, or refuse it as they are set");
+        else
+            foreach (PrecisionMeasurement damaging in measured.Where(m => m.Damage is not null))
+                parsed.InvocationConfiguration.Error.WriteLine($"warning: {damaging.Precision.Name()} damages this task: {damaging.Damage}. The bundle demands fp32, as with --precision fp32: devices that run another precision run it on their fp32 graph, or refuse it as they are set.");
         return PackerProgram.Done;
+
+        PrecisionMeasurement? Measured(Precision precision) => measured.FirstOrDefault(m => m.Precision == precision);
     }
 
     private AdapterDescription Describe(ParseResult parsed, EdgeEngine engine, ImportedAdapter imported, ModelCard? card)

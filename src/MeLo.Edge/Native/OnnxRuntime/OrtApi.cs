@@ -86,6 +86,7 @@ internal readonly unsafe struct OrtApi(void** table)
     public delegate* unmanaged<nint, void> ClearBoundInputs => (delegate* unmanaged<nint, void>)table[141];
     public delegate* unmanaged<nint, void> ClearBoundOutputs => (delegate* unmanaged<nint, void>)table[142];
 
+    public delegate* unmanaged<nint, byte*, nint, nint> AddInitializer => (delegate* unmanaged<nint, byte*, nint, nint>)table[150];
     public delegate* unmanaged<nint, nint*, nint> GetTensorMemoryInfo => (delegate* unmanaged<nint, nint*, nint>)table[194];
     public delegate* unmanaged<nint, nint, nint> SessionOptionsAppendExecutionProvider_CUDA_V2 => (delegate* unmanaged<nint, nint, nint>)table[204];
     public delegate* unmanaged<nint*, nint> CreateCUDAProviderOptions => (delegate* unmanaged<nint*, nint>)table[205];

@@ -19,6 +19,9 @@ internal static unsafe class OrtLibrary
     /// <summary>The library's own version, such as <c>1.30.0</c>.</summary>
     public static string Version => s_loaded.Value.Version;
 
+    /// <summary>The folder that the library lies in, where it looks for the libraries of its providers.</summary>
+    public static string Folder => s_loaded.Value.Folder;
+
     /// <summary>Whether a session can tell on which provider each of its nodes runs: since ONNX Runtime 1.24.</summary>
     public static bool HasAssignments => System.Version.TryParse(Version.Split('-', '+')[0], out Version? version) && version >= new Version(1, 24);
 
@@ -45,10 +48,12 @@ internal static unsafe class OrtLibrary
 
     private static Loaded Load()
     {
+        string path;
         nint library;
         try
         {
-            library = NativeLibraryFinder.Load("ONNX Runtime", OperatingSystem.IsWindows() ? ["onnxruntime.dll"] : ["libonnxruntime.so.1", "libonnxruntime.so"]);
+            path = NativeLibraryFinder.Find("ONNX Runtime", OperatingSystem.IsWindows() ? ["onnxruntime.dll"] : ["libonnxruntime.so.1", "libonnxruntime.so"]);
+            library = NativeLibrary.Load(path);
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
@@ -68,8 +73,8 @@ internal static unsafe class OrtLibrary
         OrtException.ThrowIfFailed(api, api.DisableTelemetryEvents(environment));
         nint allocator;
         OrtException.ThrowIfFailed(api, api.GetAllocatorWithDefaultOptions(&allocator));
-        return new Loaded(api, version, environment, allocator, OrtMemoryInfo.CreateHost(api));
+        return new Loaded(api, version, Path.GetDirectoryName(path)!, environment, allocator, OrtMemoryInfo.CreateHost(api));
     }
 
-    private sealed record Loaded(OrtApi Api, string Version, nint Environment, nint HostAllocator, OrtMemoryInfo HostMemory);
+    private sealed record Loaded(OrtApi Api, string Version, string Folder, nint Environment, nint HostAllocator, OrtMemoryInfo HostMemory);
 }

@@ -35,6 +35,18 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
     /// <summary>Where the files lie that a model from memory refers to; only reading is needed there.</summary>
     public OrtSessionOptions WithExternalData(string folder) => With("session.model_external_initializers_file_folder_path", folder);
 
+    /// <summary>Gives one of the graph's constants, in place of the data that the model refers to: it is used where it lies, and stays until the session is gone.</summary>
+    /// <param name="name">The constant.</param>
+    /// <param name="value">A value over memory that it does not own, of the constant's type and shape.</param>
+    public OrtSessionOptions WithConstant(string name, OrtValue value)
+    {
+        using Lease self = Use();
+        using Lease bound = value.Use();
+        using Utf8 text = new(name);
+        OrtException.ThrowIfFailed(OrtLibrary.Api.AddInitializer(self.Pointer, text.Pointer, bound.Pointer));
+        return this;
+    }
+
     /// <summary>Lets the session's graph use the operators of a domain.</summary>
     public OrtSessionOptions WithOperators(OrtOperatorDomain domain)
     {

@@ -8,7 +8,7 @@ internal sealed unsafe class OrtValue : OrtHandle
 {
     private GCHandle _pinned;
 
-    private OrtValue(nint pointer, long hostBytes = 0, GCHandle pinned = default, OrtSession? maker = null)
+    private OrtValue(nint pointer, long hostBytes = 0, GCHandle pinned = default, OrtHandle? maker = null)
         : base(pointer, maker)
     {
         HostBytes = hostBytes;
@@ -67,6 +67,27 @@ internal sealed unsafe class OrtValue : OrtHandle
 
     /// <summary>Takes ownership of an OrtValue* that a run made.</summary>
     public static OrtValue Own(nint pointer, OrtSession maker) => new(pointer, maker: maker);
+
+    /// <summary>
+    /// A second value over the same memory, on whatever device, which it does not own: what a session takes as one of its graph's constants. The
+    /// first stays until the second is gone.
+    /// </summary>
+    public OrtValue Borrow()
+    {
+        OrtTensorInfo info = Info;
+        using Lease self = Use();
+        nint memory; // owned by the value
+        OrtException.ThrowIfFailed(OrtLibrary.Api.GetTensorMemoryInfo(self.Pointer, &memory));
+        void* data;
+        OrtException.ThrowIfFailed(OrtLibrary.Api.GetTensorMutableData(self.Pointer, &data));
+        nint pointer;
+        fixed (long* dimensions = info.Dimensions)
+        {
+            OrtException.ThrowIfFailed(OrtLibrary.Api.CreateTensorWithDataAsOrtValue(
+                memory, data, (nuint)(info.ElementCount * info.Type.Size()), dimensions, (nuint)info.Dimensions.Length, info.Type.OnnxDataType(), &pointer));
+        }
+        return new OrtValue(pointer, maker: this);
+    }
 
     /// <summary>The elements in host memory; valid while the value is not disposed.</summary>
     /// <exception cref="InvalidOperationException">The elements are on a device, or are not of type <typeparamref name="T"/>'s size.</exception>

@@ -4,8 +4,8 @@ using MeLo.Edge.Models;
 
 namespace AdapterPacker.Tests;
 
-/// <summary>A bundle's logits by either graph, run through the SDK: what the program's figures are compared with.</summary>
-internal static class Int8Runs
+/// <summary>A bundle's logits by a graph of the base, run through the SDK: what the program's figures are compared with.</summary>
+internal static class PrecisionRuns
 {
     public static float[] Logits(string package, Precision precision, BundleContents bundle, float[] pixels)
     {

@@ -1,0 +1,170 @@
+using System.Diagnostics;
+using MeLo.Edge.Providers;
+
+namespace MeLo.Edge.Engine;
+
+/// <summary>
+/// Runs images on the resident graphs. Those of one task on a device go together, with merged weights; a batch of several tasks may share one run with the
+/// adapters beside the weights, where that costs less. Not thread-safe: whoever runs has the engine's turn.
+/// </summary>
+/// <param name="cache">The merged weights.</param>
+/// <param name="graph">The engine's own graph; tasks of another never share a mixed run.</param>
+/// <param name="loadMixed">Loads the graph of mixed batches; null where there is none.</param>
+/// <param name="policy">How batches of several tasks run.</param>
+/// <param name="maxBatch">The most images in a run.</param>
+internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<MixedModel>? loadMixed, BatchPolicy policy, int maxBatch) : IDisposable
+{
+    private readonly BatchCosts _costs = new();
+    private MixedModel? _mixed;
+    private bool _hasNoRoomForMixed;
+    private bool _disposed;
+    private int _maxBatch = maxBatch;
+
+    /// <summary>The device memory of adapters that stay for mixed batches, in bytes.</summary>
+    public long StackBytes => _mixed?.StackBytes ?? 0;
+
+    /// <summary>Runs every image, and tells of each what came of it, once.</summary>
+    public void Run(IReadOnlyList<PredictionRequest> batch, Action<int, RunAnswer> answered, Action<int, Exception> failed, CancellationToken cancellation)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, typeof(EdgeEngine));
+        int[][] groups = [.. Enumerable.Range(0, batch.Count).GroupBy(i => batch[i].Task).Select(g => g.ToArray())];
+        bool[] isMixed = Plan(batch, groups);
+        int[] mixed = [.. groups.Where((_, g) => isMixed[g]).SelectMany(g => g)];
+        foreach (int[] chunk in mixed.Chunk(_maxBatch)) TryRun(chunk, Mixed);
+        for (int g = 0; g < groups.Length; g++)
+            if (!isMixed[g])
+                foreach (int[] chunk in groups[g].Chunk(_maxBatch)) TryRun(chunk, Merged);
+
+        void TryRun(int[] images, Func<IReadOnlyList<PredictionRequest>, int[], CancellationToken, RunAnswer[]> run)
+        {
+            RunAnswer[] answers;
+            try
+            {
+                answers = run(batch, images, cancellation);
+            }
+            catch (ProviderException e) when (e.Fault == ProviderFault.OutOfMemory && (images.Length > 1 || run == Mixed))
+            {
+                // A smaller run may fit; from now on none is as large as this one.
+                GiveUpMixed();
+                cache.MakeRoom(batch[images[0]].Task);
+                _maxBatch = Math.Max(1, images.Length / 2);
+                foreach (IGrouping<InstalledTask, int> task in images.GroupBy(i => batch[i].Task))
+                    foreach (int[] chunk in task.Chunk(_maxBatch)) TryRun(chunk, Merged);
+                return;
+            }
+            catch (Exception e)
+            {
+                foreach (int i in images) failed(i, e);
+                return;
+            }
+            for (int i = 0; i < images.Length; i++) answered(images[i], answers[i]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _disposed = true;
+        _mixed?.Dispose();
+    }
+
+    private bool[] Plan(IReadOnlyList<PredictionRequest> batch, int[][] groups)
+    {
+        InstalledTask[] tasks = [.. groups.Select(g => batch[g[0]].Task)];
+        // A group that does not belong to the graph is as if it were the only one: it is merged.
+        bool[] may = [.. tasks.Select(t => ReferenceEquals(t.Graph, graph))];
+        if (loadMixed is null || _hasNoRoomForMixed || policy == BatchPolicy.Merged || may.Count(m => m) < 2) return new bool[groups.Length];
+        if (policy == BatchPolicy.Mixed) return may;
+        int[] candidates = [.. Enumerable.Range(0, groups.Length).Where(g => may[g])];
+        bool[] chosen = BatchPlan.Choose(
+            [.. candidates.Select(g => (groups[g].Length, cache.Has(tasks[g])))], _costs, _mixed?.HasAll(candidates.Select(g => tasks[g])) ?? false);
+        bool[] plan = new bool[groups.Length];
+        for (int i = 0; i < candidates.Length; i++) plan[candidates[i]] = chosen[i];
+        return plan;
+    }
+
+    private RunAnswer[] Merged(IReadOnlyList<PredictionRequest> batch, int[] images, CancellationToken cancellation)
+    {
+        InstalledTask task = batch[images[0]].Task;
+        TaskWeights weights = cache.Acquire(task, out SwitchTiming switched);
+        try
+        {
+            _costs.RecordSwitch(switched);
+            long start = Stopwatch.GetTimestamp();
+            float[] logits = RunMerged(weights, batch, images, cancellation);
+            double milliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            _costs.Merged.Record(images.Length, milliseconds);
+            int classes = logits.Length / images.Length;
+            return [.. images.Select((_, i) => new RunAnswer(
+                logits.AsSpan(i * classes, classes).ToArray(), i == 0 ? switched : SwitchTiming.None, milliseconds, images.Length, IsMixed: false, IsFirst: i == 0))];
+        }
+        finally
+        {
+            weights.Release();
+        }
+    }
+
+    private float[] RunMerged(TaskWeights weights, IReadOnlyList<PredictionRequest> batch, int[] images, CancellationToken cancellation)
+    {
+        (float[] pixels, long[] shape) = Pixels(batch, images);
+        try
+        {
+            return weights.Model.RunMany(weights, pixels, shape, cancellation);
+        }
+        catch (ProviderException e) when (e.Fault == ProviderFault.OutOfMemory)
+        {
+            GiveUpMixed();
+            cache.MakeRoom(batch[images[0]].Task);
+            return weights.Model.RunMany(weights, pixels, shape, cancellation);
+        }
+    }
+
+    private RunAnswer[] Mixed(IReadOnlyList<PredictionRequest> batch, int[] images, CancellationToken cancellation)
+    {
+        MixedModel model = _mixed ??= loadMixed!();
+        InstalledTask[] tasks = [.. images.Select(i => batch[i].Task)];
+        SwitchTiming switched = SwitchTiming.None;
+        if (!model.HasAll(tasks))
+        {
+            long begin = Stopwatch.GetTimestamp();
+            model.Send([.. tasks.Distinct()]);
+            double microseconds = Stopwatch.GetElapsedTime(begin).TotalMicroseconds;
+            _costs.RecordStack(microseconds / 1000);
+            switched = new SwitchTiming(SwitchKind.Cold, TaskChanged: true, 0, 0, 0, BindMicroseconds: microseconds, microseconds);
+        }
+        (float[] pixels, long[] shape) = Pixels(batch, images);
+        long start = Stopwatch.GetTimestamp();
+        float[][] logits = model.Run(tasks, pixels, shape, cancellation);
+        double milliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        _costs.Mixed.Record(images.Length, milliseconds);
+        return [.. logits.Select((values, i) => new RunAnswer(values, i == 0 ? switched : SwitchTiming.None, milliseconds, images.Length, IsMixed: true, IsFirst: i == 0))];
+    }
+
+    // The device is full: two graphs are more than it holds.
+    private void GiveUpMixed()
+    {
+        if (_mixed is null) return;
+        _mixed.Dispose();
+        _mixed = null;
+        _hasNoRoomForMixed = true;
+    }
+
+    private static (float[] Pixels, long[] Shape) Pixels(IReadOnlyList<PredictionRequest> batch, int[] images)
+    {
+        PreparedImage first = batch[images[0]].Image;
+        long[] shape = [images.Length, 3, first.Recipe.Size, first.Recipe.Size];
+        if (images.Length == 1) return (first.Pixels, shape);
+        float[] pixels = GC.AllocateUninitializedArray<float>(images.Length * first.Pixels.Length);
+        for (int i = 0; i < images.Length; i++) batch[images[i]].Image.Pixels.CopyTo(pixels, i * first.Pixels.Length);
+        return (pixels, shape);
+    }
+}
+
+/// <summary>What a run gave for one image.</summary>
+/// <param name="Logits">[classes].</param>
+/// <param name="Switch">What changing to the run's tasks took, for its first image; nothing for the others.</param>
+/// <param name="Milliseconds">What the run took, for all its images together.</param>
+/// <param name="Images">How many shared it.</param>
+/// <param name="IsMixed">Whether they had their adapters beside the weights.</param>
+/// <param name="IsFirst">Whether it is the run's first image: what is counted a run is counted for that one.</param>
+internal readonly record struct RunAnswer(float[] Logits, SwitchTiming Switch, double Milliseconds, int Images, bool IsMixed, bool IsFirst);
