@@ -52,8 +52,7 @@ internal sealed class FaultyVulkanDriver : IDisposable
     /// <summary>Compiles the driver; skips the running test where there is no SwiftShader or no compiler.</summary>
     public static FaultyVulkanDriver Build()
     {
-        VulkanDriver.Require();
-        Assert.SkipUnless(File.Exists(VulkanDriver.SwiftShader), $"needs {VulkanDriver.SwiftShader} (Debian's package chromium-common)");
+        VulkanDriver.RequireSoftware();
         TemporaryFolder folder = new();
         try
         {
@@ -63,7 +62,7 @@ internal sealed class FaultyVulkanDriver : IDisposable
             string faults = Directory.CreateDirectory(Path.Combine(folder.Root, "faults")).FullName;
             return new FaultyVulkanDriver(faults, folder)
             {
-                Environment = [.. VulkanDriver.For(manifest), (FolderVariable, faults), (DriverVariable, VulkanDriver.SwiftShader)],
+                Environment = [.. VulkanDriver.Of(manifest), (FolderVariable, faults), (DriverVariable, VulkanDriver.SwiftShader)],
             };
         }
         catch

@@ -9,37 +9,50 @@ namespace MeLo.Edge.Tests;
 /// </summary>
 internal static partial class VulkanDriver
 {
-    private const string Library = "libvulkan.so.1";
-    private const string Manifest = "/usr/lib/chromium/vk_swiftshader_icd.json";
+    private const string Loader = "libvulkan.so.1";
+    private const string Folder = "/usr/lib/chromium";
+    private const string Manifest = $"{Folder}/vk_swiftshader_icd.json";
 
     // The loader reads the first since version 1.3.207, and the second always.
     private static readonly string[] s_variables = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
 
-    private static readonly bool s_isChosen = s_variables.Any(name => !string.IsNullOrEmpty(System.Environment.GetEnvironmentVariable(name)));
+    private static readonly bool s_isNamed = s_variables.Any(name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)));
 
-    /// <summary>SwiftShader itself.</summary>
-    public static string SwiftShader => Path.Combine(Path.GetDirectoryName(Manifest)!, "libvk_swiftshader.so");
+    /// <summary>SwiftShader's library.</summary>
+    public const string SwiftShader = $"{Folder}/libvk_swiftshader.so";
 
-    /// <summary>What a child process needs in its environment to have the same driver.</summary>
-    public static (string Key, string Value)[] Environment { get; } = s_isChosen || !File.Exists(Manifest) ? [] : For(Manifest);
+    /// <summary>The variables by which a process has SwiftShader, whatever driver this one has.</summary>
+    public static (string Key, string Value)[] Software { get; } = Of(Manifest);
 
-    /// <summary>Skips the running test where there is no driver.</summary>
+    /// <summary>The variables by which a process has the driver of a manifest, and no other.</summary>
+    public static (string Key, string Value)[] Of(string manifest) => [.. s_variables.Select(name => (name, manifest))];
+
+    /// <summary>Skips the running test where this process has no driver.</summary>
     public static void Require()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs Linux, where there is a software Vulkan driver");
-        Assert.SkipUnless(s_isChosen || File.Exists(Manifest), $"needs a Vulkan driver: {Manifest} (Debian's package chromium-common), or one that VK_DRIVER_FILES names");
-        Assert.SkipUnless(NativeLibrary.TryLoad(Library, out _), $"needs {Library} (Debian's package libvulkan1)");
+        if (s_isNamed) RequireLoader();
+        else RequireSoftware();
     }
 
-    /// <summary>The variables that make a manifest's driver the only one.</summary>
-    public static (string Key, string Value)[] For(string manifest) => [.. s_variables.Select(name => (name, manifest))];
+    /// <summary>Skips the running test where there is no SwiftShader.</summary>
+    public static void RequireSoftware()
+    {
+        RequireLoader();
+        Assert.SkipUnless(File.Exists(Manifest), $"needs {Manifest}, a GPU in software (Debian's package chromium-common)");
+    }
 
-    // .NET keeps an environment of its own, which native code does not see. It stays without: a child process has this driver where a test gives it one.
+    // .NET keeps an environment of its own, which native code does not see. That one stays as it was: a child process has a driver where a test gives it one.
     [ModuleInitializer]
     public static void Use()
     {
-        if (!OperatingSystem.IsLinux()) return;
-        foreach ((string key, string value) in Environment) _ = SetEnvironmentVariable(key, value, overwrite: 1);
+        if (!OperatingSystem.IsLinux() || s_isNamed || !File.Exists(Manifest)) return;
+        foreach ((string key, string value) in Software) _ = SetEnvironmentVariable(key, value, overwrite: 1);
+    }
+
+    private static void RequireLoader()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs Linux, where Vulkan's drivers can be chosen");
+        Assert.SkipUnless(NativeLibrary.TryLoad(Loader, out _), $"needs {Loader} (Debian's package libvulkan1)");
     }
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]

@@ -9,11 +9,7 @@ namespace MeLo.Edge.Tests.Processes;
 /// <summary>Where the service runs its model, and how it ends where it cannot.</summary>
 public sealed class ProviderTests : IDisposable
 {
-    // Debian's chromium-common has a driver that computes on the processor.
-    private const string SoftwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
-
-    // The loader looks nowhere else; the second name is what older ones look for.
-    private static readonly (string, string)[] s_noDriver = Driver("/nonexistent.json");
+    private static readonly (string, string)[] s_noDriver = VulkanDriver.Of("/nonexistent.json");
 
     private readonly Installation _installation = new(withTasks: false);
     private readonly TemporaryFolder _folder = new();
@@ -53,8 +49,8 @@ public sealed class ProviderTests : IDisposable
     [Fact]
     public void LeftToChoose_ItDoesNotTakeASoftwareDevice()
     {
-        NeedSoftwareDriver();
-        (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, Driver(SoftwareDriver), ["--provider", "auto"]);
+        VulkanDriver.RequireSoftware();
+        (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, VulkanDriver.Software, ["--provider", "auto"]);
         Assert.Equal((int)ExitCode.Done, code);
         Assert.Contains("fp32 on cpu: ", errors, StringComparison.Ordinal);
         Assert.Contains("webgpu (found a software device only (SwiftShader", errors, StringComparison.Ordinal);
@@ -63,11 +59,11 @@ public sealed class ProviderTests : IDisposable
     [Fact]
     public void AskedForByName_ASoftwareDeviceAnswers_AndTheLogAndTheResultSayWhere()
     {
-        NeedSoftwareDriver();
+        VulkanDriver.RequireSoftware();
         DemoTask task = DemoTask.All[0];
         _installation.AddBundle(task.Name, Installation.Bundle(task, 1));
         _installation.Drop(task.Name, "x.png", Installation.Picture(1));
-        (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, Driver(SoftwareDriver), ["--provider", "webgpu", "--strict"]);
+        (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, VulkanDriver.Software, ["--provider", "webgpu", "--strict"]);
         Assert.True(code == (int)ExitCode.Done, errors);
         Assert.Contains("fp32 on webgpu: ", errors, StringComparison.Ordinal);
         Assert.Contains("provider asked for, SwiftShader", errors, StringComparison.Ordinal);
@@ -97,10 +93,6 @@ public sealed class ProviderTests : IDisposable
         Assert.Contains(missing, errors, StringComparison.Ordinal);
         Assert.Equal(["error"], errors.Split('\n').Select(l => l.Split(':')[0]));
     }
-
-    private static void NeedSoftwareDriver() => Assert.SkipUnless(File.Exists(SoftwareDriver), "needs chromium-common's software driver");
-
-    private static (string, string)[] Driver(string path) => [("VK_DRIVER_FILES", path), ("VK_ICD_FILENAMES", path), ("XDG_RUNTIME_DIR", Path.GetTempPath())];
 
     // The program in a folder of its own, where other libraries can lie beside it. What is native is only linked to.
     private void CopyProgram()

@@ -77,6 +77,19 @@ public sealed class DeviceFaultTests
     }, typeof(DeviceFaultTests));
 
     [Fact]
+    public void ARun_ThatFindsNoMemory_SpoilsNothing_WhereTheRuntimeKeepsNoBuffers() => FaultyProcess.Run(driver =>
+    {
+        using OrtSessionOptions options = new OrtSessionOptions().OneAtATime(new Lock())
+            .WithProvider("WebGPU", new Dictionary<string, string> { ["storageBufferCacheMode"] = "lazyRelease", ["uniformBufferCacheMode"] = "lazyRelease" });
+        using OrtSession session = Create(options, Doubled);
+        Assert.Equal(4, Run(session, Small, 2));
+        driver.DeviceBytes = driver.BytesInUse.Device + (1 << 20);
+        AssertFault(DeviceFault.OutOfMemory, () => Run(session, Large, 2));
+        driver.DeviceBytes = null;
+        Assert.Equal(4, Run(session, Large, 2));
+    }, typeof(DeviceFaultTests));
+
+    [Fact]
     public void ALostDevice_IsLostToAllSessions_AndThereAgainAfterTheLast() => FaultyProcess.Run(driver =>
     {
         using OrtMemoryInfo memory = OrtMemoryInfo.ForDevice(s_provider.Memory);
@@ -173,18 +186,25 @@ public sealed class DeviceFaultTests
 
     private static OrtSession Product(int n) => Create(graph => graph.Mul(graph.Input("x", ElementType.F32, n), graph.Input("z", ElementType.F32, n), "y"));
 
-    private static OrtSession Doubling() => Create(graph =>
+    private static OrtSession Doubling() => Create(Doubled);
+
+    private static GraphValue Doubled(GraphBuilder graph)
     {
         GraphValue x = graph.Input("x", ElementType.F32, "n");
         return graph.Add(x, x, "y");
-    });
+    }
 
     private static OrtSession Create(Func<GraphBuilder, GraphValue> build)
     {
+        using OrtSessionOptions options = s_provider.Options(SessionThreads.Of(1));
+        return Create(options, build);
+    }
+
+    private static OrtSession Create(OrtSessionOptions options, Func<GraphBuilder, GraphValue> build)
+    {
         GraphBuilder graph = new("faults");
         graph.Output(build(graph));
-        using OrtSessionOptions options = s_provider.Options(SessionThreads.Of(1)).With("session.disable_cpu_ep_fallback", "1");
-        return OrtSession.Create(OnnxWriter.ToBytes(graph), options);
+        return OrtSession.Create(OnnxWriter.ToBytes(graph), options.With("session.disable_cpu_ep_fallback", "1"));
     }
 
     private static float Run(OrtSession session, int n, float x)
