@@ -18,7 +18,7 @@ public sealed class DeviceTests : IDisposable
     [Fact]
     public void QueueOfManyTasks_IsAnsweredOnTheDevice_AsOnTheHost()
     {
-        VulkanDriver.Require();
+        VulkanDriver.RequireSoftware();
         using Installation host = new();
         for (int i = 0; i < 9; i++)
         {
@@ -27,7 +27,7 @@ public sealed class DeviceTests : IDisposable
         }
         using (OutboxWatcher watcher = new(_installation.Data))
         {
-            (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, [s_webGpu, .. VulkanDriver.Environment]);
+            (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, [s_webGpu, .. VulkanDriver.Software]);
             Assert.True(code == (int)ExitCode.Done, $"{code}\n{output}\n{errors}");
             Settlement.AssertSettled(_installation, _dropped, watcher);
         }
@@ -91,16 +91,16 @@ public sealed class DeviceTests : IDisposable
     [Fact]
     public void KilledWhileTheDeviceWorks_EveryImageHasExactlyOneResult()
     {
-        VulkanDriver.Require();
+        VulkanDriver.RequireSoftware();
         using OutboxWatcher watcher = new(_installation.Data);
         for (int i = 0; i < 16; i++) Settlement.Drop(_installation, _dropped, i);
         foreach (int goal in (int[])[1, 5])
         {
-            using ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, .. VulkanDriver.Environment]);
+            using ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, .. VulkanDriver.Software]);
             service.WaitUntil(() => watcher.Count >= goal, $"there were {goal} results");
             service.Kill();
         }
-        Assert.Equal((int)ExitCode.Done, ServiceProcess.Once(_installation.Data.Root, [s_webGpu, .. VulkanDriver.Environment]).Code);
+        Assert.Equal((int)ExitCode.Done, ServiceProcess.Once(_installation.Data.Root, [s_webGpu, .. VulkanDriver.Software]).Code);
         Settlement.AssertSettled(_installation, _dropped, watcher);
     }
 
