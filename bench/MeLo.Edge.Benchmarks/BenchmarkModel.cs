@@ -25,11 +25,7 @@ internal sealed class BenchmarkModel : IDisposable
     public BenchmarkModel(VitArchitecture vit, Precision precision = Precision.Fp32)
         : this(vit, precision, Directory.CreateTempSubdirectory("melo-edge-bench-").FullName, ownsFolder: true)
     {
-        Progress.Show($"generating {vit.Name} ({vit.ParameterCount:N0} parameters)");
-        string checkpoint = Path.Combine(_folder, "checkpoint.safetensors");
-        RandomCheckpoint.Write(checkpoint, vit);
-        BaseImport.Import(checkpoint, BaseFolder, new BaseImportOptions { Heads = vit.Heads, Precisions = [Precision.Fp32, Precision.Int8] });
-        File.Delete(checkpoint);
+        Generate(_folder, vit, [Precision.Fp32, Precision.Int8]);
         string merged = WriteMergedWeights();
         WriteModel(merged, MergedModel, embedWeights: true);
         WriteModel(merged, MergedModelBesideWeights, embedWeights: false);
@@ -42,7 +38,7 @@ internal sealed class BenchmarkModel : IDisposable
         _folder = folder;
         _ownsFolder = ownsFolder;
         _trust = TrustStore.FromKey(_key);
-        BaseFolder = Path.Combine(folder, "base");
+        BaseFolder = BaseOf(folder);
         MergedModel = Path.Combine(folder, "merged", "model.onnx");
         MergedModelBesideWeights = Path.Combine(folder, "merged", "model-beside-weights.onnx");
         Adapter = AdapterOf(0);
@@ -50,6 +46,31 @@ internal sealed class BenchmarkModel : IDisposable
 
     /// <summary>What another process has generated and still owns.</summary>
     public static BenchmarkModel Open(VitArchitecture vit, Precision precision, string folder) => new(vit, precision, folder, ownsFolder: false);
+
+    /// <summary>What a benchmark on a device needs: the base alone, in the folder that it was told to keep, or in a temporary one.</summary>
+    public static BenchmarkModel ForDevice(BenchmarkOptions.Settings settings)
+    {
+        if (settings.Folder is { } kept) return Open(settings.Model, settings.Precision, kept);
+        BenchmarkModel model = new(settings.Model, settings.Precision, Directory.CreateTempSubdirectory("melo-edge-bench-").FullName, ownsFolder: true);
+        Generate(model.Folder, settings.Model, DevicePrecisions);
+        return model;
+    }
+
+    /// <summary>Generates a base.</summary>
+    /// <param name="folder">An existing folder, which gets a folder <c>base</c>.</param>
+    /// <param name="vit">The architecture.</param>
+    /// <param name="precisions">The graphs.</param>
+    public static void Generate(string folder, VitArchitecture vit, IReadOnlyList<Precision> precisions)
+    {
+        Progress.Show($"generating {vit.Name} ({vit.ParameterCount:N0} parameters)");
+        string checkpoint = Path.Combine(folder, "checkpoint.safetensors");
+        RandomCheckpoint.Write(checkpoint, vit);
+        BaseImport.Import(checkpoint, BaseOf(folder), new BaseImportOptions { Heads = vit.Heads, Precisions = precisions });
+        File.Delete(checkpoint);
+    }
+
+    /// <summary>The precisions that devices compute in; int8 is the processor's.</summary>
+    public static Precision[] DevicePrecisions { get; } = [.. Enum.GetValues<Precision>().Where(p => p != Precision.Int8)];
 
     public string Folder => _folder;
 
@@ -89,6 +110,26 @@ internal sealed class BenchmarkModel : IDisposable
         return EdgeEngine.Load(BaseFolder, cacheBytes is { } bytes ? options with { CacheBytes = bytes } : options);
     }
 
+    /// <summary>An engine on the device that the settings name.</summary>
+    /// <param name="settings">Provider, precision and threads.</param>
+    /// <param name="device">The same device.</param>
+    /// <param name="cachedTasks">How many merged tasks the cache holds.</param>
+    /// <param name="batches">How batches of several tasks run.</param>
+    /// <param name="precision">The graph, where it is not the settings' own.</param>
+    public EdgeEngine Load(BenchmarkOptions.Settings settings, BenchmarkDevice device, int cachedTasks, BatchPolicy batches = BatchPolicy.Merged, Precision? precision = null)
+    {
+        Precision graph = precision ?? settings.Precision;
+        int size = MergedFormat.Of(graph).Input(1, 1).Type.Size();
+        return EdgeEngine.Load(BaseFolder, new EdgeEngineOptions
+        {
+            Provider = settings.Provider,
+            Precision = graph,
+            Threads = settings.Threads,
+            Batches = batches,
+            CacheBytes = cachedTasks * Adapter.Pairs.Sum(p => device.Provider.AllocatedBytes((long)p.InFeatures * p.OutFeatures * size)),
+        });
+    }
+
     /// <summary>Installs signed bundles as a device does: opened, verified, probed.</summary>
     /// <param name="engine">Where.</param>
     /// <param name="count">How many.</param>
@@ -96,7 +137,7 @@ internal sealed class BenchmarkModel : IDisposable
     public InstalledTask[] Install(EdgeEngine engine, int count, bool withFp32Task = false)
     {
         // What int8 and fp32 make of random weights differs: where both run, the probe passes whichever made it.
-        ProbeTolerance tolerance = withFp32Task ? new(1, 1) : new(1e-3, 1);
+        ProbeTolerance tolerance = withFp32Task ? new(1, 1) : new(1e-3, 1, 1);
         InstalledTask[] tasks = new InstalledTask[count];
         for (int i = 0; i < count; i++)
         {
@@ -133,7 +174,7 @@ internal sealed class BenchmarkModel : IDisposable
             Head = new HeadDescription(["no", "yes"], HeadActivation.Softmax, "zero"),
             Input = new InputDescription(Recipe(Vit)),
             // Random weights: what int8 does to them says nothing.
-            Tolerance = tolerance ?? new ProbeTolerance(1e-3, 1),
+            Tolerance = tolerance ?? new ProbeTolerance(1e-3, 1, 1),
             Precision = demanded,
             Created = DateTimeOffset.UnixEpoch,
         };
@@ -165,8 +206,10 @@ internal sealed class BenchmarkModel : IDisposable
         if (_ownsFolder) Directory.Delete(_folder, recursive: true);
     }
 
-    // Every task answers differently, so that one taken for another is seen; switching costs the same whatever the numbers are.
-    private LoraAdapter AdapterOf(int task)
+    private static string BaseOf(string folder) => Path.Combine(folder, "base");
+
+    /// <summary>The adapter of a task: every task answers differently, so that one taken for another is seen; switching costs the same whatever the numbers are.</summary>
+    public LoraAdapter AdapterOf(int task)
     {
         Random random = new(7 + task);
         List<LoraPair> pairs = [];
@@ -209,12 +252,30 @@ internal sealed class BenchmarkModel : IDisposable
         OnnxWriter.Write(VitGraph.Build(Vit, file, [], embedWeights), path);
     }
 
-    /// <summary>Writes the graph whose query and value linears take A and B as inputs.</summary>
+    /// <summary>The resident graph of a precision with a task merged into its constants, over the base's files.</summary>
+    public GraphBuilder ConstantGraph(BasePackage package, Precision precision, LoraAdapter adapter)
+    {
+        using SafetensorsFile? own = package.OpenOwnWeights(precision);
+        return Benchmarks.ConstantGraph.From(Graph(package, own), package, adapter.Head, adapter);
+    }
+
+    /// <summary>The graph of a precision whose query and value linears take A and B as inputs, over the base's files.</summary>
+    public GraphBuilder UnmergedGraph(BasePackage package, Precision precision)
+    {
+        using SafetensorsFile? own = package.OpenOwnWeights(precision);
+        return Benchmarks.UnmergedGraph.From(Benchmarks.ConstantGraph.From(Graph(package, own), package, Adapter.Head, adapter: null), Adapter);
+    }
+
+    private GraphBuilder Graph(BasePackage package, SafetensorsFile? own) => own is null
+        ? VitGraph.Build(Vit, package.Weights, package.AdaptableLinears)
+        : VitGraph.BuildFp16(Vit, package.Weights, package.AdaptableLinears, own);
+
+    /// <summary>Writes that graph with its weights in it.</summary>
     public string WriteUnmergedModel()
     {
         string path = Path.Combine(_folder, "unmerged.onnx");
         using BasePackage package = BasePackage.Open(BaseFolder);
-        OnnxWriter.Write(UnmergedGraph.From(VitGraph.Build(Vit, package.Weights, [], embedWeights: true), Adapter), path);
+        OnnxWriter.Write(Benchmarks.UnmergedGraph.From(VitGraph.Build(Vit, package.Weights, [], embedWeights: true), Adapter), path);
         return path;
     }
 }

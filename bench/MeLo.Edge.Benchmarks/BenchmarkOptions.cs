@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native;
 
@@ -7,6 +9,9 @@ namespace MeLo.Edge.Benchmarks;
 /// <summary>The options that every benchmark has.</summary>
 internal sealed class BenchmarkOptions
 {
+    // By then the seconds are over, on any device.
+    private const int MostRounds = 2000;
+
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object instead of a table." };
     private readonly Option<string> _model = new("--model")
     {
@@ -26,7 +31,30 @@ internal sealed class BenchmarkOptions
         DefaultValueFactory = _ => Precision.Fp32.Name(),
     };
 
-    public BenchmarkOptions(int rounds) => _rounds.DefaultValueFactory = _ => rounds;
+    private readonly Option<string> _provider = new("--provider")
+    {
+        Description = "Where the graphs run. On a device other sides are measured than on the processor, and --seconds counts.",
+        DefaultValueFactory = _ => ExecutionProvider.Cpu.Name(),
+    };
+
+    private readonly Option<double> _seconds = new("--seconds")
+    {
+        Description = "On a device: rounds go on until so many seconds have passed, but for five at least and --rounds (2000) at most.",
+    };
+
+    private readonly Option<DirectoryInfo?> _folder = new("--folder")
+    {
+        Description = "On a device: what 'generate' has made, to be used and kept. Otherwise it is generated, and deleted at the end.",
+    };
+
+    /// <param name="rounds">The rounds by default.</param>
+    /// <param name="seconds">How long they go on by default, on a device.</param>
+    public BenchmarkOptions(int rounds, double seconds = 20)
+    {
+        _rounds.DefaultValueFactory = _ => rounds;
+        _seconds.DefaultValueFactory = _ => seconds;
+        _provider.AcceptOnlyFromAmong([.. Enum.GetValues<ExecutionProvider>().Select(p => p.Name())]);
+    }
 
     public void AddTo(Command command)
     {
@@ -36,15 +64,58 @@ internal sealed class BenchmarkOptions
     /// <summary>Adds the choice of precision, for a benchmark that passes it on.</summary>
     public void AddPrecisionTo(Command command) => command.Options.Add(_precision);
 
-    public Settings Read(ParseResult result) => new(
-        result.GetValue(_json), VitArchitecture.Named(result.GetValue(_model)!), result.GetValue(_rounds), result.GetValue(_threads))
+    /// <summary>Adds the choice of provider, for a benchmark that has sides for a device.</summary>
+    public void AddProviderTo(Command command)
     {
-        Precision = Precisions.Parse(result.GetValue(_precision) ?? Precision.Fp32.Name()),
-    };
+        foreach (Option option in new Option[] { _provider, _seconds, _folder }) command.Options.Add(option);
+    }
+
+    /// <summary>Adds the choice of provider and nothing else.</summary>
+    public void AddProviderAloneTo(Command command) => command.Options.Add(_provider);
+
+    public ExecutionProvider ReadProvider(ParseResult result)
+    {
+        _ = ExecutionProviders.TryParse(result.GetValue(_provider) ?? ExecutionProvider.Cpu.Name(), out ExecutionProvider? provider); // the option takes no other
+        return provider ?? ExecutionProvider.Cpu;
+    }
+
+    public Settings Read(ParseResult result)
+    {
+        ExecutionProvider kind = ReadProvider(result);
+        bool hasRounds = result.GetResult(_rounds) is { Implicit: false };
+        return new Settings(
+            result.GetValue(_json),
+            VitArchitecture.Named(result.GetValue(_model)!),
+            kind == ExecutionProvider.Cpu || hasRounds ? result.GetValue(_rounds) : MostRounds,
+            result.GetValue(_threads))
+        {
+            Precision = Precisions.Parse(result.GetValue(_precision) ?? Precision.Fp32.Name()),
+            Provider = kind,
+            Seconds = result.GetValue(_seconds),
+            Folder = result.GetValue(_folder)?.FullName,
+        };
+    }
 
     /// <summary>What the user chose.</summary>
     public sealed record Settings(bool Json, VitArchitecture Model, int Rounds, int Threads)
     {
         public Precision Precision { get; init; } = Precision.Fp32;
+
+        public ExecutionProvider Provider { get; init; } = ExecutionProvider.Cpu;
+
+        public bool IsDevice => Provider != ExecutionProvider.Cpu;
+
+        /// <summary>How long the rounds go on, on a device.</summary>
+        public double Seconds { get; init; }
+
+        /// <summary>A generated model that is kept; null for one that is generated for this run alone.</summary>
+        public string? Folder { get; init; }
+
+        /// <summary>The options that have another process of this program measure the same, but for the precision, which not every benchmark takes.</summary>
+        public string[] Arguments =>
+        [
+            "--model", Model.Name, "--provider", Provider.Name(),
+            "--threads", Threads.ToString(CultureInfo.InvariantCulture), "--seconds", Seconds.ToString(CultureInfo.InvariantCulture),
+        ];
     }
 }

@@ -7,13 +7,14 @@ internal static class GraphCopy
 {
     /// <summary>A graph with the other's operator sets, inputs and constants, and no nodes yet.</summary>
     /// <param name="original">The other graph.</param>
-    /// <param name="without">The names of constants to leave out.</param>
+    /// <param name="without">The names of inputs and constants to leave out.</param>
     public static GraphBuilder Begin(GraphBuilder original, IReadOnlySet<string>? without = null)
     {
         GraphBuilder graph = new(original.Name, original.OperatorSets[""]);
         foreach ((string domain, int version) in original.OperatorSets)
             if (domain.Length > 0) graph.UseOperatorSet(domain, version);
-        foreach (GraphValue input in original.Inputs) graph.Input(input.Name, input.Type, [.. input.Shape]);
+        foreach (GraphValue input in original.Inputs)
+            if (without?.Contains(input.Name) != true) graph.Input(input.Name, input.Type, [.. input.Shape]);
         foreach (GraphValue constant in original.Initializers)
             if (without?.Contains(constant.Name) != true)
                 graph.Initializer(constant.Name, constant.Type, [.. constant.Shape.Select(d => d.Size)], constant.Initializer!);

@@ -19,7 +19,12 @@ internal static class InferenceBenchmark
         BenchmarkOptions options = new(rounds: 40);
         Command command = new("inference", "One image through the resident graphs, fp32 and int8, against the same model in plain ONNX Runtime.");
         options.AddTo(command);
-        command.SetAction((result, cancellation) => RunAsync(options.Read(result), cancellation));
+        options.AddProviderTo(command);
+        command.SetAction((result, cancellation) =>
+        {
+            BenchmarkOptions.Settings settings = options.Read(result);
+            return settings.IsDevice ? DeviceInference.RunAsync(settings, cancellation) : RunAsync(settings, cancellation);
+        });
         return command;
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MeLo.Edge;
 using MeLo.Edge.Benchmarks;
 
 // The process whose start is measured does not build a command line first.
@@ -18,4 +19,16 @@ root.Subcommands.Add(StartBenchmark.Command());
 root.Subcommands.Add(PreprocessBenchmark.Command());
 root.Subcommands.Add(ThreadsBenchmark.Command());
 root.Subcommands.Add(BatchBenchmark.Command());
-return await root.Parse(args).InvokeAsync();
+root.Subcommands.Add(GpuBenchmark.Command());
+root.Subcommands.Add(GpuBenchmark.DeviceCommand());
+root.Subcommands.Add(GpuBenchmark.GenerateCommand());
+try
+{
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (MeLoException e)
+{
+    // A provider that is not here, a base that does not fit: that is said in the message, and where it happened says nothing more.
+    Console.Error.WriteLine($"error: {e.Message}");
+    return 1;
+}

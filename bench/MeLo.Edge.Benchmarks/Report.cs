@@ -1,18 +1,23 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using Spectre.Console;
 
 namespace MeLo.Edge.Benchmarks;
 
 /// <summary>The outcome of a benchmark: named numbers, printed as a table or as one JSON object.</summary>
-internal sealed class Report(string name, BenchmarkOptions.Settings settings)
+/// <param name="name">The benchmark.</param>
+/// <param name="settings">What the user chose.</param>
+/// <param name="device">The device as its driver calls it, where the graphs ran on one and that is known.</param>
+internal sealed class Report(string name, BenchmarkOptions.Settings settings, string? device = null)
 {
     private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
 
     private readonly List<(string Name, double Value, string Meaning)> _numbers = [];
     private readonly JsonObject _series = [];
+    private readonly List<string> _leftOut = [];
 
     /// <summary>Adds a number; the name carries the unit (<c>_ms</c>, <c>_us</c>) or says that it is a ratio (<c>a_over_b</c>).</summary>
     public Report Add(string number, double value, string meaning)
@@ -34,6 +39,13 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
         return this;
     }
 
+    /// <summary>Says what was not measured, and why.</summary>
+    public Report LeaveOut(IEnumerable<string> reasons)
+    {
+        _leftOut.AddRange(reasons);
+        return this;
+    }
+
     public void Print()
     {
         if (settings.Json) PrintJson();
@@ -47,24 +59,27 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings)
             ["benchmark"] = name,
             ["model"] = settings.Model.Name,
             ["precision"] = settings.Precision.Name(),
-            ["provider"] = "cpu",
+            ["provider"] = settings.Provider.Name(),
             ["threads"] = settings.Threads,
             ["rounds"] = settings.Rounds,
             ["machine"] = Machine.Describe(),
         };
+        if (device is not null) json.Insert(json.IndexOf("threads"), "device", device);
         foreach ((string number, double value, _) in _numbers)
             if (!number.Contains('[', StringComparison.Ordinal)) json.Add(number, Rounded(value));
         foreach ((string key, JsonNode? series) in _series) json.Add(key, series!.DeepClone());
+        if (_leftOut.Count > 0) json.Add("left_out", new JsonArray([.. _leftOut.Select(reason => JsonValue.Create(reason))]));
         Console.WriteLine(json.ToJsonString(s_indented));
     }
 
     private void PrintTable()
     {
-        Table table = new Table().Title($"{name}: {settings.Model.Name}, {settings.Precision.Name()}, cpu, {settings.Threads} threads").AddColumns("what", "value", "meaning");
+        Table table = new Table().Title($"{name}: {settings.Model.Name}, {settings.Precision.Name()}, {settings.Provider.Name()}{(device is null ? "" : $" ({device})")}, {settings.Threads} threads").AddColumns("what", "value", "meaning");
         table.Columns[1].RightAligned();
         foreach ((string number, double value, string meaning) in _numbers)
             table.AddRow(Markup.Escape(number), Rounded(value).ToString(CultureInfo.InvariantCulture), Markup.Escape(meaning));
         AnsiConsole.Write(table);
+        foreach (string reason in _leftOut) AnsiConsole.WriteLine($"left out: {reason}");
         AnsiConsole.WriteLine(Machine.Describe().ToJsonString());
     }
 

@@ -25,6 +25,14 @@ internal sealed class Samples
         return ratios.Median;
     }
 
+    /// <summary>What is left, round by round, without the other side's time.</summary>
+    public Samples Without(Samples other)
+    {
+        Samples rest = new();
+        foreach ((double mine, double theirs) in _values.Zip(other._values)) rest.Add(mine - theirs);
+        return rest;
+    }
+
     public void Add(double milliseconds) => _values.Add(milliseconds);
 
     /// <summary>Times one call.</summary>

@@ -23,11 +23,16 @@ internal static class StreamBenchmark
         Command command = new("stream", "Four tasks mixed, in images per second, against one task alone, sessions, reloading and unmerged adapters.");
         options.AddTo(command);
         options.AddPrecisionTo(command);
+        options.AddProviderTo(command);
         Option<FileInfo?> service = new("--service") { Description = "A published MeLo.Edge.Service, to measure from its inbox to its outbox too." };
         command.Options.Add(service);
         Option<bool> brief = new("--brief") { Description = "Leave out the sides that load sessions again and the memory; they take most of the time." };
         command.Options.Add(brief);
-        command.SetAction((result, cancellation) => RunAsync(options.Read(result), result.GetValue(service), result.GetValue(brief), cancellation));
+        command.SetAction((result, cancellation) =>
+        {
+            BenchmarkOptions.Settings settings = options.Read(result);
+            return settings.IsDevice ? DeviceStream.RunAsync(settings, cancellation) : RunAsync(settings, result.GetValue(service), result.GetValue(brief), cancellation);
+        });
         return command;
     }
 

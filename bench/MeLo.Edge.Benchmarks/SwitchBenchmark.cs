@@ -23,7 +23,12 @@ internal static class SwitchBenchmark
         Command command = new("switch", "Cold and warm task switches against a multi-threaded copy of the same bytes and against reloading a session.");
         options.AddTo(command);
         options.AddPrecisionTo(command);
-        command.SetAction((result, cancellation) => RunAsync(options.Read(result), cancellation));
+        options.AddProviderTo(command);
+        command.SetAction((result, cancellation) =>
+        {
+            BenchmarkOptions.Settings settings = options.Read(result);
+            return settings.IsDevice ? DeviceSwitch.RunAsync(settings, cancellation) : RunAsync(settings, cancellation);
+        });
         return command;
     }
 
@@ -125,7 +130,8 @@ internal static class SwitchBenchmark
         return warm.Median;
     }
 
-    private static void Require(Prediction prediction, SwitchKind kind)
+    /// <summary>Makes sure that the switch which is measured is one of the kind that is to be measured.</summary>
+    public static void Require(Prediction prediction, SwitchKind kind)
     {
         if (prediction.Timing.Switch.Kind != kind)
             throw new InvalidOperationException($"Found a {prediction.Timing.Switch.Kind} switch where a {kind} one was to be measured.");

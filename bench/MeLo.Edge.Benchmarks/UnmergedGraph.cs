@@ -1,6 +1,5 @@
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Onnx;
-using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Benchmarks;
 
@@ -28,8 +27,8 @@ internal static class UnmergedGraph
             GraphValue?[] inputs = [.. node.Inputs.Select(i => i is null ? null : replaced.GetValueOrDefault(i.Name) ?? graph[i.Name])];
             GraphNode copy = GraphCopy.Add(graph, node, inputs);
             if (node.OperatorType != "MatMul" || !pairs.TryGetValue(node.Inputs[1]!.Name, out LoraPair? pair)) continue;
-            GraphValue a = graph.Input(A(pair.Target), ElementType.F32, pair.InFeatures, pair.Rank);
-            GraphValue b = graph.Input(B(pair.Target), ElementType.F32, pair.Rank, pair.OutFeatures);
+            GraphValue a = graph.Input(A(pair.Target), inputs[0]!.Type, pair.InFeatures, pair.Rank);
+            GraphValue b = graph.Input(B(pair.Target), inputs[0]!.Type, pair.Rank, pair.OutFeatures);
             GraphValue change = graph.MatMul(graph.MatMul(inputs[0]!, a), b);            // [b, t, in] x [in, r] x [r, out]
             replaced.Add(node.Output.Name, graph.Add(copy.Output, change));
             paired++;

@@ -240,6 +240,7 @@ internal sealed class DeviceWorker(
         state.IsReady = false;
         conditions.Set(Conditions.Device, what);
         logger.DeviceLost(what);
+        Console.Error.WriteLine($"error: {what}"); // the log is written by a thread that does not live to do it
         HardExit.Now(ExitCode.DeviceLost);
     }
 

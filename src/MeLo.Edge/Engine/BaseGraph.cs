@@ -16,7 +16,7 @@ namespace MeLo.Edge.Engine;
 /// <param name="loaded">The model where it is loaded already, held by the caller.</param>
 /// <param name="beside">A graph whose pristine weights this one reads, and keeps alive, instead of holding them twice.</param>
 internal sealed class BaseGraph(
-    BasePackage package, Precision precision, Provider provider, SessionThreads threads, bool strict, ResidentModel? loaded = null, ResidentModel? beside = null) : IDisposable
+    BasePackage package, Precision precision, Provider provider, SessionThreads threads, bool strict, ResidentModel? loaded = null, BaseGraph? beside = null) : IDisposable
 {
     private readonly Lock _lock = new();
     private ResidentModel? _model = loaded;
@@ -32,7 +32,11 @@ internal sealed class BaseGraph(
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, typeof(EdgeEngine));
-            if (_model is null || !_model.TryHold()) _model = new ResidentModel(package, precision, provider, threads, strict, beside);
+            if (_model is null || !_model.TryHold())
+            {
+                using ResidentModel? held = beside?.Hold();
+                _model = new ResidentModel(package, precision, provider, threads, strict, held);
+            }
             return _model;
         }
     }

@@ -12,7 +12,8 @@ namespace MeLo.Edge.Engine;
 /// <param name="loadMixed">Loads the graph of mixed batches; null where there is none.</param>
 /// <param name="policy">How batches of several tasks run.</param>
 /// <param name="maxBatch">The most images in a run.</param>
-internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<MixedModel>? loadMixed, BatchPolicy policy, int maxBatch) : IDisposable
+/// <param name="renew">Makes everything on the device anew after a run found no memory; null where nothing is left behind by that.</param>
+internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<MixedModel>? loadMixed, BatchPolicy policy, int maxBatch, Action? renew = null) : IDisposable
 {
     private readonly BatchCosts _costs = new();
     private MixedModel? _mixed;
@@ -35,21 +36,16 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
             if (!isMixed[g])
                 foreach (int[] chunk in groups[g].Chunk(_maxBatch)) TryRun(chunk, Merged);
 
-        void TryRun(int[] images, Func<IReadOnlyList<PredictionRequest>, int[], CancellationToken, RunAnswer[]> run)
+        void TryRun(int[] images, Func<IReadOnlyList<PredictionRequest>, int[], CancellationToken, RunAnswer[]> run, bool again = false)
         {
             RunAnswer[] answers;
             try
             {
                 answers = run(batch, images, cancellation);
             }
-            catch (ProviderException e) when (e.Fault == ProviderFault.OutOfMemory && (images.Length > 1 || run == Mixed))
+            catch (ProviderException e) when (e.Fault == ProviderFault.OutOfMemory && !again)
             {
-                // A smaller run may fit; from now on none is as large as this one.
-                GiveUpMixed();
-                cache.MakeRoom(batch[images[0]].Task);
-                _maxBatch = Math.Max(1, images.Length / 2);
-                foreach (IGrouping<InstalledTask, int> task in images.GroupBy(i => batch[i].Task))
-                    foreach (int[] chunk in task.Chunk(_maxBatch)) TryRun(chunk, Merged);
+                RunWithLess(images);
                 return;
             }
             catch (Exception e)
@@ -59,6 +55,32 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
             }
             for (int i = 0; i < images.Length; i++) answered(images[i], answers[i]);
         }
+
+        // The other tasks make room, and a smaller run may fit: from now on none is as large as this one. One image alone is tried once more.
+        void RunWithLess(int[] images)
+        {
+            try
+            {
+                MakeRoom(batch[images[0]].Task);
+            }
+            catch (Exception e)
+            {
+                foreach (int i in images) failed(i, e);
+                return;
+            }
+            _maxBatch = Math.Max(1, images.Length / 4);
+            foreach (IGrouping<InstalledTask, int> task in images.GroupBy(i => batch[i].Task))
+                foreach (int[] chunk in task.Chunk(_maxBatch)) TryRun(chunk, Merged, again: images.Length == 1);
+        }
+    }
+
+    /// <summary>Gives up whatever can be given up, because the device has no memory left for a task.</summary>
+    /// <exception cref="ProviderException">What has to be there was made anew, and found no memory either.</exception>
+    public void MakeRoom(InstalledTask task)
+    {
+        GiveUpMixed();
+        cache.MakeRoom(task);
+        renew?.Invoke();
     }
 
     /// <inheritdoc/>
@@ -86,12 +108,13 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
     private RunAnswer[] Merged(IReadOnlyList<PredictionRequest> batch, int[] images, CancellationToken cancellation)
     {
         InstalledTask task = batch[images[0]].Task;
+        (float[] pixels, long[] shape) = Pixels(batch, images);
         TaskWeights weights = cache.Acquire(task, out SwitchTiming switched);
         try
         {
             _costs.RecordSwitch(switched);
             long start = Stopwatch.GetTimestamp();
-            float[] logits = RunMerged(weights, batch, images, cancellation);
+            float[] logits = weights.Model.RunMany(weights, pixels, shape, cancellation);
             double milliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             _costs.Merged.Record(images.Length, milliseconds);
             int classes = logits.Length / images.Length;
@@ -101,21 +124,6 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
         finally
         {
             weights.Release();
-        }
-    }
-
-    private float[] RunMerged(TaskWeights weights, IReadOnlyList<PredictionRequest> batch, int[] images, CancellationToken cancellation)
-    {
-        (float[] pixels, long[] shape) = Pixels(batch, images);
-        try
-        {
-            return weights.Model.RunMany(weights, pixels, shape, cancellation);
-        }
-        catch (ProviderException e) when (e.Fault == ProviderFault.OutOfMemory)
-        {
-            GiveUpMixed();
-            cache.MakeRoom(batch[images[0]].Task);
-            return weights.Model.RunMany(weights, pixels, shape, cancellation);
         }
     }
 

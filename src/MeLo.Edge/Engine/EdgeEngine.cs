@@ -21,7 +21,7 @@ public sealed class EdgeEngine : IDisposable
     private readonly Provider _provider;
     private readonly BaseGraph _graph;
     private readonly BaseGraph _fp32; // the same one where the engine's own precision is fp32
-    private readonly ResidentModel _model;
+    private ResidentModel? _model; // null where there was no memory to make it anew: the next run tries again
     private readonly TaskWeightsCache _cache;
     private readonly BatchRunner _runner;
     private readonly EdgeTelemetry _telemetry;
@@ -40,13 +40,13 @@ public sealed class EdgeEngine : IDisposable
         (Precision, PrecisionReason) = (precision, reason);
         _graph = new BaseGraph(package, precision, provider.Provider, threads, options.Strict, model);
         _model = model;
-        _fp32 = precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, provider.Provider, threads, options.Strict, beside: model);
+        _fp32 = precision == Precision.Fp32 ? _graph : new BaseGraph(package, Precision.Fp32, provider.Provider, threads, options.Strict, beside: _graph);
         Loading = loading;
         _cache = new TaskWeightsCache(options.CacheBytes, model.Merger);
-        Func<MixedModel>? mixed = provider.Provider.IsDevice
-            ? () => new MixedModel(package, precision, provider.Provider, options.Strict, model, task => ReferenceEquals(Find(task.Task), task))
-            : null;
-        _runner = new BatchRunner(_cache, _graph, mixed, options.Batches, provider.Provider.IsDevice ? ResidentModel.MaxBatch : 1);
+        NodesOnHost = model.NodesOnHost;
+        bool isDevice = provider.Provider.IsDevice;
+        _runner = new BatchRunner(
+            _cache, _graph, isDevice ? LoadMixed : null, options.Batches, isDevice ? ResidentModel.MaxBatch : 1, provider.Provider.IsSpoiledByLackOfMemory ? Renew : null);
         MaxBatch = provider.Provider.IsDevice ? ResidentModel.MaxBatch : 1;
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
     }
@@ -64,7 +64,7 @@ public sealed class EdgeEngine : IDisposable
     /// The operators that run on the host although the provider is a device, and how many of each: empty where the whole graph is on the device, and where
     /// the runtime is too old to tell (before 1.24).
     /// </summary>
-    public IReadOnlyDictionary<string, int> NodesOnHost => _model.NodesOnHost;
+    public IReadOnlyDictionary<string, int> NodesOnHost { get; }
 
     /// <summary>The precision of the resident graph. A task whose bundle demands another says so: <see cref="InstalledTask.Precision"/>.</summary>
     public Precision Precision { get; }
@@ -142,7 +142,7 @@ public sealed class EdgeEngine : IDisposable
                 throw EngineException.Bundle(EngineFault.LowerRelease, bundle.Description.Task, bundle.Description.Release,
                     $"release {replaced.Release} is installed, expected that or a higher one");
             }
-            BaseFit.Check(bundle, Base, _model, _options.TimeProvider);
+            BaseFit.Check(bundle, Base, _options.TimeProvider);
             ThrowIfLost();
             InstalledTask task = new(bundle, this, GraphFor(bundle.Description), _options.TimeProvider.GetUtcNow());
             try
@@ -252,7 +252,7 @@ public sealed class EdgeEngine : IDisposable
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
     public float[] Evaluate(LoraAdapter adapter, float[] pixels, ReadOnlySpan<long> shape, CancellationToken cancellation = default)
     {
-        BaseFit.Check(adapter, Base, _model);
+        BaseFit.Check(adapter, Base);
         BaseFit.Check(pixels, shape, Base.Architecture);
         _turn.Wait(cancellation);
         try
@@ -298,7 +298,7 @@ public sealed class EdgeEngine : IDisposable
                 _graph.Dispose();
                 _cache.Dispose();
                 foreach (InstalledTask task in _tasks.Values) task.LetGo();
-                _model.Dispose();
+                _model?.Dispose();
                 Base.Dispose();
             }
             finally
@@ -349,6 +349,7 @@ public sealed class EdgeEngine : IDisposable
     private void Run(PendingPrediction[] pending, CancellationToken cancellation)
     {
         ThrowIfLost();
+        _model ??= _graph.Hold();
         foreach (PendingPrediction prediction in pending)
         {
             InstalledTask task = prediction.Request.Task;
@@ -367,6 +368,21 @@ public sealed class EdgeEngine : IDisposable
                 if (!ReferenceEquals(task.Graph, _graph) && !ReferenceEquals(Find(task.Task), task)) _cache.Remove(task);
         }
     }
+
+    private MixedModel LoadMixed()
+    {
+        using ResidentModel model = _graph.Hold();
+        return new MixedModel(Base, Precision, _provider, _options.Strict, model, task => ReferenceEquals(Find(task.Task), task));
+    }
+
+    // With the turn. Whatever still holds the old model lets go of it here or soon, and the device with it.
+    private void Renew() => _cache.WhileEmpty(() =>
+    {
+        foreach (InstalledTask task in _tasks.Values) task.LetGo();
+        _model?.Dispose();
+        _model = null;
+        _model = _graph.Hold();
+    });
 
     private void Fail(PendingPrediction pending, Exception e)
     {
@@ -443,6 +459,23 @@ public sealed class EdgeEngine : IDisposable
         _turn.Wait();
         try
         {
+            try
+            {
+                return Compare();
+            }
+            catch (ProviderException e) when (e.Fault == ProviderFault.OutOfMemory)
+            {
+                _runner.MakeRoom(task);
+                return Compare();
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+
+        double Compare()
+        {
             TaskWeights weights = _cache.Acquire(task, out _);
             try
             {
@@ -453,10 +486,6 @@ public sealed class EdgeEngine : IDisposable
             {
                 weights.Release();
             }
-        }
-        finally
-        {
-            _turn.Release();
         }
     }
 

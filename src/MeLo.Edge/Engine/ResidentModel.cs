@@ -126,9 +126,6 @@ internal sealed class ResidentModel : IDisposable
     /// <summary>The bytes of host memory that runs were given so far: on a device, what crossed to it for inference.</summary>
     public long HostBytesIn => _session.HostBytesIn;
 
-    /// <summary>Whether the base exposes a linear to adapters.</summary>
-    public bool Exposes(LinearId linear) => _linears.Contains(linear);
-
     /// <summary>Merges an adapter from the pristine matrices into <paramref name="buffer"/>.</summary>
     /// <param name="adapter">An adapter whose linears the base exposes, with matching shapes.</param>
     /// <param name="buffer">At least as long as the merger says; it belongs to the result from now on, and goes back where there is none.</param>

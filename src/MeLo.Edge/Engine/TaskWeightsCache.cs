@@ -18,6 +18,7 @@ internal sealed class TaskWeightsCache(long budget, TaskMerger merger) : IDispos
     private readonly HashSet<Entry> _merging = [];     // evicted ones too: they end before the model goes
     private long _cachedBytes;
     private long _budget = budget;
+    private bool _suspended;
     private bool _disposed;
 
     /// <summary>The weights that the last switch ended at; only compared, never used.</summary>
@@ -72,7 +73,7 @@ internal sealed class TaskWeightsCache(long budget, TaskMerger merger) : IDispos
     /// <returns>Completes when the task is merged, or will not be; nobody needs to wait for it, <see cref="Acquire"/> does.</returns>
     public Task Prefetch(InstalledTask task)
     {
-        if (FindOrAdd(task, prefetch: true, out bool added) is not { } entry) return Task.CompletedTask;
+        if (Volatile.Read(ref _suspended) || FindOrAdd(task, prefetch: true, out bool added) is not { } entry) return Task.CompletedTask;
         if (added) ThreadPool.UnsafeQueueUserWorkItem(static s => s.Cache.MergeInBackground(s.Entry), (Cache: this, Entry: entry), preferLocal: false);
         return entry.Merged.Task;
     }
@@ -105,18 +106,38 @@ internal sealed class TaskWeightsCache(long budget, TaskMerger merger) : IDispos
         _buffers.Shrink(budget);
     }
 
+    /// <summary>Gives up everything, and has nothing merged, while <paramref name="action"/> runs. Not while a caller acquires.</summary>
+    public void WhileEmpty(Action action)
+    {
+        Volatile.Write(ref _suspended, true);
+        try
+        {
+            Task.WaitAll(EvictAll());
+            _buffers.Shrink(long.MaxValue);
+            action();
+        }
+        finally
+        {
+            Volatile.Write(ref _suspended, false);
+        }
+    }
+
     /// <summary>Frees what is not leased. Merges under way end first: they read the model, which is freed next.</summary>
     public void Dispose()
     {
-        Task[] merging;
+        lock (_lock) _disposed = true;
+        Task.WaitAll(EvictAll());
+        _buffers.Dispose();
+    }
+
+    // The merges under way, whose weights are let go as soon as they are there.
+    private Task[] EvictAll()
+    {
         lock (_lock)
         {
-            _disposed = true;
             while (_byUse.First is { } node) Evict(node);
-            merging = [.. _merging.Select(e => e.Merged.Task)];
+            return [.. _merging.Select(e => e.Merged.Task)];
         }
-        Task.WaitAll(merging);
-        _buffers.Dispose();
     }
 
     // A prefetch that has not begun yet is begun here, with all threads, rather than waited for.

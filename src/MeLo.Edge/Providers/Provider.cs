@@ -34,6 +34,12 @@ internal abstract class Provider
     /// </summary>
     public virtual bool SharesConstants => false;
 
+    /// <summary>
+    /// Whether a run that found no memory leaves something behind that fails later runs of its size too, until the last session is gone: then everything on
+    /// the device is made anew.
+    /// </summary>
+    public virtual bool IsSpoiledByLackOfMemory => false;
+
     /// <summary>The device memory that a tensor of so many bytes takes: an allocator may round up.</summary>
     public virtual long AllocatedBytes(long bytes) => bytes;
 

@@ -26,6 +26,9 @@ internal sealed class WebGpuProvider : Provider
 
     public override bool SharesConstants => true;
 
+    // Its buffer cache keeps a buffer that got no memory, and hands it out again (docs/decisions/0012-device-faults.md).
+    public override bool IsSpoiledByLackOfMemory => true;
+
     public override string? Device => _search.Value.Fastest?.Name;
 
     // A rasteriser is there on machines that have never had a GPU, and slower than the processor's own kernels by two orders of magnitude.

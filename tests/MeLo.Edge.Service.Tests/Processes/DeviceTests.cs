@@ -1,0 +1,113 @@
+using System.Text.Json;
+using MeLo.Edge.Service;
+
+namespace MeLo.Edge.Tests.Processes;
+
+/// <summary>The service with its model on a device: WebGPU on a software driver, which a test can have run out of memory or lose.</summary>
+[Collection(nameof(DeviceTests))]
+[CollectionDefinition(nameof(DeviceTests), DisableParallelization = true)]
+public sealed class DeviceTests : IDisposable
+{
+    private static readonly (string, string) s_webGpu = ("MELO__Provider", "webgpu");
+
+    private readonly Installation _installation = new();
+    private readonly Dictionary<string, string> _dropped = [];
+
+    public void Dispose() => _installation.Dispose();
+
+    [Fact]
+    public void QueueOfManyTasks_IsAnsweredOnTheDevice_AsOnTheHost()
+    {
+        VulkanDriver.Require();
+        using Installation host = new();
+        for (int i = 0; i < 9; i++)
+        {
+            Settlement.Drop(_installation, _dropped, i);
+            Settlement.Drop(host, [], i);
+        }
+        using (OutboxWatcher watcher = new(_installation.Data))
+        {
+            (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, [s_webGpu, .. VulkanDriver.Environment]);
+            Assert.True(code == (int)ExitCode.Done, $"{code}\n{output}\n{errors}");
+            Settlement.AssertSettled(_installation, _dropped, watcher);
+        }
+        Assert.Equal((int)ExitCode.Done, ServiceProcess.Once(host.Data.Root).Code);
+        foreach (string task in Installation.Tasks)
+        {
+            Assert.Equal(host.Outbox(task), _installation.Outbox(task));
+            foreach (string name in host.Outbox(task))
+            {
+                (string provider, float[] logits) = Result(_installation, task, name);
+                Assert.Equal("webgpu", provider);
+                float[] expected = Result(host, task, name).Logits;
+                Assert.All(expected.Zip(logits), pair => Assert.Equal(pair.First, pair.Second, 1e-3f));
+            }
+        }
+    }
+
+    [Fact]
+    public void LostDevice_EndsTheProcess_AndLosesNoImage()
+    {
+        using FaultyVulkanDriver driver = FaultyVulkanDriver.Build();
+        using OutboxWatcher watcher = new(_installation.Data);
+        for (int i = 0; i < 10; i++) Settlement.Drop(_installation, _dropped, i);
+        using (ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, .. driver.Environment]))
+        {
+            service.WaitUntil(() => watcher.Count >= 1, "there was a result");
+            driver.IsLost = true;
+            Settlement.Drop(_installation, _dropped, 10);
+            Assert.Equal((int)ExitCode.DeviceLost, service.WaitForExit());
+            Assert.Contains("the device is lost", service.Errors, StringComparison.Ordinal);
+        }
+        driver.IsLost = false; // the driver has reset it
+        (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, [s_webGpu, .. driver.Environment]);
+        Assert.True(code == (int)ExitCode.Done, $"{code}\n{output}\n{errors}");
+        Settlement.AssertSettled(_installation, _dropped, watcher);
+    }
+
+    [Fact]
+    public void DeviceWithoutMemory_FailsItsImagesClearly_AndTheServiceLivesOn()
+    {
+        using FaultyVulkanDriver driver = FaultyVulkanDriver.Build();
+        string task = Installation.Tasks[0];
+        using ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, .. driver.Environment]);
+        _installation.Drop(task, "before.png", Installation.Picture(1));
+        service.WaitUntil(() => _installation.Outbox(task).Length == 1, "there was a result");
+        driver.DeviceBytes = 0;
+        driver.HostBytes = 0;
+        // More than one at once, so that a run needs memory that the device has not handed out before.
+        for (int i = 0; i < 4; i++) _installation.Drop(task, $"full-{i}.png", Installation.Picture(10 + i));
+        service.WaitUntil(() => _installation.Quarantine(task).Length > 0, "an image was quarantined");
+        driver.DeviceBytes = null;
+        driver.HostBytes = null;
+        string reason = _installation.Quarantine(task).First(n => n.EndsWith(".reason.json", StringComparison.Ordinal));
+        Assert.Contains("memory", File.ReadAllText(Path.Combine(_installation.Data.Quarantine, task, reason)), StringComparison.Ordinal);
+        _installation.Drop(task, "after.png", Installation.Picture(2));
+        service.WaitUntil(() => _installation.Processed(task).Contains("after.png"), "there was a result again");
+        service.Terminate();
+        Assert.Equal((int)ExitCode.Done, service.WaitForExit());
+    }
+
+    [Fact]
+    public void KilledWhileTheDeviceWorks_EveryImageHasExactlyOneResult()
+    {
+        VulkanDriver.Require();
+        using OutboxWatcher watcher = new(_installation.Data);
+        for (int i = 0; i < 16; i++) Settlement.Drop(_installation, _dropped, i);
+        foreach (int goal in (int[])[1, 5])
+        {
+            using ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, .. VulkanDriver.Environment]);
+            service.WaitUntil(() => watcher.Count >= goal, $"there were {goal} results");
+            service.Kill();
+        }
+        Assert.Equal((int)ExitCode.Done, ServiceProcess.Once(_installation.Data.Root, [s_webGpu, .. VulkanDriver.Environment]).Code);
+        Settlement.AssertSettled(_installation, _dropped, watcher);
+    }
+
+    private static (string Provider, float[] Logits) Result(Installation installation, string task, string name)
+    {
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(installation.Data.Outbox, task, name)));
+        return (document.RootElement.GetProperty("model").GetProperty("provider").GetString()!,
+            [.. document.RootElement.GetProperty("scores").EnumerateArray().Select(s => s.GetProperty("logit").GetSingle())]);
+    }
+}
