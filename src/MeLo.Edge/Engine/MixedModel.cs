@@ -88,7 +88,6 @@ internal sealed class MixedModel : IDisposable
                 Bind(VitGraph.LoraA(id), stack.A(id));
                 Bind(VitGraph.LoraB(id), stack.B(id));
             }
-            binding.BindOutput(VitGraph.Logits, OrtLibrary.HostMemory);
         }
         catch (OrtException e)
         {
@@ -128,6 +127,8 @@ internal sealed class MixedModel : IDisposable
                 using OrtValue indices = OrtValue.Over(at, places.Length * sizeof(int), ElementType.I32, [places.Length]);
                 _binding.BindInput(VitGraph.Tasks, indices);
             }
+            // Anew each time: a binding gives the next run the last one's output to write into, which has the length of that batch.
+            _binding.BindOutput(VitGraph.Logits, OrtLibrary.HostMemory);
             _session.Run(_binding, options);
             using OrtValue logits = _binding.TakeOutputs()[0];
             float[] values = logits.AsSpan<float>().ToArray();

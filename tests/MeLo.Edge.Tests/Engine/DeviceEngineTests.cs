@@ -153,6 +153,24 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
         }
     }
 
+    [Fact]
+    public async Task MixedBatches_OfOtherSizes_OneAfterTheOther_AnswerAll()
+    {
+        using EdgeEngine engine = Load(s_options with { Batches = BatchPolicy.Mixed });
+        foreach (string task in (string[])["a", "b", "c"]) engine.Install(fixture.Bundle(task, seed: task[0]));
+        Dictionary<string, float[]> alone = [];
+        foreach (string task in (string[])["a", "b", "c"]) alone.Add(task, Logits(await engine.PredictAsync(task, EngineFixture.Picture(4), Cancellation)));
+        foreach (string batch in (string[])["abcabcab", "abcab", "ab", "cabcabc"])
+        {
+            PredictionRequest[] requests = [.. batch.Select(t => engine.Find(t.ToString())!).Select(t => new PredictionRequest(t, engine.Prepare(t, EngineFixture.Picture(4))))];
+            Prediction[] found = await Task.WhenAll(engine.PredictAsync(requests, Cancellation));
+            Assert.Equal(batch, string.Concat(found.Select(p => p.Task)));
+            Assert.All(found, p => Models.Closeness.AssertWithin(1e-4, alone[p.Task], Logits(p)));
+        }
+
+        static float[] Logits(Prediction prediction) => [.. prediction.Scores.Select(s => s.Logit)];
+    }
+
     private EdgeEngine Load(EdgeEngineOptions? options = null)
     {
         DeviceTests.RequireDevice();
