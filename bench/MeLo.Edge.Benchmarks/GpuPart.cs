@@ -60,11 +60,11 @@ internal sealed record GpuPart(string Name, ProcessStartInfo Start)
         else if (printed.Length > 0) Result = (JsonObject)JsonNode.Parse(printed)!;
     }
 
-    // The last line that says something: "error: …", or the last of a stack trace's head.
+    // What it said it died of, else its last words.
     private static string Last(string errors)
     {
         string[] lines = errors.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        string? line = lines.LastOrDefault(l => !l.StartsWith("at ", StringComparison.Ordinal));
+        string? line = lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal) || l.StartsWith("Unhandled exception", StringComparison.Ordinal)) ?? lines.LastOrDefault();
         return line is null ? "" : $": {line}";
     }
 }
