@@ -1,0 +1,30 @@
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
+using MeLo.Edge.Providers;
+using MeLo.Edge.Tensors;
+using MeLo.Edge.Training.Data;
+
+namespace MeLo.Edge.Training;
+
+/// <summary>What is to be learnt, on what, and where.</summary>
+/// <param name="Architecture">The Vision Transformer.</param>
+/// <param name="Weights">Its weights, canonical, F32; never written to.</param>
+/// <param name="WeightsFolder">The folder of the weights' file.</param>
+/// <param name="BaseDigest">The weights' digest.</param>
+/// <param name="Dataset">The samples.</param>
+/// <param name="Parts">Which samples train, validate and test.</param>
+/// <param name="Recipe">How a picture becomes an input.</param>
+/// <param name="Settings">How it is trained.</param>
+/// <param name="Provider">Where the graphs run.</param>
+/// <param name="Threads">Threads of the host that compute; 0 for one a core.</param>
+internal sealed record TrainingTask(
+    VitArchitecture Architecture,
+    SafetensorsFile Weights,
+    string WeightsFolder,
+    string BaseDigest,
+    Dataset Dataset,
+    DatasetParts Parts,
+    PreprocessRecipe Recipe,
+    TrainingSettings Settings,
+    Provider Provider,
+    int Threads = 0);
