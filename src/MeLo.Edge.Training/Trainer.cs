@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using MeLo.Edge.Models;
+using MeLo.Edge.Native;
 using MeLo.Edge.Training.Data;
 using MeLo.Edge.Training.Graphs;
 using MeLo.Edge.Training.Metrics;
 using MeLo.Edge.Training.Optimization;
+using MeLo.Edge.Training.Reports;
 using MeLo.Edge.Training.Steps;
 
 namespace MeLo.Edge.Training;
@@ -14,6 +16,9 @@ namespace MeLo.Edge.Training;
 /// </summary>
 internal sealed class Trainer : IDisposable
 {
+    // Tells the order's random numbers from the variations'.
+    private const ulong OrderSeed = 0x6F72646572;
+
     private readonly TrainingTask _task;
     private readonly TrainingSettings _settings;
     private readonly TrainingGraph _graph;
@@ -69,7 +74,7 @@ internal sealed class Trainer : IDisposable
             long start = Stopwatch.GetTimestamp();
             double loss = RunEpoch(epoch, batches, schedule, optimizer, weights, history, progress, cancellation);
             (double validationLoss, double auc) = Validate(weights, cancellation);
-            EpochResult result = new(epoch, loss, validationLoss, auc, schedule.At((epoch * batches) - 1), Stopwatch.GetElapsedTime(start).TotalSeconds);
+            EpochRecord result = new(epoch, loss, validationLoss, auc, schedule.At((epoch * batches) - 1), Stopwatch.GetElapsedTime(start).TotalSeconds);
             history.Add(result, _parameters);
             state?.Write(history, _parameters);
             progress?.Report(new TrainingProgress(epoch, _settings.Epochs, train.Count, train.Count, loss, train.Count / result.Seconds, history.Left(_settings), result));
@@ -92,6 +97,10 @@ internal sealed class Trainer : IDisposable
         return logits;
     }
 
+    /// <summary>The same beside the samples' labels.</summary>
+    public LabelledLogits Answers(IReadOnlyList<int> samples, CancellationToken cancellation) =>
+        new(Logits(samples, cancellation), [.. samples.SelectMany(i => _task.Dataset.Samples[i].Targets)], _classes, _task.Dataset.IsMultiLabel);
+
     public void Dispose()
     {
         _step?.Dispose();
@@ -103,26 +112,29 @@ internal sealed class Trainer : IDisposable
     private ISampleInputs Inputs(CancellationToken cancellation)
     {
         int slices = _task.Dataset.Slices;
-        SampleReader reader = new(_task.Dataset, _task.Recipe, SampleReader.DefaultCacheBytes);
-        PictureInputs pictures = new(reader, slices, _task.Recipe.Size, _settings.Augmentation, _settings.Seed);
+        int threads = _task.Threads == 0 ? ProcessorCores.Count : _task.Threads;
+        SampleReader reader = new(_task.Dataset, _task.Recipe, _task.CacheBytes);
+        PictureInputs pictures = new(reader, slices, _task.Recipe.Size, _settings.Augmentation, _settings.Seed, threads);
         if (_graph.Features is not { } graph) return pictures;
         using GraphSession session = new(graph, _task.WeightsFolder, _task.Provider, _task.Threads, []);
         float[][] features = new float[_task.Dataset.Samples.Count][];
         float[] buffer = new float[_settings.MicroBatch * pictures.Length];
-        foreach (int[] part in _task.Parts.All.Chunk(_settings.MicroBatch))
+        foreach (int[] part in Samples().Chunk(_settings.MicroBatch))
         {
-            float[] values = session.Run([pictures.Fill(part, epoch: null, buffer)], cancellation)[TrainingGraph.FeaturesInput];
+            float[] values = session.Run([pictures.Fill(part, epoch: null, buffer)], cancellation)[TrainingGraph.FeaturesName];
             int length = values.Length / part.Length;
             for (int i = 0; i < part.Length; i++) features[part[i]] = values[(i * length)..((i + 1) * length)];
         }
         return new FeatureInputs(features, slices);
     }
 
+    private IEnumerable<int> Samples() => _task.Parts.Train.Concat(_task.Parts.Validation).Concat(_task.Parts.Test);
+
     private double RunEpoch(
         int epoch, int batches, CosineSchedule schedule, AdamW optimizer, LossWeights weights, TrainingHistory history, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         int[] order = [.. _task.Parts.Train];
-        Seeds.Shuffle(order, Seeds.Of(_settings.Seed, (ulong)epoch, 0));
+        new SplitMix64(SplitMix64.Seed(_settings.Seed, (ulong)epoch, OrderSeed)).Shuffle<int>(order);
         long start = Stopwatch.GetTimestamp();
         double sum = 0;
         int done = 0;
@@ -180,10 +192,10 @@ internal sealed class Trainer : IDisposable
     private (double Loss, double Auc) Validate(LossWeights weights, CancellationToken cancellation)
     {
         IReadOnlyList<int> validation = _task.Parts.Validation;
-        float[] logits = Logits(validation, cancellation);
+        LabelledLogits answers = Answers(validation, cancellation);
         Sample[] samples = [.. validation.Select(i => _task.Dataset.Samples[i])];
-        float[] positive = new float[logits.Length], negative = new float[logits.Length];
+        float[] positive = new float[answers.Logits.Length], negative = new float[answers.Logits.Length];
         weights.Fill(samples, positive, negative);
-        return (TrainingLoss.Of(_loss, logits, positive, negative, _classes), Scores.Of(_task.Dataset, samples, logits).Auc);
+        return (TrainingLoss.Of(_loss, answers.Logits, positive, negative, _classes), Evaluation.Of(answers, temperature: 1, [.. Enumerable.Repeat(0.5, _classes)]).Auc);
     }
 }

@@ -1,11 +1,12 @@
 using MeLo.Edge.Training.Optimization;
+using MeLo.Edge.Training.Reports;
 
 namespace MeLo.Edge.Training;
 
 /// <summary>What the epochs so far came to, and the parameters of the best one.</summary>
 internal sealed class TrainingHistory
 {
-    private readonly List<EpochResult> _epochs;
+    private readonly List<EpochRecord> _epochs;
     private float[][]? _best;
 
     /// <summary>Nothing yet.</summary>
@@ -14,13 +15,13 @@ internal sealed class TrainingHistory
     /// <summary>A history that was kept.</summary>
     /// <param name="epochs">What the epochs came to.</param>
     /// <param name="best">The values of every parameter after <see cref="Best"/>.</param>
-    public TrainingHistory(IEnumerable<EpochResult> epochs, float[][] best) => (_epochs, _best) = ([.. epochs], best);
+    public TrainingHistory(IEnumerable<EpochRecord> epochs, float[][] best) => (_epochs, _best) = ([.. epochs], best);
 
     /// <summary>The epochs in their order.</summary>
-    public IReadOnlyList<EpochResult> Epochs => _epochs;
+    public IReadOnlyList<EpochRecord> Epochs => _epochs;
 
     /// <summary>The epoch with the highest AUC on the validation samples, of equal ones that with the lower loss, of equal ones the first; null before any.</summary>
-    public EpochResult? Best => _epochs.OrderByDescending(e => e.ValidationAuc).ThenBy(e => e.ValidationLoss).FirstOrDefault();
+    public EpochRecord? Best => _epochs.OrderByDescending(e => e.ValidationAuc).ThenBy(e => e.ValidationLoss).FirstOrDefault();
 
     /// <summary>The values of every parameter after <see cref="Best"/>; null before any.</summary>
     public IReadOnlyList<float[]>? BestValues => _best;
@@ -36,7 +37,7 @@ internal sealed class TrainingHistory
         _epochs.Count >= settings.Epochs || (settings.Patience > 0 && Best is { } best && _epochs.Count - best.Epoch >= settings.Patience);
 
     /// <summary>Adds an epoch with the parameters as they are after it.</summary>
-    public void Add(EpochResult result, IReadOnlyList<LearnedParameter> parameters)
+    public void Add(EpochRecord result, IReadOnlyList<LearnedParameter> parameters)
     {
         _epochs.Add(result);
         if (Best == result) _best = [.. parameters.Select(p => (float[])p.Values.Clone())];

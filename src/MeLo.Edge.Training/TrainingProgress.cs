@@ -1,3 +1,5 @@
+using MeLo.Edge.Training.Reports;
+
 namespace MeLo.Edge.Training;
 
 /// <summary>How far training has come.</summary>
@@ -9,13 +11,4 @@ namespace MeLo.Edge.Training;
 /// <param name="SamplesPerSecond">The pass's speed so far.</param>
 /// <param name="Left">The time until the last pass ends, if none is left out.</param>
 /// <param name="Ended">What the pass came to; null while it runs.</param>
-internal sealed record TrainingProgress(int Epoch, int Epochs, int Done, int Samples, double Loss, double SamplesPerSecond, TimeSpan Left, EpochResult? Ended);
-
-/// <summary>What a pass over the training samples came to.</summary>
-/// <param name="Epoch">The pass, from 1.</param>
-/// <param name="TrainLoss">The mean loss over its samples, as they were varied, while it went on.</param>
-/// <param name="ValidationLoss">The loss over the validation samples after it, as they are.</param>
-/// <param name="ValidationAuc">The area under their ROC curve.</param>
-/// <param name="LearningRate">The learning rate of its last step.</param>
-/// <param name="Seconds">How long it took, validation included.</param>
-internal sealed record EpochResult(int Epoch, double TrainLoss, double ValidationLoss, double ValidationAuc, double LearningRate, double Seconds);
+internal sealed record TrainingProgress(int Epoch, int Epochs, int Done, int Samples, double Loss, double SamplesPerSecond, TimeSpan Left, EpochRecord? Ended);

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using MeLo.Edge.Tensors;
 using MeLo.Edge.Training.Optimization;
+using MeLo.Edge.Training.Reports;
 
 namespace MeLo.Edge.Training;
 
@@ -16,6 +18,9 @@ internal sealed class TrainingStateFile(string path, IReadOnlyList<(string Name,
     private const string EpochsKey = "epochs", IdentityKey = "identity", SchemaKey = "schema";
     private const string Values = "values/", First = "first_moment/", Second = "second_moment/", Best = "best/";
 
+    // A class that the validation samples lack has no AUC.
+    private static readonly JsonSerializerOptions s_json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+
     /// <summary>Whether there is one.</summary>
     public bool Exists => File.Exists(path);
 
@@ -30,7 +35,7 @@ internal sealed class TrainingStateFile(string path, IReadOnlyList<(string Name,
             using SafetensorsFile file = SafetensorsFile.Open(path);
             if (file.Metadata.GetValueOrDefault(SchemaKey) != Schema) throw Fault($"found schema '{file.Metadata.GetValueOrDefault(SchemaKey)}', expected '{Schema}'");
             CheckIdentity(JsonSerializer.Deserialize<string[][]>(file.Metadata[IdentityKey])!);
-            EpochResult[] epochs = JsonSerializer.Deserialize<EpochResult[]>(file.Metadata[EpochsKey])!;
+            EpochRecord[] epochs = JsonSerializer.Deserialize<EpochRecord[]>(file.Metadata[EpochsKey], s_json)!;
             foreach (LearnedParameter parameter in parameters)
             {
                 file[Values + parameter.Name].CopyTo(parameter.Values, 0);
@@ -62,7 +67,7 @@ internal sealed class TrainingStateFile(string path, IReadOnlyList<(string Name,
         {
             [SchemaKey] = Schema,
             [IdentityKey] = JsonSerializer.Serialize(identity.Select(line => new[] { line.Name, line.Value })),
-            [EpochsKey] = JsonSerializer.Serialize(history.Epochs),
+            [EpochsKey] = JsonSerializer.Serialize(history.Epochs, s_json),
         };
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         string temporary = $"{path}.partial";

@@ -10,10 +10,10 @@ internal sealed class LearnedParameter
     /// <exception cref="ArgumentException">The values are not as many as the shape says.</exception>
     public LearnedParameter(Parameter parameter, float[] values)
     {
-        long expected = parameter.Shape.Aggregate(1L, (product, size) => product * size);
-        if (values.Length != expected)
+        if (values.Length != parameter.ElementCount)
             throw new ArgumentException($"'{parameter.Name}': found {values.Length} values, expected [{string.Join(',', parameter.Shape)}].", nameof(values));
         Name = parameter.Name;
+        GradientName = parameter.GradientName;
         Shape = parameter.Shape;
         Values = values;
         Gradient = new float[values.Length];
@@ -22,6 +22,9 @@ internal sealed class LearnedParameter
     }
 
     public string Name { get; }
+
+    /// <summary>The name of the graph's output for the gradient.</summary>
+    public string GradientName { get; }
 
     public IReadOnlyList<long> Shape { get; }
 

@@ -12,6 +12,6 @@ internal sealed class FeatureInputs(IReadOnlyList<float[]> features, int slices)
     public GraphInput Fill(IReadOnlyList<int> samples, int? epoch, float[] buffer)
     {
         for (int i = 0; i < samples.Count; i++) features[samples[i]].CopyTo(buffer, i * Length);
-        return new GraphInput(TrainingGraph.FeaturesInput, buffer, [samples.Count * (long)slices, Length / slices]);
+        return new GraphInput(TrainingGraph.FeaturesName, buffer, [samples.Count * (long)slices, Length / slices]);
     }
 }

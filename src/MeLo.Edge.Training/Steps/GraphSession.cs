@@ -34,11 +34,10 @@ internal sealed class GraphSession : IDisposable
             OrtValue value = OrtValue.FromArray(parameter.Values, shape);
             _values.Add((parameter.Name, value));
             _binding.BindInput(parameter.Name, value);
-            string name = Graphs.Parameter.GradientOf(parameter.Name);
-            if (!outputs.Remove(name)) continue;
+            if (!outputs.Remove(parameter.GradientName)) continue;
             OrtValue gradient = OrtValue.FromArray(parameter.Gradient, shape);
             _gradients.Add(gradient);
-            _binding.BindOutput(name, gradient);
+            _binding.BindOutput(parameter.GradientName, gradient);
         }
         // The others' shapes depend on the batch.
         _made = [.. outputs.Order(StringComparer.Ordinal)];

@@ -14,17 +14,17 @@ internal static class InitialValues
     public static float[] Of(Parameter parameter, SafetensorsFile weights, ulong seed)
     {
         if (weights.Tensors.TryGetValue(parameter.Name, out TensorView? tensor)) return tensor.ToSingles();
-        float[] values = new float[parameter.Shape.Aggregate(1L, (product, size) => product * size)];
-        Seeds random = new(Seeds.Of(seed, parameter.Name));
+        float[] values = new float[parameter.ElementCount];
+        SplitMix64 random = new(SplitMix64.Seed([seed, .. parameter.Name.Select(c => (ulong)c)]));
         if (parameter.Name.EndsWith(".lora_a", StringComparison.Ordinal))
         {
             // Hu et al. (arXiv 2106.09685) and LoRA-ViT: A as nn.Linear starts its weights, B at zero, so that the adapted model starts as the base.
             double bound = 1 / Math.Sqrt(parameter.Shape[0]);
-            for (int i = 0; i < values.Length; i++) values[i] = (float)(bound * ((2 * random.NextDouble()) - 1));
+            for (int i = 0; i < values.Length; i++) values[i] = (float)random.Between(-bound, bound);
         }
         else if (parameter.Name == VitGraph.HeadWeight)
         {
-            for (int i = 0; i < values.Length; i++) values[i] = (float)(HeadDeviation * random.NextNormal());
+            for (int i = 0; i < values.Length; i++) values[i] = (float)(HeadDeviation * Math.Sqrt(12) * random.Between(-0.5, 0.5));
         }
         return values;
     }

@@ -9,19 +9,14 @@ namespace MeLo.Edge.Training.Steps;
 /// <param name="size">Height and width in pixels.</param>
 /// <param name="augmentation">How they are varied.</param>
 /// <param name="seed">Where the variations begin.</param>
-internal sealed class PictureInputs(SampleReader reader, int slices, int size, Augmentation augmentation, ulong seed) : ISampleInputs
+/// <param name="threads">The most threads that prepare.</param>
+internal sealed class PictureInputs(SampleReader reader, int slices, int size, Augmentation augmentation, ulong seed, int threads) : ISampleInputs
 {
     public int Length => reader.Length;
 
     public GraphInput Fill(IReadOnlyList<int> samples, int? epoch, float[] buffer)
     {
-        // What a sample becomes depends on its place, the epoch and the seed alone, whichever thread makes it.
-        Parallel.For(0, samples.Count, i =>
-        {
-            Span<float> pixels = buffer.AsSpan(i * Length, Length);
-            if (epoch is { } pass) reader.Read(samples[i], augmentation, Seeds.Of(seed, (ulong)pass, (ulong)samples[i]), pixels);
-            else reader.Read(samples[i], pixels);
-        });
+        reader.Read(samples, epoch is null ? Augmentation.None : augmentation, SplitMix64.Seed(seed, (ulong)(epoch ?? 0)), buffer.AsMemory(0, samples.Count * Length), threads);
         return new GraphInput(VitGraph.PixelValues, buffer, [samples.Count * (long)slices, CanonicalWeights.Channels, size, size]);
     }
 }
