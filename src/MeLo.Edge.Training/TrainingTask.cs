@@ -1,5 +1,6 @@
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
+using MeLo.Edge.Native;
 using MeLo.Edge.Providers;
 using MeLo.Edge.Tensors;
 using MeLo.Edge.Training.Data;
@@ -33,4 +34,17 @@ internal sealed record TrainingTask(
 {
     /// <summary>What a small hospital computer can spare: 4,000 gray or 1,300 colour pictures of 224 by 224.</summary>
     public const long DefaultCacheBytes = 1L << 30;
+
+    /// <summary>The first samples of some as the graph takes them.</summary>
+    /// <param name="samples">The samples' places in the dataset.</param>
+    /// <param name="count">The most of them.</param>
+    /// <returns>[samples * slices, 3, size, size] and its dimensions.</returns>
+    public (float[] Pixels, long[] Shape) Pixels(IReadOnlyList<int> samples, int count)
+    {
+        SampleReader reader = new(Dataset, Recipe, cacheBytes: 0);
+        int[] first = [.. samples.Take(count)];
+        float[] pixels = new float[first.Length * reader.Length];
+        reader.Read(first, Augmentation.None, seed: 0, pixels, ProcessorCores.Count);
+        return (pixels, [first.Length * Dataset.Slices, CanonicalWeights.Channels, Recipe.Size, Recipe.Size]);
+    }
 }

@@ -58,8 +58,8 @@ internal sealed record TrainingRun(
         int Count(IReadOnlyList<int> part, int label) => part.Count(i => dataset.Samples[i].Targets[label] > 0.5f);
     }
 
-    // Everything that the next epoch depends on.
-    private static IReadOnlyList<(string Name, string Value)> Identity(TrainingTask task) =>
+    /// <summary>Everything that the next epoch depends on, by name.</summary>
+    public static IReadOnlyList<(string Name, string Value)> Identity(TrainingTask task) =>
     [
         .. task.Settings.Describe(), ("base", task.BaseDigest), ("dataset", task.Dataset.Digest), ("preprocessing", task.Recipe.ToString()!),
         ("parts", $"{Digest(task.Parts.Train)} {Digest(task.Parts.Validation)}"), ("provider", task.Provider.Name),
