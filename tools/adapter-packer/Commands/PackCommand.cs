@@ -9,7 +9,7 @@ using MeLo.Edge.Models;
 namespace AdapterPacker.Commands;
 
 /// <summary><c>pack</c>: a bundle of a trained adapter, with a self-test made by running it, and run once more on the finished file.</summary>
-internal sealed class PackCommand : PackerCommand
+internal sealed class PackCommand : ToolCommand
 {
     // What a device's fp32 logits may differ by from those of the packing machine (docs/bundle-format.md).
     private const double Fp32Tolerance = 1e-3;
@@ -128,7 +128,7 @@ internal sealed class PackCommand : PackerCommand
         else
             foreach (PrecisionMeasurement damaging in measured.Where(m => m.Damage is not null))
                 parsed.InvocationConfiguration.Error.WriteLine($"warning: {damaging.Precision.Name()} damages this task: {damaging.Damage}. The bundle demands fp32, as with --precision fp32: devices that run another precision run it on their fp32 graph, or refuse it as they are set.");
-        return PackerProgram.Done;
+        return ToolProgram.Done;
 
         PrecisionMeasurement? Measured(Precision precision) => measured.FirstOrDefault(m => m.Precision == precision);
     }

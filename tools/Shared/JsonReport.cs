@@ -2,7 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
 /// <summary>The one JSON object that <c>--json</c> prints.</summary>
 internal static class JsonReport

@@ -1,41 +1,44 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 
-namespace MeLo.Edge.Service.Demo;
+namespace MeLo.Edge.Phantoms;
 
 /// <summary>Writes PNG files, 8 or 16 bits a sample, gray or RGB, unfiltered (ISO/IEC 15948).</summary>
-internal static class PngFile
+public static class PngFile
 {
     private const int GrayType = 0;
     private const int RgbType = 2;
 
     private static readonly uint[] s_crc = CrcTable();
 
-    public static byte[] Write(DemoImage image, int bits)
+    /// <summary>The whole file.</summary>
+    /// <param name="picture">What to write.</param>
+    /// <param name="bits">8 or 16 a sample.</param>
+    public static byte[] Write(Picture picture, int bits)
     {
         using MemoryStream file = new();
         file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);
         byte[] header = new byte[13];
-        BinaryPrimitives.WriteInt32BigEndian(header, image.Width);
-        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), image.Height);
+        BinaryPrimitives.WriteInt32BigEndian(header, picture.Width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), picture.Height);
         header[8] = (byte)bits;
-        header[9] = (byte)(image.Channels == 1 ? GrayType : RgbType);
+        header[9] = (byte)(picture.Channels == 1 ? GrayType : RgbType);
         Chunk(file, "IHDR"u8, header);
-        Chunk(file, "IDAT"u8, Deflate(image, bits));
+        Chunk(file, "IDAT"u8, Deflate(picture, bits));
         Chunk(file, "IEND"u8, []);
         return file.ToArray();
     }
 
-    private static byte[] Deflate(DemoImage image, int bits)
+    private static byte[] Deflate(Picture picture, int bits)
     {
         using MemoryStream packed = new();
         using (ZLibStream zlib = new(packed, CompressionLevel.Fastest, leaveOpen: true))
         {
-            byte[] row = new byte[1 + (image.Width * image.Channels * bits / 8)]; // the first byte is the row's filter: none
-            for (int y = 0; y < image.Height; y++)
+            byte[] row = new byte[1 + (picture.Width * picture.Channels * bits / 8)]; // the first byte is the row's filter: none
+            for (int y = 0; y < picture.Height; y++)
             {
                 int at = 1;
-                foreach (ushort sample in image.Samples.AsSpan(y * image.Width * image.Channels, image.Width * image.Channels))
+                foreach (ushort sample in picture.Samples.AsSpan(y * picture.Width * picture.Channels, picture.Width * picture.Channels))
                 {
                     row[at++] = (byte)(sample >> 8);
                     if (bits == 16) row[at++] = (byte)sample;

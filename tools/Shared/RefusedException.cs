@@ -1,6 +1,6 @@
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
-/// <summary>The input was refused by the packer itself: exit code 1. The message says what was found, what was expected and where.</summary>
+/// <summary>The input was refused by the program itself: exit code 1. The message says what was found, what was expected and where.</summary>
 internal sealed class RefusedException : Exception
 {
     private RefusedException(string message, Exception? inner)

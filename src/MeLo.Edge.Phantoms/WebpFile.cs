@@ -1,19 +1,20 @@
-namespace MeLo.Edge.Service.Demo;
+namespace MeLo.Edge.Phantoms;
 
 /// <summary>
 /// Writes lossless WebP files (RFC 9649, section 3): every sample a Huffman code of 8 bits, no transform, no references; compression is not
 /// the point here.
 /// </summary>
-internal static class WebpFile
+public static class WebpFile
 {
     private const int GreenSymbols = 256 + 24; // literals, and the lengths of references that never occur
 
-    public static byte[] Write(DemoImage image)
+    /// <summary>The whole file.</summary>
+    public static byte[] Write(Picture picture)
     {
         BitWriter bits = new();
         bits.Write(0x2F, 8);
-        bits.Write(image.Width - 1, 14);
-        bits.Write(image.Height - 1, 14);
+        bits.Write(picture.Width - 1, 14);
+        bits.Write(picture.Height - 1, 14);
         bits.Write(0, 1); // alpha is not used
         bits.Write(0, 3); // version
         bits.Write(0, 1); // no transform
@@ -24,13 +25,13 @@ internal static class WebpFile
         EightBitCode(bits, 256);
         OneSymbol(bits, 255); // alpha
         OneSymbol(bits, 0); // distances
-        for (int y = 0; y < image.Height; y++)
+        for (int y = 0; y < picture.Height; y++)
         {
-            for (int x = 0; x < image.Width; x++)
+            for (int x = 0; x < picture.Width; x++)
             {
-                bits.WriteReversed(image.Byte(x, y, 1));
-                bits.WriteReversed(image.Byte(x, y, 0));
-                bits.WriteReversed(image.Byte(x, y, 2));
+                bits.WriteReversed(picture.Byte(x, y, 1));
+                bits.WriteReversed(picture.Byte(x, y, 0));
+                bits.WriteReversed(picture.Byte(x, y, 2));
             }
         }
         byte[] data = bits.ToArray();

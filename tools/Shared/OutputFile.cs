@@ -1,4 +1,4 @@
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
 /// <summary>Writes bundles so that they appear whole or not at all, and never in the place of something else.</summary>
 internal static class OutputFile

@@ -1,12 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 
-namespace AdapterPacker.Commands;
+namespace MeLo.Edge.Tools;
 
 /// <summary>One command: its options, its examples, and what it does.</summary>
-internal abstract class PackerCommand : Command
+internal abstract class ToolCommand : Command
 {
-    protected PackerCommand(string name, string description)
+    protected ToolCommand(string name, string description)
         : base(name, description)
     {
         // On a thread of its own, so that Ctrl-C reaches the token while the work goes on.

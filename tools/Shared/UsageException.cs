@@ -1,4 +1,4 @@
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
 /// <summary>Options that do not go together: exit code 2. The message is a sentence.</summary>
 internal sealed class UsageException : Exception

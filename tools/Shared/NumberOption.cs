@@ -1,7 +1,7 @@
 using System.CommandLine.Parsing;
 using System.Globalization;
 
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
 /// <summary>Reads the numbers of a command line the same way under every culture, and says what was wrong in the user's words.</summary>
 internal static class NumberOption

@@ -1,10 +1,10 @@
-namespace MeLo.Edge.Service.Demo;
+namespace MeLo.Edge.Phantoms;
 
 /// <summary>
 /// Writes baseline JPEG files (ITU-T T.81), gray or YCbCr without subsampling. The Huffman codes are all of one length, which is valid and
 /// needs no tables; compression is not the point here.
 /// </summary>
-internal static class JpegFile
+public static class JpegFile
 {
     private const int Quantum = 2; // for every coefficient
     private const int DcBits = 4;
@@ -16,34 +16,35 @@ internal static class JpegFile
     private static readonly byte[] s_acSymbols =
         [0x00, 0xF0, .. from run in Enumerable.Range(0, 16) from size in Enumerable.Range(1, 10) select (byte)((run << 4) | size)];
 
-    public static byte[] Write(DemoImage image)
+    /// <summary>The whole file.</summary>
+    public static byte[] Write(Picture picture)
     {
         using MemoryStream file = new();
         file.Write([0xFF, 0xD8]);
         Segment(file, 0xDB, [0, .. Enumerable.Repeat((byte)Quantum, 64)]);
-        byte[] frame = [8, (byte)(image.Height >> 8), (byte)image.Height, (byte)(image.Width >> 8), (byte)image.Width, (byte)image.Channels];
-        Segment(file, 0xC0, [.. frame, .. Enumerable.Range(1, image.Channels).SelectMany(c => new byte[] { (byte)c, 0x11, 0 })]);
+        byte[] frame = [8, (byte)(picture.Height >> 8), (byte)picture.Height, (byte)(picture.Width >> 8), (byte)picture.Width, (byte)picture.Channels];
+        Segment(file, 0xC0, [.. frame, .. Enumerable.Range(1, picture.Channels).SelectMany(c => new byte[] { (byte)c, 0x11, 0 })]);
         Segment(file, 0xC4, [0x00, .. Lengths(DcBits, 12), .. Enumerable.Range(0, 12).Select(i => (byte)i)]);
         Segment(file, 0xC4, [0x10, .. Lengths(AcBits, s_acSymbols.Length), .. s_acSymbols]);
-        Segment(file, 0xDA, [(byte)image.Channels, .. Enumerable.Range(1, image.Channels).SelectMany(c => new byte[] { (byte)c, 0 }), 0, 63, 0]);
-        Scan(file, image);
+        Segment(file, 0xDA, [(byte)picture.Channels, .. Enumerable.Range(1, picture.Channels).SelectMany(c => new byte[] { (byte)c, 0 }), 0, 63, 0]);
+        Scan(file, picture);
         file.Write([0xFF, 0xD9]);
         return file.ToArray();
     }
 
-    private static void Scan(MemoryStream file, DemoImage image)
+    private static void Scan(MemoryStream file, Picture picture)
     {
         BitWriter bits = new(file);
-        int[] previous = new int[image.Channels];
+        int[] previous = new int[picture.Channels];
         double[] block = new double[64];
-        for (int by = 0; by < image.Height; by += 8)
+        for (int by = 0; by < picture.Height; by += 8)
         {
-            for (int bx = 0; bx < image.Width; bx += 8)
+            for (int bx = 0; bx < picture.Width; bx += 8)
             {
-                for (int c = 0; c < image.Channels; c++)
+                for (int c = 0; c < picture.Channels; c++)
                 {
                     for (int i = 0; i < 64; i++)
-                        block[i] = Sample(image, Math.Min(bx + (i % 8), image.Width - 1), Math.Min(by + (i / 8), image.Height - 1), c) - 128;
+                        block[i] = Sample(picture, Math.Min(bx + (i % 8), picture.Width - 1), Math.Min(by + (i / 8), picture.Height - 1), c) - 128;
                     Block(bits, block, ref previous[c]);
                 }
             }
@@ -87,10 +88,10 @@ internal static class JpegFile
     }
 
     // ITU-T T.871 (JFIF).
-    private static double Sample(DemoImage image, int x, int y, int component)
+    private static double Sample(Picture picture, int x, int y, int component)
     {
-        if (image.Channels == 1) return image.Byte(x, y, 0);
-        double r = image.Byte(x, y, 0), g = image.Byte(x, y, 1), b = image.Byte(x, y, 2);
+        if (picture.Channels == 1) return picture.Byte(x, y, 0);
+        double r = picture.Byte(x, y, 0), g = picture.Byte(x, y, 1), b = picture.Byte(x, y, 2);
         return component switch
         {
             0 => (0.299 * r) + (0.587 * g) + (0.114 * b),
