@@ -1,35 +1,35 @@
 namespace MeLo.Edge.Tools;
 
-/// <summary>Writes bundles so that they appear whole or not at all, and never in the place of something else.</summary>
+/// <summary>Writes files so that they appear whole or not at all, and never in the place of something else.</summary>
 internal static class OutputFile
 {
-    // A bundle is a ZIP file without anything before its first record.
-    private static ReadOnlySpan<byte> BundleStart => "PK\x03\x04"u8;
-
-    /// <summary>Refuses a path whose file is anything but a bundle: a key or a photograph lost to a mistyped --out cannot be had back.</summary>
-    public static void CheckReplaceable(string path)
+    /// <summary>Refuses a path whose file is of another kind: a key or a photograph lost to a mistyped --out cannot be had back.</summary>
+    public static void CheckReplaceable(string path, FileKind kind)
     {
         string target = Target(path);
-        if (Directory.Exists(target)) throw RefusedException.File(path, "found a folder, expected a name for the bundle");
+        if (Directory.Exists(target)) throw RefusedException.File(path, $"found a folder, expected a name for the {kind.Name}");
         if (!File.Exists(target)) return;
-        Span<byte> start = stackalloc byte[BundleStart.Length];
+        Span<byte> start = stackalloc byte[FileKind.StartLength];
         using FileStream file = new(target, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-        if (file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) < start.Length || !start.SequenceEqual(BundleStart))
-            throw RefusedException.File(path, "found a file that is no bundle, expected a new name or a bundle to replace");
+        if (!kind.IsStart(start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)]))
+            throw RefusedException.File(path, $"found a file that is no {kind.Name}, expected a new name or a {kind.Name} to replace");
     }
 
     /// <summary>Writes the bytes beside the target, to the disk, and then gives them its name. A link stays one: what it points to is written.</summary>
-    public static void Write(string path, ReadOnlySpan<byte> bytes)
+    public static void Write(string path, FileKind kind, byte[] bytes) => Write(path, kind, stream => stream.Write(bytes));
+
+    /// <summary>The same with what a function writes.</summary>
+    public static void Write(string path, FileKind kind, Action<Stream> write)
     {
-        CheckReplaceable(path);
-        string target = Target(path);
+        CheckReplaceable(path, kind);
+        string target = Target(path), folder = Path.GetDirectoryName(target)!;
         // Short, so that every name that the file system takes can be written.
-        string temporary = Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetRandomFileName()}.partial");
+        string temporary = Path.Combine(folder, $".{Path.GetRandomFileName()}.partial");
         try
         {
-            using (FileStream file = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+            using (FileStream file = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
             {
-                file.Write(bytes);
+                write(file);
                 file.Flush(flushToDisk: true);
             }
             File.Move(temporary, target, overwrite: true);

@@ -16,5 +16,5 @@ internal static class TrainerProgram
     public static Task<int> RunAsync(string[] args, TextWriter output, TextWriter error) => ToolProgram.RunAsync("adapter-trainer", Root(), args, output, error);
 
     /// <summary>The tree of commands.</summary>
-    public static RootCommand Root() => ToolProgram.Root("Trains low-rank adapters and small bases on the runtime that runs them.", s_examples, new PhantomsCommand());
+    public static RootCommand Root() => ToolProgram.Root("Trains low-rank adapters and small bases on the runtime that runs them.", s_examples, new TrainCommand(), new CompareCommand(), new PretrainCommand(), new PhantomsCommand());
 }

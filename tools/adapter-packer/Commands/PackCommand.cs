@@ -91,7 +91,7 @@ internal sealed class PackCommand : ToolCommand
     protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
     {
         string path = parsed.GetRequiredValue(_out);
-        OutputFile.CheckReplaceable(path);
+        OutputFile.CheckReplaceable(path, FileKind.Bundle);
         using SigningKey? key = parsed.GetValue(_key) is { } keyPath ? SigningKey.FromPemFile(keyPath) : null;
         ModelCard? card = parsed.GetValue(_card) is { } cardPath ? ModelCard.Parse(File.ReadAllBytes(cardPath), Path.GetFileName(cardPath)) : null;
         float[]? headBias = parsed.GetValue(_headBias) is { } biasPath ? HeadBiasFile.Read(biasPath) : null;
@@ -103,7 +103,7 @@ internal sealed class PackCommand : ToolCommand
             parsed.GetRequiredValue(_adapter), parsed.GetValue(_rank), parsed.GetValue(_alpha), headBias, engine.Base.Architecture.Depth);
         AdapterDescription description = Describe(parsed, engine, imported, card);
         Probe probe = MakeProbe(engine, imported.Adapter, description.Input.Preprocess, cancellation);
-        IReadOnlyList<PrecisionMeasurement> measured = PrecisionMeasurement.Of(engine, imported.Adapter, probe, parsed.GetValue(_reference), cancellation);
+        IReadOnlyList<PrecisionMeasurement> measured = PrecisionMeasurement.Of(engine, imported.Adapter, probe, ReadReference(parsed.GetValue(_reference), engine), cancellation);
         bool asked = parsed.GetValue(_precision) is not null;
         description = description with
         {
@@ -112,7 +112,7 @@ internal sealed class PackCommand : ToolCommand
         };
         byte[] bundle = BundleWriter.Write(description, imported.Adapter, probe, preview: null, key);
         double difference = PackedBundle.Prove(bundle, Path.GetFileName(path), engine, key, cancellation);
-        OutputFile.Write(path, bundle);
+        OutputFile.Write(path, FileKind.Bundle, bundle);
 
         LoraAdapter adapter = imported.Adapter;
         output.WriteLine($"{path}: task {description.Task}, release {description.Release}, {adapter.Head.Classes} classes, {bundle.Length.ToString("N0", CultureInfo.InvariantCulture)} bytes");
@@ -154,6 +154,14 @@ internal sealed class PackCommand : ToolCommand
             Card = card,
             Created = ThisSecond(),
         };
+    }
+
+    private static (float[] Pixels, long[] Shape)? ReadReference(string? path, EdgeEngine engine)
+    {
+        if (path is null) return null;
+        return engine.Base.Precisions.All(p => p == Precision.Fp32)
+            ? throw RefusedException.File(engine.Base.Folder, "found no graph but fp32, expected one of another precision to measure --reference with")
+            : ReferenceLogits.ReadPixels(path);
     }
 
     private static string[] LabelsOf(string text) => text.Split(',', StringSplitOptions.TrimEntries);

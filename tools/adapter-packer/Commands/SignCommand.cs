@@ -37,7 +37,7 @@ internal sealed class SignCommand : ToolCommand
         if (chain is not null) CheckNotExpired(chain);
         byte[] signed = BundleWriter.Sign(File.ReadAllBytes(path), key, source);
         if (!key.HasCertificates) Bundle.Open(signed, TrustStore.FromKey(key), source);
-        OutputFile.Write(path, signed);
+        OutputFile.Write(path, FileKind.Bundle, signed);
         output.WriteLine($"{path}: signed with key {key.KeyHint}{(key.HasCertificates ? " and its certificate chain" : "")}");
         return ToolProgram.Done;
     }

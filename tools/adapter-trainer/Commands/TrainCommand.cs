@@ -71,8 +71,7 @@ internal sealed class TrainCommand : ToolCommand
         string path = parsed.GetRequiredValue(_out);
         TrainingMode mode = Enum.Parse<TrainingMode>(parsed.GetRequiredValue(_mode), ignoreCase: true);
         TrainingSettings settings = _training.Settings(parsed, mode);
-        if (mode == TrainingMode.Full) OutputFile.CheckReplaceable(path, FileKind.Safetensors);
-        else OutputFile.CheckReplaceable(path, FileKind.Bundle);
+        OutputFile.CheckReplaceable(path, mode == TrainingMode.Full ? FileKind.Safetensors : FileKind.Bundle);
         using SigningKey? key = parsed.GetValue(_key) is { } keyPath ? SigningKey.FromPemFile(keyPath) : null;
         using BasePackage package = _base.Open(parsed);
         Dataset dataset = _training.Open(parsed);
@@ -86,7 +85,7 @@ internal sealed class TrainCommand : ToolCommand
         TrainingRun run = TrainingRun.Of(task, state, error, cancellation);
         string? digest = mode == TrainingMode.Full ? WriteCheckpoint(run, path, output) : WriteBundle(parsed, run, path, key, output, error, cancellation);
         string name = parsed.GetRequiredValue(_task), reportPath = Path.ChangeExtension(path, ".html");
-        OutputFile.Write(reportPath, System.Text.Encoding.UTF8.GetBytes(HtmlReport.Write(run.Report(parsed.GetValue(_title) ?? name, name, [], digest))), FileKind.Html);
+        OutputFile.Write(reportPath, FileKind.Html, HtmlReport.Write(run.Report(parsed.GetValue(_title) ?? name, name, [], digest)));
         Directory.Delete(folder, recursive: true);
         Print(output, run, reportPath);
         return ToolProgram.Done;
@@ -97,7 +96,7 @@ internal sealed class TrainCommand : ToolCommand
         BundleLabel label = new(
             parsed.GetRequiredValue(_task), parsed.GetValue(_release), parsed.GetValue(_title), parsed.GetValue(_use), parsed.GetValue(_licence), parsed.GetRequiredValue(_probe) == "generated");
         TrainedBundle bundle = TrainedBundle.Make(run, _base.Folder(parsed), label, key, Path.GetFileName(path), cancellation);
-        OutputFile.Write(path, bundle.Bytes, FileKind.Bundle);
+        OutputFile.Write(path, FileKind.Bundle, bundle.Bytes);
         output.WriteLine($"{path}: task {label.Task}, release {label.Release}, {run.Task.Dataset.Labels.Count} classes, {bundle.SizeText}");
         output.WriteLine(key is null ? "not signed: no device takes it before 'adapter-packer sign'" : $"signed with key {key.KeyHint}");
         foreach (string line in bundle.PrecisionLines()) output.WriteLine(line);
@@ -108,9 +107,7 @@ internal sealed class TrainCommand : ToolCommand
 
     private static string? WriteCheckpoint(TrainingRun run, string path, TextWriter output)
     {
-        using MemoryStream stream = new();
-        TimmCheckpoint.Write(stream, run.Task.Architecture, run.Parameters.ToDictionary(p => p.Name, p => p.Values), half: false);
-        OutputFile.Write(path, stream.GetBuffer().AsSpan(0, (int)stream.Length), FileKind.Safetensors);
+        OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, run.Task.Architecture, run.Parameters.ToDictionary(p => p.Name, p => p.Values), half: false));
         output.WriteLine($"{path}: {run.Task.Architecture.Name} under timm's names, with a head of {run.Task.Dataset.Labels.Count} classes; 'adapter-packer base import' makes a base of it");
         return null;
     }

@@ -1,4 +1,4 @@
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
 /// <summary>How far logits are from a reference.</summary>
 /// <param name="LargestDifference">The largest |ours - reference|.</param>

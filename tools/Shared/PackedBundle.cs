@@ -1,7 +1,7 @@
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
 /// <summary>Proves a bundle before it gets its name: what a device will do with it, done once here.</summary>
 internal static class PackedBundle

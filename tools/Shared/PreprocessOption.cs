@@ -2,7 +2,7 @@ using System.Text;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
 /// <summary>What <c>--preprocess</c> says: a preset's name, a recipe as JSON, or the name of a file with one.</summary>
 internal static class PreprocessOption

@@ -4,7 +4,7 @@ using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
 /// <summary>What a precision other than fp32 does to a task, measured where it is packed: the tolerance that devices enforce, or why they must not run it so.</summary>
 /// <param name="Precision">The precision.</param>
@@ -34,15 +34,13 @@ internal sealed record PrecisionMeasurement(Precision Precision, LogitComparison
     /// <param name="fp32">The engine to compare with.</param>
     /// <param name="adapter">The adapter.</param>
     /// <param name="probe">What the bundle will hold.</param>
-    /// <param name="referencePath">Further inputs, or null.</param>
+    /// <param name="reference">Further inputs, [n, 3, h, w] with their dimensions; or null.</param>
     /// <param name="cancellation">Stops it.</param>
-    /// <exception cref="RefusedException">There is no other graph, and <paramref name="referencePath"/> asks for a measurement.</exception>
-    public static IReadOnlyList<PrecisionMeasurement> Of(EdgeEngine fp32, LoraAdapter adapter, Probe probe, string? referencePath, CancellationToken cancellation)
+    public static IReadOnlyList<PrecisionMeasurement> Of(EdgeEngine fp32, LoraAdapter adapter, Probe probe, (float[] Pixels, long[] Shape)? reference, CancellationToken cancellation)
     {
         Precision[] others = [.. fp32.Base.Precisions.Where(p => p != Precision.Fp32)];
-        if (referencePath is null) return [.. others.Select(precision => Measure(precision, null, [], []))];
-        if (others.Length == 0) throw RefusedException.File(fp32.Base.Folder, "found no graph but fp32, expected one of another precision to measure --reference with");
-        (float[] pixels, long[] shape) = ReferenceLogits.ReadPixels(referencePath);
+        if (others.Length == 0) return [];
+        if (reference is not var (pixels, shape)) return [.. others.Select(precision => Measure(precision, null, [], []))];
         float[] expected = fp32.Evaluate(adapter, pixels, shape, cancellation);
         return [.. others.Select(precision => Measure(precision, pixels, shape, expected))];
 

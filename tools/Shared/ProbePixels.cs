@@ -1,6 +1,6 @@
 using MeLo.Edge.Imaging;
 
-namespace AdapterPacker;
+namespace MeLo.Edge.Tools;
 
 /// <summary>
 /// The input of a bundle's self-test: a made-up picture, the same for every bundle of one size and normalisation. It has structure at
