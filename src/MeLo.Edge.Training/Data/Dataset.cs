@@ -1,13 +1,24 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
 namespace MeLo.Edge.Training.Data;
 
 /// <summary>Pictures or volumes with their labels. Immutable; safe for concurrent use.</summary>
 internal sealed class Dataset
 {
-    private Dataset(string description, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string digest, IPictures pictures, int slices, bool isVolume) =>
-        (Description, Labels, IsMultiLabel, Samples, Digest, Pictures, Slices, IsVolume) = (description, labels, isMultiLabel, samples, digest, pictures, slices, isVolume);
+    /// <summary>The most labels: more than any head has, and few enough for a row of targets a sample.</summary>
+    public const int MaxLabels = 1000;
+
+    private Dataset(
+        string description, string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string digest, IPictures pictures, int slices, bool isVolume) =>
+        (Description, Source, Labels, IsMultiLabel, Samples, Digest, Pictures, Slices, IsVolume) = (description, source, labels, isMultiLabel, samples, digest, pictures, slices, isVolume);
 
     /// <summary>Where it is from and what it holds, in one line.</summary>
     public string Description { get; }
+
+    /// <summary>What to call it in messages.</summary>
+    public string Source { get; }
 
     /// <summary>The classes' names, two at least for single-label data.</summary>
     public IReadOnlyList<string> Labels { get; }
@@ -40,17 +51,70 @@ internal sealed class Dataset
     /// <param name="path">The folder or file.</param>
     /// <param name="options">What it does not say itself.</param>
     /// <exception cref="DatasetException">There is none, or it is not a dataset; the message lists every fault up to a limit.</exception>
-    public static Dataset Open(string path, DatasetOptions options) => throw new NotImplementedException();
+    public static Dataset Open(string path, DatasetOptions options)
+    {
+        try
+        {
+            if (Directory.Exists(path)) return FolderSource.Open(path, options);
+            if (!File.Exists(path)) throw DatasetException.Of(path, "found neither a file nor a folder");
+            return Path.GetExtension(path).ToUpperInvariant() switch
+            {
+                ".CSV" => CsvSource.Open(path, options),
+                ".NPZ" => NpzSource.Open(path, options),
+                _ => throw DatasetException.Of(path, "found a file of another kind, expected a folder with a folder for each class, a .csv or an .npz file"),
+            };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw DatasetException.Of(path, e.Message, e);
+        }
+    }
 
     /// <summary>A dataset that a program makes.</summary>
-    /// <param name="description">Where it is from, in one line.</param>
+    /// <param name="source">Where it is from, in a few words.</param>
     /// <param name="labels">The classes' names.</param>
     /// <param name="isMultiLabel">Whether a sample can have any number of labels.</param>
     /// <param name="samples">The samples.</param>
     /// <param name="content">What the pixels follow from, such as a file's digest or a seed; it goes into <see cref="Digest"/>.</param>
     /// <param name="pictures">The pixels.</param>
-    /// <param name="slices">Slices a volume; null for pictures.</param>
-    /// <exception cref="DatasetException">Something does not fit.</exception>
+    /// <param name="volumes">How volumes are cut; null for pictures.</param>
+    /// <exception cref="DatasetException">Something does not fit; the message lists every fault.</exception>
     public static Dataset Of(
-        string description, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string content, IPictures pictures, int? slices = null) => throw new NotImplementedException();
+        string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string content, IPictures pictures, VolumeSlices? volumes = null)
+    {
+        int fewest = isMultiLabel ? 1 : 2;
+        List<string> faults = [];
+        if (labels.Count < fewest || labels.Count > MaxLabels) faults.Add($"found {labels.Count} labels, expected {fewest} to {MaxLabels}");
+        if (labels.Any(string.IsNullOrWhiteSpace) || labels.Distinct(StringComparer.Ordinal).Count() != labels.Count) faults.Add($"found the labels {string.Join(", ", labels)}, expected different names");
+        if (samples.Count == 0) faults.Add("found no samples");
+        if (samples.Select(s => s.Part is null).Distinct().Count() > 1) faults.Add("found samples with a part and others without, expected all or none");
+        if (samples.Select(s => s.Patient is null).Distinct().Count() > 1) faults.Add("found samples with a patient and others without, expected all or none");
+        if (faults.Count > 0) throw DatasetException.Of(source, faults);
+
+        string kind = volumes is null ? "pictures" : $"volumes of {volumes.Description}";
+        string description = string.Create(CultureInfo.InvariantCulture, $"{source}: {samples.Count} {kind}, {labels.Count} {(isMultiLabel ? "labels, any number a sample" : "classes")}");
+        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([content, volumes?.Description ?? "", .. labels], samples), pictures, volumes?.Count ?? 1, volumes is not null);
+    }
+
+    private static string DigestOf(IEnumerable<string> head, IReadOnlyList<Sample> samples)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (string text in head) Add(text);
+        foreach (Sample sample in samples)
+        {
+            Add(sample.Id);
+            Add(string.Concat(sample.Targets.Select(t => t > 0 ? '1' : '0')));
+            Add(sample.Patient ?? "");
+            Add(sample.Part?.ToString() ?? "");
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        // With its length, so that no two lists of texts are the same bytes.
+        void Add(string text)
+        {
+            byte[] bytes = Encoding.UTF8.GetBytes(text);
+            hash.AppendData(BitConverter.GetBytes(bytes.Length));
+            hash.AppendData(bytes);
+        }
+    }
 }

@@ -6,28 +6,131 @@ namespace MeLo.Edge.Training.Data;
 /// <param name="Test">Samples that the reported figures come from.</param>
 internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Validation, IReadOnlyList<int> Test)
 {
+    private static readonly DatasetPart[] s_parts = [DatasetPart.Train, DatasetPart.Validation, DatasetPart.Test];
+
     /// <summary>The samples of a part.</summary>
     public IReadOnlyList<int> this[DatasetPart part] => part switch { DatasetPart.Train => Train, DatasetPart.Validation => Validation, _ => Test };
 
     /// <summary>
     /// The parts that the dataset has; those that it lacks are taken from its training samples. Where it has none, all three are made. What is made is stratified by label, keeps a patient's samples
-    /// together, and depends on nothing but the dataset and the seed.
+    /// together, and depends on nothing but the dataset and the options.
     /// </summary>
     /// <param name="dataset">The dataset.</param>
     /// <param name="options">Shares and seed.</param>
     /// <exception cref="DatasetException">A part would be empty or lack a class, or the dataset has a patient in two parts.</exception>
-    public static Splits Of(Dataset dataset, SplitOptions options) => throw new NotImplementedException();
-}
+    public static Splits Of(Dataset dataset, SplitOptions options)
+    {
+        List<string> faults = [.. options.Faults()];
+        if (faults.Count > 0) throw DatasetException.Of("splits", faults);
+        DatasetPart[] parts = [.. dataset.Samples.Select(s => s.Part ?? DatasetPart.Train)];
+        bool isGiven = dataset.Samples[0].Part is not null;
+        double[] shares = Shares(parts, isGiven, options);
+        if (shares.Count(s => s > 0) > 1) Stratify(dataset, parts, shares, options.Seed);
 
-/// <summary>How parts are made. The training samples are what the other two leave.</summary>
-internal sealed record SplitOptions
-{
-    /// <summary>The share of all samples for validation, above 0; 0.15 unless set.</summary>
-    public double Validation { get; init; } = 0.15;
+        Splits splits = new(Of(DatasetPart.Train), Of(DatasetPart.Validation), Of(DatasetPart.Test));
+        faults.AddRange(PatientFaults(dataset, parts));
+        foreach (DatasetPart part in s_parts.Where(p => shares[(int)p] > 0 || p == DatasetPart.Train)) faults.AddRange(splits.ClassFaults(dataset, part));
+        if (faults.Count > 0) throw DatasetException.Of(dataset.Source, faults);
+        return splits;
 
-    /// <summary>The share for the test, 0 for none; 0.15 unless set. Below 1 together with <see cref="Validation"/>.</summary>
-    public double Test { get; init; } = 0.15;
+        int[] Of(DatasetPart part) => [.. Enumerable.Range(0, parts.Length).Where(i => parts[i] == part)];
+    }
 
-    /// <summary>The seed.</summary>
-    public ulong Seed { get; init; } = 1;
+    /// <summary>What of the samples that are for training so far goes to each part; nothing to parts that are there already.</summary>
+    private static double[] Shares(DatasetPart[] parts, bool isGiven, SplitOptions options)
+    {
+        double validation = isGiven && parts.Contains(DatasetPart.Validation) ? 0 : options.Validation;
+        double test = isGiven && parts.Contains(DatasetPart.Test) ? 0 : options.Test;
+        // A share is of all samples, as if the part that is given had its own.
+        double left = 1 - (options.Validation - validation) - (options.Test - test);
+        return [1 - ((validation + test) / left), validation / left, test / left];
+    }
+
+    /// <summary>
+    /// Iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011), of groups of samples: the rarest label first, each group to the part that
+    /// lacks most of it. With one label a sample that is the usual stratification.
+    /// </summary>
+    private static void Stratify(Dataset dataset, DatasetPart[] parts, double[] shares, ulong seed)
+    {
+        int labels = dataset.Labels.Count;
+        int[][] groups = Groups(dataset, parts);
+        new SplitMix64(seed).Shuffle(groups.AsSpan());
+        // Large groups first: what they leave uneven, small ones can level out.
+        groups = [.. groups.OrderByDescending(g => g.Length)];
+        int[][] counts = [.. groups.Select(g => Count(dataset, g))];
+        double[][] wanted = [.. shares.Select(share => new double[labels + 1].Select((_, l) => share * counts.Sum(c => c[l])).ToArray())];
+        int[][] have = [.. shares.Select(_ => new int[labels])];
+        List<int>[] left = [.. Enumerable.Range(0, labels).Select(l => Enumerable.Range(0, groups.Length).Where(g => counts[g][l] > 0).ToList())];
+        bool[] isDone = new bool[groups.Length];
+        while (Rarest(left) is >= 0 and int label)
+        {
+            foreach (int group in left[label].ToArray())
+            {
+                // The last groups with a label go to the parts without it, if they are needed there.
+                int[] lacking = [.. Enumerable.Range(0, shares.Length).Where(p => shares[p] > 0 && have[p][label] == 0)];
+                Put(group, left[label].Count <= lacking.Length ? lacking : [0, 1, 2], label);
+            }
+        }
+        for (int group = 0; group < groups.Length; group++) if (!isDone[group]) Put(group, [0, 1, 2], labels);
+
+        void Put(int group, int[] among, int label)
+        {
+            int to = among.Where(p => shares[p] > 0).MaxBy(p => (wanted[p][label], wanted[p][labels]));
+            foreach (int sample in groups[group]) parts[sample] = s_parts[to];
+            for (int l = 0; l <= labels; l++) wanted[to][l] -= counts[group][l];
+            for (int l = 0; l < labels; l++)
+            {
+                if (counts[group][l] == 0) continue;
+                have[to][l]++;
+                left[l].Remove(group);
+            }
+            isDone[group] = true;
+        }
+    }
+
+    // Training samples that must stay together: a patient's, or each on its own.
+    private static int[][] Groups(Dataset dataset, DatasetPart[] parts) =>
+        [.. Enumerable.Range(0, parts.Length).Where(i => parts[i] == DatasetPart.Train).GroupBy(i => dataset.Samples[i].Patient ?? $"\0{i}").Select(g => g.ToArray())];
+
+    // [labels + 1]: samples with each label, and all.
+    private static int[] Count(Dataset dataset, int[] group)
+    {
+        int[] counts = new int[dataset.Labels.Count + 1];
+        foreach (int sample in group)
+        {
+            for (int l = 0; l < dataset.Labels.Count; l++) if (dataset.Samples[sample].Targets[l] > 0) counts[l]++;
+            counts[^1]++;
+        }
+        return counts;
+    }
+
+    private static int Rarest(List<int>[] left)
+    {
+        int rarest = -1;
+        for (int l = 0; l < left.Length; l++)
+            if (left[l].Count > 0 && (rarest < 0 || left[l].Count < left[rarest].Count)) rarest = l;
+        return rarest;
+    }
+
+    private static IEnumerable<string> PatientFaults(Dataset dataset, DatasetPart[] parts) =>
+        from sample in dataset.Samples.Select((s, i) => (s.Patient, Part: parts[i]))
+        where sample.Patient is not null
+        group sample.Part by sample.Patient into patient
+        let among = patient.Distinct().Order().ToArray()
+        where among.Length > 1
+        select $"patient '{patient.Key}' is in {string.Join(" and ", among.Select(Name))}, expected in one part: what is learnt from a patient must not be tested on the same";
+
+    private IEnumerable<string> ClassFaults(Dataset dataset, DatasetPart part)
+    {
+        if (this[part].Count == 0) yield return $"found no sample for {Name(part)}";
+        for (int l = 0; l < dataset.Labels.Count && this[part].Count > 0; l++)
+        {
+            if (this[part].Any(i => dataset.Samples[i].Targets[l] > 0)) continue;
+            Sample[] with = [.. dataset.Samples.Where(s => s.Targets[l] > 0)];
+            string patients = with.Length > 0 && with[0].Patient is not null ? $" of {with.Select(s => s.Patient).Distinct().Count()} patients" : "";
+            yield return $"class '{dataset.Labels[l]}' has {with.Length} samples{patients}, and none of them for {Name(part)}";
+        }
+    }
+
+    private static string Name(DatasetPart part) => part switch { DatasetPart.Train => "training", DatasetPart.Validation => "validation", _ => "the test" };
 }

@@ -39,7 +39,94 @@ internal sealed record Evaluation
     /// <param name="answers">The answers and the truth.</param>
     /// <param name="temperature">What logits are divided by, above 0.</param>
     /// <param name="thresholds">The operating point of each class, as <see cref="OperatingPoints.Choose"/> found them on other samples.</param>
-    public static Evaluation Of(LabelledLogits answers, double temperature, IReadOnlyList<double> thresholds) => throw new NotImplementedException();
+    public static Evaluation Of(LabelledLogits answers, double temperature, IReadOnlyList<double> thresholds)
+    {
+        int classes = answers.Classes;
+        double[] odds = answers.LogOdds(temperature);
+        bool[] said = Said(answers, odds);
+        ReliabilityDiagram reliability = ReliabilityDiagram.Of(answers, temperature);
+        ClassEvaluation[] each = [.. Enumerable.Range(0, classes).Select(c => Of(answers, odds, said, c, thresholds[c]))];
+        return new Evaluation
+        {
+            Samples = answers.Samples,
+            Temperature = temperature,
+            Loss = MeanLoss(answers, odds),
+            Accuracy = ShareRight(answers, said),
+            Auc = Mean(each.Select(c => c.Auc)),
+            F1 = Mean(each.Select(c => c.F1)),
+            Ece = reliability.Ece,
+            Classes = each,
+            Confusion = answers.IsMultiLabel ? null : ConfusionMatrix.Of(answers, said),
+            Reliability = reliability,
+        };
+    }
+
+    // [samples, classes]: the most probable class, or each label that is at least as probable as not.
+    private static bool[] Said(LabelledLogits answers, double[] odds)
+    {
+        bool[] said = new bool[odds.Length];
+        if (answers.IsMultiLabel)
+        {
+            for (int i = 0; i < said.Length; i++) said[i] = odds[i] >= 0;
+            return said;
+        }
+        for (int row = 0; row < said.Length; row += answers.Classes) said[row + LabelledLogits.MostProbable(odds.AsSpan(row, answers.Classes))] = true;
+        return said;
+    }
+
+    private static ClassEvaluation Of(LabelledLogits answers, double[] odds, bool[] said, int label, double threshold)
+    {
+        bool[] truth = answers.Truth(label);
+        double[] scores = new double[truth.Length];
+        int positives = 0, found = 0, rejected = 0, truePositives = 0, falseAnswers = 0;
+        for (int i = 0; i < truth.Length; i++)
+        {
+            int at = (i * answers.Classes) + label;
+            scores[i] = odds[at];
+            bool reaches = LabelledLogits.Probability(odds[at]) >= threshold;
+            if (truth[i])
+            {
+                positives++;
+                if (reaches) found++;
+                if (said[at]) truePositives++;
+            }
+            else if (!reaches)
+            {
+                rejected++;
+            }
+            if (said[at] != truth[i]) falseAnswers++;
+        }
+        return new ClassEvaluation(
+            positives, Roc.Auc(scores, truth), threshold, (double)found / positives, (double)rejected / (truth.Length - positives),
+            2.0 * truePositives / ((2 * truePositives) + falseAnswers), Roc.Curve(scores, truth));
+    }
+
+    // -log p = log(1 + e^-odds), without losing what is small.
+    private static double MeanLoss(LabelledLogits answers, double[] odds)
+    {
+        double sum = 0;
+        for (int i = 0; i < odds.Length; i++)
+        {
+            bool applies = answers.Targets[i] > 0.5f;
+            if (!applies && !answers.IsMultiLabel) continue;
+            double x = applies ? -odds[i] : odds[i];
+            sum += Math.Max(x, 0) + double.LogP1(Math.Exp(-Math.Abs(x)));
+        }
+        return sum / (answers.IsMultiLabel ? odds.Length : answers.Samples);
+    }
+
+    private static double ShareRight(LabelledLogits answers, bool[] said)
+    {
+        int right = 0;
+        for (int i = 0; i < said.Length; i++)
+        {
+            bool applies = answers.Targets[i] > 0.5f;
+            if (answers.IsMultiLabel ? said[i] == applies : said[i] && applies) right++;
+        }
+        return (double)right / (answers.IsMultiLabel ? said.Length : answers.Samples);
+    }
+
+    private static double Mean(IEnumerable<double> values) => values.Where(v => !double.IsNaN(v)).DefaultIfEmpty(double.NaN).Average();
 }
 
 /// <summary>One class against the rest.</summary>

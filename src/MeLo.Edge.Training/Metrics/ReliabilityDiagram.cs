@@ -20,5 +20,47 @@ internal sealed record ReliabilityDiagram(IReadOnlyList<ReliabilityBin> Bins, do
     public const int BinCount = 15;
 
     /// <summary>Sorts answers into bins.</summary>
-    public static ReliabilityDiagram Of(LabelledLogits answers, double temperature) => throw new NotImplementedException();
+    /// <param name="answers">The answers and the truth.</param>
+    /// <param name="temperature">What logits are divided by, above 0.</param>
+    public static ReliabilityDiagram Of(LabelledLogits answers, double temperature)
+    {
+        int[] counts = new int[BinCount], right = new int[BinCount];
+        double[] confidences = new double[BinCount];
+        double[] odds = answers.LogOdds(temperature);
+        int classes = answers.Classes, all = 0;
+        for (int i = 0; i < answers.Samples; i++)
+        {
+            if (answers.IsMultiLabel)
+            {
+                for (int c = 0; c < classes; c++)
+                {
+                    double logOdds = odds[(i * classes) + c];
+                    Add(LabelledLogits.Probability(Math.Abs(logOdds)), (logOdds >= 0) == answers.Applies(i, c));
+                }
+            }
+            else
+            {
+                int answer = LabelledLogits.MostProbable(odds.AsSpan(i * classes, classes));
+                Add(LabelledLogits.Probability(odds[(i * classes) + answer]), answers.Applies(i, answer));
+            }
+        }
+
+        ReliabilityBin[] bins = new ReliabilityBin[BinCount];
+        double distance = 0;
+        for (int bin = 0; bin < BinCount; bin++)
+        {
+            bins[bin] = new((double)bin / BinCount, (bin + 1.0) / BinCount, counts[bin], confidences[bin] / counts[bin], (double)right[bin] / counts[bin]);
+            distance += Math.Abs(confidences[bin] - right[bin]);
+        }
+        return new ReliabilityDiagram(bins, distance / all);
+
+        void Add(double confidence, bool isRight)
+        {
+            int bin = Math.Clamp((int)Math.Ceiling(confidence * BinCount) - 1, 0, BinCount - 1);
+            counts[bin]++;
+            confidences[bin] += confidence;
+            if (isRight) right[bin]++;
+            all++;
+        }
+    }
 }

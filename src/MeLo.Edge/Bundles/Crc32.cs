@@ -11,10 +11,13 @@ internal static class Crc32
     // s_tables[k * 256 + b]: what byte b does to the remainder when k more bytes follow it.
     private static readonly uint[] s_tables = BuildTables();
 
-    public static uint Of(ReadOnlySpan<byte> bytes)
+    public static uint Of(ReadOnlySpan<byte> bytes) => Append(0, bytes);
+
+    /// <summary>The CRC of some bytes followed by others, out of the CRC of the first; that of none is 0.</summary>
+    public static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {
         uint[] t = s_tables;
-        uint crc = uint.MaxValue;
+        crc = ~crc;
         while (bytes.Length >= Slices)
         {
             uint low = BinaryPrimitives.ReadUInt32LittleEndian(bytes) ^ crc;

@@ -1,0 +1,16 @@
+using MeLo.Edge.Imaging;
+
+namespace MeLo.Edge.Training.Data;
+
+/// <summary>Pictures in memory, [height, width] or [height, width, channels] of bytes each.</summary>
+internal sealed class ArrayPictures(byte[][] pictures, IReadOnlyList<int> shape) : IPictures
+{
+    // Nobody writes to a buffer's samples, and these are of no pool, so they need not be copied.
+    public PixelBuffer Read(int sample, int slice) => new(shape[1], shape[0], shape.Count > 2 ? shape[2] : 1, pictures[sample]);
+}
+
+/// <summary>Volumes in memory, [depth, height, width] of bytes each.</summary>
+internal sealed class ArrayVolumes(byte[][] volumes, VolumeSlices slices) : IPictures
+{
+    public PixelBuffer Read(int sample, int slice) => slices.Cut(volumes[sample], slice);
+}

@@ -1,0 +1,52 @@
+namespace MeLo.Edge.Training.Data;
+
+/// <summary>A folder with a folder of pictures for each class, perhaps below a folder for each part.</summary>
+internal static class FolderSource
+{
+    // What Windows leaves among pictures, hidden there, but not where a folder was copied to.
+    private static readonly string[] s_leftovers = ["Thumbs.db", "desktop.ini"];
+
+    private sealed record ClassFolder(string Label, DatasetPart? Part, string Location);
+
+    /// <exception cref="DatasetException">It is not such a folder.</exception>
+    public static Dataset Open(string root, DatasetOptions options)
+    {
+        string source = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)));
+        IReadOnlyList<ClassFolder> folders = Classes(root, source);
+        LabelSet labels = LabelSet.Of(source, folders.Select(f => f.Label), options.Labels);
+        List<(PictureFile File, Sample Sample)> found = [];
+        List<string> faults = [];
+        foreach (ClassFolder folder in folders)
+        {
+            int before = found.Count;
+            foreach (string path in Directory.EnumerateFiles(folder.Location, "*", Visible(recurse: true)).Where(IsNoLeftover))
+            {
+                string id = Path.GetRelativePath(root, path).Replace(Path.DirectorySeparatorChar, '/');
+                found.Add((new PictureFile(id, path), new Sample(id, labels.Targets(folder.Label), Patient: null, folder.Part)));
+            }
+            if (found.Count == before) faults.Add($"the folder '{Path.GetRelativePath(root, folder.Location)}' holds no file, expected the pictures of a class");
+        }
+        if (faults.Count > 0) throw DatasetException.Of(source, faults);
+
+        found.Sort((a, b) => string.CompareOrdinal(a.File.Id, b.File.Id));
+        FilePictures pictures = FilePictures.Open(source, [.. found.Select(f => f.File)], options.Limits);
+        return Dataset.Of($"folder {source}", labels.Names, isMultiLabel: false, [.. found.Select(f => f.Sample)], pictures.Lengths, pictures);
+    }
+
+    private static List<ClassFolder> Classes(string root, string source)
+    {
+        string[] top = Folders(root);
+        string[] others = [.. top.Where(f => PartNames.Parse(Path.GetFileName(f)) is null)];
+        if (others.Length == top.Length)
+            return [.. top.Select(f => new ClassFolder(Path.GetFileName(f), Part: null, f))];
+        if (others.Length > 0)
+            throw DatasetException.Of(source, $"found the folder '{Path.GetFileName(others[0])}' beside '{Path.GetFileName(top.Except(others).First())}', expected a folder for each class, or for each part only: {PartNames.Expected}");
+        return [.. top.SelectMany(part => Folders(part).Select(f => new ClassFolder(Path.GetFileName(f), PartNames.Parse(Path.GetFileName(part)), f)))];
+    }
+
+    private static string[] Folders(string path) => [.. Directory.EnumerateDirectories(path, "*", Visible(recurse: false)).Order(StringComparer.Ordinal)];
+
+    private static bool IsNoLeftover(string path) => !s_leftovers.Contains(Path.GetFileName(path), StringComparer.OrdinalIgnoreCase);
+
+    private static EnumerationOptions Visible(bool recurse) => new() { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false, RecurseSubdirectories = recurse };
+}
