@@ -18,7 +18,7 @@ public sealed class TimmCheckpointTests
         using TemporaryFolder folder = new();
         Dictionary<string, float[]> values = Values(vit);
         using (FileStream file = File.Create(folder["vit.safetensors"])) TimmCheckpoint.Write(file, vit, values, half: false);
-        BaseImport.Import(folder["vit.safetensors"], folder["base"], new BaseImportOptions { Heads = 3 });
+        BaseImport.Import(folder["vit.safetensors"], folder["base"], new BaseImportOptions { Heads = 3 }, cancellation: TestContext.Current.CancellationToken);
         using BasePackage package = BasePackage.Open(folder["base"]);
         Assert.Equal(vit, package.Architecture);
         foreach (CanonicalWeight weight in CanonicalWeights.Of(vit)) Assert.Equal(values[weight.Name], package.Weights[weight.Name].ToSingles());
@@ -30,7 +30,7 @@ public sealed class TimmCheckpointTests
         using TemporaryFolder folder = new();
         Dictionary<string, float[]> values = Values(s_vit);
         using (FileStream file = File.Create(folder["vit.safetensors"])) TimmCheckpoint.Write(file, s_vit, values, half: true);
-        BaseImport.Import(folder["vit.safetensors"], folder["base"], new BaseImportOptions { Heads = 3 });
+        BaseImport.Import(folder["vit.safetensors"], folder["base"], new BaseImportOptions { Heads = 3 }, cancellation: TestContext.Current.CancellationToken);
         using BasePackage package = BasePackage.Open(folder["base"]);
         foreach (CanonicalWeight weight in CanonicalWeights.Of(s_vit))
             Assert.Equal(values[weight.Name].Select(v => (float)(Half)v), package.Weights[weight.Name].ToSingles());

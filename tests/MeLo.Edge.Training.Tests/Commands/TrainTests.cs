@@ -17,7 +17,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     public async Task TrainedBundle_IsTakenByTheEngineAndAnswers()
     {
         string path = _folder["spots.melo"];
-        string output = TrainerTool.Done(bench.Train(path, "--title", "Bright spots", "--licence", "Apache-2.0", "--epochs", "15", "--learning-rate", "0.02"));
+        string output = TrainerTool.Done(bench.Train(path, 15, "--title", "Bright spots", "--licence", "Apache-2.0", "--learning-rate", "0.02"));
         Assert.Contains("on 12 test samples: AUC", output, StringComparison.Ordinal);
         using SigningKey key = SigningKey.FromPemFile(bench.Key);
         Bundle bundle = Bundle.Open(path, TrustStore.FromKey(key));
@@ -51,10 +51,10 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     public async Task KilledTraining_GoesOnToTheSameAdapter(int epochs)
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;
-        string[] more = ["--epochs", "6", "--micro-batch", "4"];
-        TrainerTool.Done(bench.Train(_folder["whole.melo"], more));
+        string[] more = ["--micro-batch", "4"];
+        TrainerTool.Done(bench.Train(_folder["whole.melo"], 6, more));
         string path = _folder["killed.melo"];
-        using (Process process = TrainerTool.Start(bench.Train(path, more)))
+        using (Process process = TrainerTool.Start(bench.Train(path, 6, more)))
         {
             // Somewhere in the epoch after these.
             for (int i = 0; i < epochs; i++)
@@ -64,7 +64,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
             await process.WaitForExitAsync(cancellation);
         }
         Assert.False(File.Exists(path));
-        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, more));
+        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, 6, more));
         Assert.Equal(0, exitCode);
         Assert.Contains("going on with", error, StringComparison.Ordinal);
         BundleContents whole = Bundle.OpenUnverified(_folder["whole.melo"]), resumed = Bundle.OpenUnverified(path);
@@ -77,7 +77,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     {
         string path = _folder["whole.safetensors"];
         TrainerTool.Done("train", "--base", bench.Base, "--data", bench.Pictures, "--task", "spots", "--mode", "full", "--out", path, "--epochs", "1", "--warmup", "0");
-        BaseImport.Import(path, _folder["imported"], new BaseImportOptions { Heads = 4 });
+        BaseImport.Import(path, _folder["imported"], new BaseImportOptions { Heads = 4 }, cancellation: TestContext.Current.CancellationToken);
         using BasePackage before = BasePackage.Open(bench.Base), after = BasePackage.Open(_folder["imported"]);
         Assert.Equal(before.Architecture, after.Architecture);
         Assert.NotEqual(before.Digest, after.Digest);
@@ -86,7 +86,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     [Fact]
     public void HeadAlone_IsABundleToo()
     {
-        TrainerTool.Done(bench.Train(_folder["head.melo"], "--mode", "head", "--probe", "generated"));
+        TrainerTool.Done(bench.Train(_folder["head.melo"], 3, "--mode", "head", "--probe", "generated"));
         BundleContents contents = Bundle.OpenUnverified(_folder["head.melo"]);
         Assert.All(contents.Adapter.Pairs, pair => Assert.All(pair.B, value => Assert.Equal(0, value)));
     }
@@ -95,16 +95,16 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     public void OtherSettings_AreRefusedUntilRestart()
     {
         string path = _folder["spots.melo"];
-        using (Process process = TrainerTool.Start(bench.Train(path, "--epochs", "50", "--patience", "0")))
+        using (Process process = TrainerTool.Start(bench.Train(path, 50, "--patience", "0")))
         {
             while (!process.StandardError.ReadLine()!.StartsWith("epoch", StringComparison.Ordinal)) { }
             process.Kill();
             process.WaitForExit();
         }
-        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, "--rank", "2"));
+        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, 50, "--patience", "0", "--rank", "2"));
         Assert.Equal(1, exitCode);
         Assert.Contains("rank: found 4, expected 2", error, StringComparison.Ordinal);
-        TrainerTool.Done(bench.Train(path, "--rank", "2", "--restart"));
+        TrainerTool.Done(bench.Train(path, 3, "--rank", "2", "--restart"));
     }
 
     [Theory]
@@ -115,7 +115,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     [InlineData("--mode full writes a checkpoint", "--mode", "full")]
     public void WrongUsage_IsSaidInALine(string expected, params string[] more)
     {
-        (int exitCode, string output, string error) = TrainerTool.Run(bench.Train(_folder["x.melo"], more));
+        (int exitCode, string output, string error) = TrainerTool.Run(bench.Train(_folder["x.melo"], 3, more));
         Assert.Equal(2, exitCode);
         Assert.Equal("", output);
         Assert.Contains(expected, error, StringComparison.Ordinal);

@@ -37,8 +37,8 @@ public sealed class TrainingBench : IDisposable
     public string Pictures { get; }
 
     /// <summary>Arguments of a training that takes a second or two.</summary>
-    public string[] Train(string output, params string[] more) =>
-        ["train", "--base", Base, "--data", Pictures, "--task", "spots", "--key", Key, "--out", output, "--epochs", "3", "--batch", "16", "--warmup", "0", .. more];
+    public string[] Train(string output, int epochs = 3, params string[] more) =>
+        ["train", "--base", Base, "--data", Pictures, "--task", "spots", "--key", Key, "--out", output, "--epochs", $"{epochs}", "--batch", "16", "--warmup", "0", .. more];
 
     public void Dispose() => _folder.Dispose();
 

@@ -6,9 +6,9 @@ using MeLo.Edge.Tests;
 using MeLo.Edge.Training.Bases;
 using MeLo.Edge.Training.Data;
 
-namespace MeLo.Edge.Training.Tests.Loop;
+namespace MeLo.Edge.Training.Tests.Training;
 
-/// <summary>A task that a tiny Vision Transformer learns in seconds: in which quarter of the picture the bright spot is.</summary>
+/// <summary>A task that a tiny Vision Transformer learns in seconds: what is to be seen somewhere on a gray ground: a bright square, a dark one, a line across or a line down.</summary>
 internal sealed class SmallTask : IDisposable
 {
     public const int ImageSize = 16;
@@ -34,7 +34,7 @@ internal sealed class SmallTask : IDisposable
     public TrainingTask Of(TrainingSettings settings, int samples = 96, bool multiLabel = false, int? slices = null)
     {
         Spots spots = new(multiLabel, slices);
-        Dataset dataset = Dataset.Of("spots", ["a", "b", "c", "d"], multiLabel, [.. Enumerable.Range(0, samples).Select(spots.Sample)], "spots 1", spots, slices);
+        Dataset dataset = Dataset.Of("spots", ["a", "b", "c", "d"], multiLabel, [.. Enumerable.Range(0, samples).Select(spots.Sample)], "spots 1", spots, slices is { } count ? new VolumeSlices(count, ImageSize, ImageSize, VolumeAxes.Axial, null) : null);
         PreprocessRecipe recipe = new(ResizeMode.Squash, ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
         return new TrainingTask(Vit, _weights, Path.GetDirectoryName(WeightsPath)!, "test", dataset, Splits.Of(dataset, new SplitOptions()), recipe, settings, new CpuProvider(), Threads: 2);
     }
@@ -59,15 +59,16 @@ internal sealed class SmallTask : IDisposable
         {
             SplitMix64 random = new(SplitMix64.Seed((ulong)sample, (ulong)slice));
             byte[] pixels = new byte[ImageSize * ImageSize];
-            for (int i = 0; i < pixels.Length; i++) pixels[i] = (byte)random.Below(120);
+            for (int i = 0; i < pixels.Length; i++) pixels[i] = (byte)(90 + random.Below(40));
             float[] targets = Sample(sample).Targets;
             for (int c = 0; c < 4; c++)
             {
                 // Of a volume only some slices show it.
                 if (targets[c] == 0 || (slices is not null && slice % 2 == 1)) continue;
-                int left = ((c % 2) * 8) + random.Below(5), top = ((c / 2) * 8) + random.Below(5);
-                for (int y = top; y < top + 3; y++)
-                    for (int x = left; x < left + 3; x++) pixels[(y * ImageSize) + x] = (byte)(200 + random.Below(55));
+                (int width, int height, int light) = c switch { 0 => (4, 4, 230), 1 => (4, 4, 0), 2 => (9, 2, 250), _ => (2, 9, 250) };
+                int left = random.Below(ImageSize - width), top = random.Below(ImageSize - height);
+                for (int y = top; y < top + height; y++)
+                    for (int x = left; x < left + width; x++) pixels[(y * ImageSize) + x] = (byte)light;
             }
             return PixelBuffer.FromBytes(ImageSize, ImageSize, 1, pixels);
         }
