@@ -52,14 +52,14 @@ internal sealed record TrainingSettings
     /// <summary>How pictures are varied.</summary>
     public Augmentation Augmentation { get; init; } = Augmentation.Default;
 
-    /// <summary>Epochs without a better AUC on the validation samples after which training ends; 0 for never.</summary>
+    /// <summary>Epochs without better answers to the validation samples (a higher AUC, or the same with a lower loss) after which training ends; 0 for never.</summary>
     public int Patience { get; init; } = 10;
 
     /// <summary>Where every random choice begins.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>What is taken where <see cref="LearningRate"/> is null: adapters and heads start from nothing, a whole pretrained model must not be torn down.</summary>
-    public double DefaultLearningRate => Mode switch { TrainingMode.Full => 1e-4, TrainingMode.Head => 1e-2, _ => 1e-3 };
+    public double DefaultLearningRate => Mode switch { TrainingMode.Full => 1e-4, TrainingMode.Head => 1e-2, _ => 3e-3 };
 
     /// <summary>The highest learning rate.</summary>
     public double PeakLearningRate => LearningRate ?? DefaultLearningRate;

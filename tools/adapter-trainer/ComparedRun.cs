@@ -7,8 +7,8 @@ namespace AdapterTrainer;
 
 /// <summary>What one training of a comparison came to.</summary>
 internal sealed record ComparedRun(
-    TrainingMode Mode, ulong Seed, double Auc, double Accuracy, double F1, double Ece, double EceBeforeTemperature, double ValidationAuc, long Parameters, long StorageBytes, int Epochs, int BestEpoch,
-    double Seconds, double SecondsAnEpoch, long PeakBytes)
+    TrainingMode Mode, ulong Seed, double Auc, double Accuracy, double F1, double Ece, double EceBeforeTemperature, double ValidationAuc, long Parameters, long HeadParameters, long StorageBytes, int Epochs, int BestEpoch,
+    double Seconds, long PeakBytes)
 {
     private const string ResultFile = "result.json", StateFile = "state.safetensors";
 
@@ -26,7 +26,7 @@ internal sealed record ComparedRun(
         TrainingRun run = TrainingRun.Of(task, state, error, cancellation);
         ComparedRun compared = new(
             task.Settings.Mode, task.Settings.Seed, run.Result.Test.Auc, run.Result.Test.Accuracy, run.Result.Test.F1, run.Result.Calibrated.Ece, run.Result.Test.Ece, run.Result.Validation.Auc,
-            run.ParameterCount, run.ParameterCount * sizeof(float), run.History.Epochs.Count, run.History.Best!.Epoch, run.Seconds, run.Seconds / run.History.Epochs.Count, run.PeakBytes);
+            run.ParameterCount, task.Dataset.Labels.Count * (task.Architecture.Dim + 1L), run.ParameterCount * sizeof(float), run.History.Epochs.Count, run.History.Best!.Epoch, run.Seconds, run.PeakBytes);
         OutputFile.Write(path, FileKind.Json, stream => JsonSerializer.Serialize(stream, new Kept(identity, compared)));
         File.Delete(state);
         return compared;

@@ -39,13 +39,13 @@ internal sealed class TrainingOptions
     private readonly Option<int> _epochs = Whole("--epochs", "The most passes over the training samples.", s_defaults.Epochs);
     private readonly Option<int> _batch = Whole("--batch", "Samples between two changes of the parameters.", s_defaults.Batch);
     private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples that run at once: fewer need less memory.", s_defaults.MicroBatch);
-    private readonly Option<double?> _learningRate = new("--learning-rate") { Description = "The highest learning rate. Default: 1e-3 for adapters, 1e-4 for whole models, 1e-2 for heads.", HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
+    private readonly Option<double?> _learningRate = new("--learning-rate") { Description = "The highest learning rate. Default: 3e-3 for adapters, 1e-4 for whole models, 1e-2 for heads.", HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
     private readonly Option<double> _warmup = Number("--warmup", "Epochs over which the learning rate rises.", s_defaults.WarmupEpochs);
     private readonly Option<double> _weightDecay = Number("--weight-decay", "AdamW's decay of matrices; 0 is Adam.", s_defaults.WeightDecay);
     private readonly Option<double> _labelSmoothing = Number("--label-smoothing", "The share of a target that goes to all classes alike.", s_defaults.LabelSmoothing);
     private readonly Option<bool> _balance = new("--balance") { Description = "Rare classes count more, so that every class has the same weight in sum." };
     private readonly Option<string> _augment = new("--augment") { Description = "How pictures are varied: default (flip,rotate,crop,intensity), none, or some of flip, vflip, rotate, crop, intensity.", DefaultValueFactory = _ => "default", HelpName = "default|none|a,b" };
-    private readonly Option<int> _patience = new("--patience") { Description = "Epochs without a better AUC on the validation samples after which training ends; 0 for never.", DefaultValueFactory = _ => s_defaults.Patience, HelpName = "N", CustomParser = NumberOption.Count };
+    private readonly Option<int> _patience = new("--patience") { Description = "Epochs without better answers to the validation samples (a higher AUC, or the same with a lower loss) after which training ends; 0 for never.", DefaultValueFactory = _ => s_defaults.Patience, HelpName = "N", CustomParser = NumberOption.Count };
     private readonly Option<ulong> _seed = new("--seed") { Description = "Where every random choice begins: the same seed gives the same bits on one machine.", DefaultValueFactory = _ => s_defaults.Seed, HelpName = "N" };
     private readonly Option<int> _cache = Whole("--cache", "The most megabytes of prepared pictures that are kept in memory.", (int)(TrainingTask.DefaultCacheBytes >> 20));
 

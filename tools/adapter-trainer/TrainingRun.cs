@@ -10,7 +10,7 @@ namespace AdapterTrainer;
 /// <param name="History">What the epochs came to.</param>
 /// <param name="Result">How good it is.</param>
 /// <param name="Parameters">What was learnt.</param>
-/// <param name="Seconds">How long its epochs took, also those before it was last interrupted.</param>
+/// <param name="Seconds">How long it took, epochs before an interruption included.</param>
 /// <param name="PeakBytes">The most memory that the process had meanwhile.</param>
 internal sealed record TrainingRun(
     TrainingTask Task, TrainingHistory History, TrainingResult Result, IReadOnlyList<LearnedParameter> Parameters, double Seconds, long PeakBytes)
@@ -26,11 +26,14 @@ internal sealed record TrainingRun(
     public static TrainingRun Of(TrainingTask task, string stateFile, TextWriter error, CancellationToken cancellation)
     {
         PeakMemory.Reset();
+        long start = Stopwatch.GetTimestamp();
         TrainingStateFile state = new(stateFile, Identity(task));
         using Trainer trainer = new(task, cancellation);
+        // For a head, the features of all samples.
+        double preparation = Stopwatch.GetElapsedTime(start).TotalSeconds;
         if (state.Exists) error.WriteLine($"going on with {stateFile}");
         TrainingHistory history = TrainingDisplay.Show(error, progress => trainer.Train(state, progress, cancellation));
-        return new TrainingRun(task, history, TrainingResult.Of(trainer, task.Parts, cancellation), trainer.Parameters, history.Epochs.Sum(e => e.Seconds), PeakMemory.Bytes);
+        return new TrainingRun(task, history, TrainingResult.Of(trainer, task.Parts, cancellation), trainer.Parameters, preparation + history.Epochs.Sum(e => e.Seconds), PeakMemory.Bytes);
     }
 
     /// <summary>What a report says of it.</summary>

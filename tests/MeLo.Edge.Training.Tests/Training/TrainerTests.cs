@@ -118,7 +118,7 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void Patience_EndsTrainingThatGetsNoBetter()
     {
-        TrainingTask task = _small.Of(s_quick with { Epochs = 60, Patience = 3, LearningRate = 1e-7, FinalLearningRate = 1e-8 });
+        TrainingTask task = _small.Of(s_quick with { Mode = TrainingMode.Full, Epochs = 60, Patience = 3, LearningRate = 1e-2 }, samples: 48);
         using Trainer trainer = new(task);
         TrainingHistory history = trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken);
         Assert.InRange(history.Epochs.Count, 4, 59);

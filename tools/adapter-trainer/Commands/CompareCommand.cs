@@ -79,14 +79,14 @@ internal sealed class CompareCommand : ToolCommand
     private static void Print(TextWriter output, BasePackage package, Dataset dataset, TrainingMode[] modes, List<ComparedRun> runs)
     {
         output.WriteLine($"{dataset.Description} on {package.Architecture.Name}");
-        output.WriteLine($"{"",-6}{"AUC",-18}{"accuracy",-18}{"parameters",-22}{"storage",-12}{"s an epoch",-12}{"s in all",-10}{"memory",-10}");
+        output.WriteLine($"{"",-6}{"AUC",-18}{"accuracy",-18}{"parameters",-22}{"storage",-12}{"time",-10}{"memory",-10}");
         foreach (TrainingMode mode in modes)
         {
             ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
             string parameters = string.Create(CultureInfo.InvariantCulture, $"{of[0].Parameters:N0} ({Share(package, of[0]):P2})");
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{mode.ToString().ToLowerInvariant(),-6}{MeanAndDeviation(of, r => r.Auc),-18}{MeanAndDeviation(of, r => r.Accuracy),-18}{parameters,-22}{of[0].StorageBytes / 1e6,-12:0.00' MB'}{of.Average(r => r.SecondsAnEpoch),-12:F1}{of.Average(r => r.Seconds),-10:F0}{of.Max(r => r.PeakBytes) / 1e9,-10:0.0' GB'}").TrimEnd());
+                $"{mode.ToString().ToLowerInvariant(),-6}{MeanAndDeviation(of, r => r.Auc),-18}{MeanAndDeviation(of, r => r.Accuracy),-18}{parameters,-22}{of[0].StorageBytes / 1e6,-12:0.00' MB'}{of.Average(r => r.Seconds),-10:0' s'}{of.Max(r => r.PeakBytes) / 1e9,-10:0.0' GB'}").TrimEnd());
         }
     }
 
@@ -113,7 +113,6 @@ internal sealed class CompareCommand : ToolCommand
                 ["parameters"] = of[0].Parameters,
                 ["parameterShare"] = Share(package, of[0]),
                 ["storageBytes"] = of[0].StorageBytes,
-                ["secondsAnEpoch"] = of.Average(r => r.SecondsAnEpoch),
                 ["seconds"] = of.Average(r => r.Seconds),
                 ["peakBytes"] = of.Max(r => r.PeakBytes),
                 ["runs"] = new JsonArray([.. of.Select(r => r.ToJson())]),
@@ -122,7 +121,7 @@ internal sealed class CompareCommand : ToolCommand
         return report;
     }
 
-    private static double Share(BasePackage package, ComparedRun run) => (double)run.Parameters / package.Architecture.ParameterCount;
+    private static double Share(BasePackage package, ComparedRun run) => (double)run.Parameters / (package.Architecture.ParameterCount + run.HeadParameters);
 
     private static string MeanAndDeviation(ComparedRun[] runs, Func<ComparedRun, double> value) =>
         string.Create(CultureInfo.InvariantCulture, $"{runs.Average(value):F4} ± {Deviation(runs, value):F4}");
