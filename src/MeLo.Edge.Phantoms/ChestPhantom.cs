@@ -7,7 +7,7 @@ namespace MeLo.Edge.Phantoms;
 internal sealed class ChestPhantom() : Phantom("tuberculosis", isColour: false, "normal", "tuberculosis")
 {
     private protected override Picture Draw(SeededRandom random, int label, int width, int height) =>
-        Draw(random, label, width, height, new Frame(0.5 + random.Between(-0.03, 0.03), 0.5 + random.Between(-0.03, 0.03), random.Between(0.92, 1.06), random.Between(-0.012, 0.012), isMirrored: false));
+        Draw(random, label, width, height, new Frame(0.5 + random.Between(-0.06, 0.06), 0.5 + random.Between(-0.06, 0.06), random.Between(0.84, 1.14), random.Between(-0.02, 0.02), isMirrored: false));
 
     internal static Picture Draw(SeededRandom random, int label, int width, int height, Frame frame)
     {

@@ -27,7 +27,7 @@ public static class OrganPhantom
         SeededRandom finding = random.Fork(), scan = random.Fork();
         Limb host = limbs[finding.Whole(0, limbs.Length - 1)];
         (double X, double Y, double Z) mass = host.At(finding.Between(0.35, 1));
-        double massRadius = label == 1 ? finding.Between(0.11, 0.17) : 0;
+        double massRadius = label == 1 ? finding.Between(0.1, 0.15) : 0;
         double light = scan.Between(120, 220), ground = scan.Between(5, 50), grain = scan.Between(5, 40), soft = Math.Max(0.02, 0.75 / size);
 
         byte[] voxels = new byte[size * size * size];
@@ -50,8 +50,8 @@ public static class OrganPhantom
     // Three limbs from a point near the middle, in a plane that lies a little askew.
     private static Limb[] Limbs(SeededRandom random)
     {
-        double x = random.Between(0.42, 0.58), y = random.Between(0.42, 0.58), z = random.Between(0.42, 0.58), turn = random.Unit();
-        double thick = random.Between(0.045, 0.085), opening = random.Between(0.08, 0.17);
+        double x = random.Between(0.36, 0.64), y = random.Between(0.36, 0.64), z = random.Between(0.36, 0.64), turn = random.Unit();
+        double thick = random.Between(0.045, 0.09), opening = random.Between(0.08, 0.17);
         double[] angles = [turn - opening, turn + opening, turn + 0.5 + random.Between(-0.05, 0.05)];
         return [.. angles.Select(angle =>
         {

@@ -16,12 +16,12 @@ internal sealed class SmearPhantom() : Phantom("blood-cell", isColour: true, "eo
     {
         SeededRandom field = random.Fork(), cell = random.Fork();
         Detector detector = Detector.Camera(random.Fork());
-        double scale = field.Between(0.8, 1.25);
+        double scale = field.Between(0.75, 1.35);
         Stain stain = new(field);
         Canvas canvas = new(width, height, 3, Frame.Whole);
         Noise unevenness = new(field.Next());
         canvas.Draw((x, y, pixel) => stain.Ground.Mix(stain.Plasma, 0.5 * unevenness.Fractal(3 * x, 3 * y, 2)).Cover(pixel, 1));
-        WhiteCell white = new(cell, type, 0.5 + field.Between(-0.14, 0.14), 0.5 + field.Between(-0.14, 0.14), scale);
+        WhiteCell white = new(cell, type, 0.5 + field.Between(-0.2, 0.2), 0.5 + field.Between(-0.2, 0.2), scale);
         for (int i = 0; i < redCells; i++)
         {
             double x = field.Between(-0.05, 1.05), y = field.Between(-0.05, 1.05), radius = scale * field.Between(0.065, 0.085);

@@ -34,12 +34,20 @@ internal static partial class GradientRules
         pass.Add(x, graph.Mul(across, s));
     }
 
-    /// <remarks>y·(g - Σ g·y)</remarks>
+    /// <remarks>
+    /// y·(g - Σ g·y). In attention, where y is read by a product z = y·v alone, g is h·vᵀ with h the gradient by z, and Σ g·y = Σ h·z: a sum over the width of a
+    /// head, not over all tokens. Source: Dao et al., arXiv 2205.14135, appendix B.2.
+    /// </remarks>
     private static void Softmax(BackwardPass pass, GraphNode node, GraphValue g)
     {
         GraphBuilder graph = pass.Graph;
         GraphValue y = node.Output;
-        GraphValue sum = graph.ReduceSum(graph.Mul(g, y), [(int)Int(node, "axis", -1)], keepDimensions: true);
+        long axis = Int(node, "axis", -1);
+        bool last = axis == -1 || axis == y.Rank - 1;
+        GraphValue product = last && pass.OnlyReader(y) is { OperatorType: "MatMul" } reader && reader.Inputs[0] == y && reader.Output.Shape.SkipLast(1).SequenceEqual(y.Shape.SkipLast(1))
+            ? graph.Mul(pass[reader.Output], reader.Output)
+            : graph.Mul(g, y);
+        GraphValue sum = graph.ReduceSum(product, [(int)axis], keepDimensions: true);
         pass.Add(node.Inputs[0]!, graph.Mul(graph.Sub(g, sum), y));
     }
 

@@ -17,8 +17,11 @@ internal static partial class GradientRules
             if (pass.Wants(b)) pass.Add(b, sum => graph.Gemm(graph.Rows(a), rows, sum, transposeA: true)); // aᵀ·g
             return;
         }
-        if (pass.Wants(a)) pass.Add(a, SumTo(pass, graph.MatMul(g, Turned(graph, b)), a));
-        if (pass.Wants(b)) pass.Add(b, SumTo(pass, graph.MatMul(Turned(graph, a), g), b));
+        if (pass.Wants(a)) pass.Add(a, SumTo(pass, graph.MatMul(g, Turned(graph, b)), a)); // g·bᵀ
+        if (!pass.Wants(b)) return;
+        // Of a turned value the gradient turned back is a product, too: one that leaves nothing to turn.
+        if (TurnedFrom(b) is { } source) pass.Add(source, SumTo(pass, graph.MatMul(Turned(graph, g), a), source)); // gᵀ·a
+        else pass.Add(b, SumTo(pass, graph.MatMul(Turned(graph, a), g), b));             // aᵀ·g
     }
 
     private static void Gemm(BackwardPass pass, GraphNode node, GraphValue g)
@@ -43,5 +46,11 @@ internal static partial class GradientRules
     }
 
     // The last two axes changed over.
-    private static GraphValue Turned(GraphBuilder graph, GraphValue x) => graph.Transpose(x, [.. Enumerable.Range(0, x.Rank - 2), x.Rank - 1, x.Rank - 2]);
+    private static GraphValue Turned(GraphBuilder graph, GraphValue x) => TurnedFrom(x) ?? graph.Transpose(x, TurningOf(x));
+
+    // What a value is by a change of the last two axes; null where it is something else.
+    private static GraphValue? TurnedFrom(GraphValue x) => x.Producer is { OperatorType: "Transpose" } turning
+        && ((NodeAttribute.Ints)turning.Attribute("perm")!).Values.SequenceEqual(TurningOf(x).Select(axis => (long)axis)) ? turning.Inputs[0] : null;
+
+    private static int[] TurningOf(GraphValue x) => [.. Enumerable.Range(0, x.Rank - 2), x.Rank - 1, x.Rank - 2];
 }

@@ -38,18 +38,40 @@ internal sealed partial class VitGraph
         return Tokens(product, x, "patch_tokens");                                       // [b, g*g, d]
     }
 
-    private GraphValue TrainableLinear(GraphValue x, LinearId id)
+    /// <summary>Softmax(q k^T / sqrt(w)) v for every head of every image, then the output projection.</summary>
+    /// <remarks>
+    /// Images and heads are one dimension, so that keys are turned by a Transpose of its own, which the runtime makes a part of the product; beside another one
+    /// it would make the two one slow Transpose. Queries are scaled in their product.
+    /// </remarks>
+    private GraphValue TrainableAttention(GraphValue asking, GraphValue asked, int layer)
+    {
+        GraphValue q = HeadsOf(TrainableLinear(asking, new LinearId(layer, VitLinear.Query), 1 / MathF.Sqrt(_vit.HeadDim))); // [b*h, t, w]
+        GraphValue k = HeadsOf(TrainableLinear(asked, new LinearId(layer, VitLinear.Key))); // [b*h, t, w]
+        GraphValue v = HeadsOf(TrainableLinear(asked, new LinearId(layer, VitLinear.Value))); // [b*h, t, w]
+        GraphValue shares = _graph.Softmax(_graph.MatMul(q, _graph.Transpose(k, [0, 2, 1]))); // [b*h, t, t]
+        GraphValue mixed = _graph.MatMul(shares, v);                                     // [b*h, t, t] x [b*h, t, w]
+        mixed = _graph.View(mixed, [_images, _vit.Heads, asking[1], _vit.HeadDim]);      // [b, h, t, w]
+        mixed = _graph.Transpose(mixed, [0, 2, 1, 3]);                                   // [b, t, h, w]
+        return TrainableLinear(_graph.Reshape(mixed, asking.Shape), new LinearId(layer, VitLinear.Output)); // [b, t, d]
+    }
+
+    // [b, t, d] -> [b*h, t, w]
+    private GraphValue HeadsOf(GraphValue x) =>
+        _graph.View(_graph.Transpose(SplitHeads(x), [0, 2, 1, 3]), [$"{_images}*{_vit.Heads}", x[1], _vit.HeadDim]);
+
+    private GraphValue TrainableLinear(GraphValue x, LinearId id, float scale = 1)
     {
         string name = id.Linear.Name();
         GraphValue rows = Rows(x);                                                       // [n, in]
-        GraphValue y = _graph.Gemm(rows, Weight(CanonicalWeights.LinearWeight(id)), Bias(id), name: $"{name}.product"); // [n, in] x [in, out] + [out]
+        GraphValue y = _graph.Gemm(
+            rows, Weight(CanonicalWeights.LinearWeight(id)), Bias(id), scale, scale, name: $"{name}.product"); // [n, in] x [in, out] + [out]
         if (_trainable!.Lora.Contains(id.Linear))
         {
             (int input, int output) = _vit.LinearShape(id.Linear);
             GraphValue a = _graph.Input(LoraA(id), ElementType.F32, input, _trainable.Rank);
             GraphValue b = _graph.Input(LoraB(id), ElementType.F32, _trainable.Rank, output);
             GraphValue down = _graph.Gemm(rows, a, name: $"{name}.down");                // [n, in] x [in, r]
-            y = _graph.Gemm(down, b, y, alpha: _trainable.Scale, name: $"{name}.up");    // [n, r] x [r, out] + [n, out]
+            y = _graph.Gemm(down, b, y, _trainable.Scale * scale, name: $"{name}.up");    // [n, r] x [r, out] + [n, out]
         }
         return Tokens(y, x, name);                                                       // [b, t, out]
     }

@@ -138,7 +138,7 @@ internal sealed partial class VitGraph
             asking = _graph.Slice(normed, 1, 0, 1);                                      // [b, 1, d]
             x = _graph.Slice(x, 1, 0, 1);                                                // [b, 1, d]
         }
-        x = _graph.Add(x, Attention(asking, normed, layer));                             // [b, t, d]
+        x = _graph.Add(x, _trainable is null ? Attention(asking, normed, layer) : TrainableAttention(asking, normed, layer)); // [b, t, d]
         GraphValue hidden = _graph.Gelu(Linear(LayerNorm(x, layer, 2), layer, VitLinear.Fc1)); // [b, t, m]
         return _graph.Add(x, Linear(hidden, layer, VitLinear.Fc2));                      // [b, t, d]
     }

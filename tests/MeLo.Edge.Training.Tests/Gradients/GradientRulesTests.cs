@@ -57,8 +57,12 @@ public sealed class GradientRulesTests
         ["Softmax"] = new((g, x) => g.Softmax(x[0]), [[s_batch, 2, 5]]),
         ["Softmax over another axis"] = new((g, x) => g.Softmax(x[0], 1), [[s_batch, 5, 2]]),
         ["Attention"] = new((g, x) => g.MatMul(g.Softmax(g.MatMul(x[0], g.Transpose(x[1], [0, 2, 1]))), x[2]), [s_batch, 3, 4], [s_batch, 5, 4], [s_batch, 5, 2]),
-        ["Attention whose shares are read once more"] = new(
-            (g, x) => g.MatMul(g.Softmax(x[0]), g.Add(x[1], g.ReduceSum(g.Softmax(x[0]), [1], keepDimensions: true))), [s_batch, 3, 4], [s_batch, 4, 4]),
+        ["Attention whose shares are read once more"] = new((g, x) => Twice(g, g.Softmax(x[0]), x[1]), [s_batch, 3, 4], [s_batch, 4, 4]),
+        ["Attention whose shares are what is shared out"] = new((g, x) => g.Softmax(x[0]) is var y ? g.MatMul(y, y) : y, [[s_batch, 4, 4]]),
+        ["Attention with more images than shares"] = new((g, x) => g.MatMul(g.Softmax(x[0]), x[1]), [1, 3, 4], [s_batch, 4, 2]),
+        ["Attention with shares on the right"] = new((g, x) => g.MatMul(x[1], g.Softmax(x[0])), [s_batch, 4, 4], [s_batch, 2, 4]),
+        ["MatMul by a transposition that is read once more"] = new((g, x) => g.Transpose(x[1], [0, 2, 1]) is var y ? g.MatMul(g.MatMul(x[0], y), g.Gelu(y)) : y, [s_batch, 3, 4], [s_batch, 4, 4]),
+        ["MatMul of a transposition"] = new((g, x) => g.MatMul(g.Transpose(x[0], [0, 2, 1]), x[1]), [s_batch, 3, 4], [s_batch, 3, 5]),
         ["LogSoftmax"] = new((g, x) => g.LogSoftmax(x[0]), [[s_batch, 5]]),
         ["LogSoftmax over another axis"] = new((g, x) => g.LogSoftmax(x[0], 1), [[s_batch, 5, 2]]),
         ["Softplus"] = new((g, x) => g.Softplus(x[0]), [[s_batch, 5]]),
@@ -78,6 +82,8 @@ public sealed class GradientRulesTests
         ["Pad"] = new((g, x) => g.Pad(x[0], 1, 2, 1), [[s_batch, 3, 2]]),
         ["Two ways to one value"] = new((g, x) => g.Add(g.Mul(g.Gelu(x[0]), x[0]), g.Softmax(x[0])), [[s_batch, 5]]),
     };
+
+    private static GraphValue Twice(GraphBuilder g, GraphValue shares, GraphValue values) => g.Add(g.MatMul(shares, values), g.ReduceSum(shares, [2], keepDimensions: true) is var sum ? g.Mul(sum, g.Slice(shares, 2, 1, 2)) : sum);
 
     public static TheoryData<string> Cases => [.. s_cases.Keys];
 
