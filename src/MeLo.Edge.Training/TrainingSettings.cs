@@ -59,7 +59,7 @@ internal sealed record TrainingSettings
     public ulong Seed { get; init; } = 1;
 
     /// <summary>What is taken where <see cref="LearningRate"/> is null: adapters and heads start from nothing, a whole pretrained model must not be torn down.</summary>
-    public double DefaultLearningRate => Mode switch { TrainingMode.Full => 1e-4, TrainingMode.Head => 1e-2, _ => 3e-3 };
+    public double DefaultLearningRate => Mode switch { TrainingMode.Full => 1e-4, TrainingMode.Head => 1e-2, _ => 5e-3 };
 
     /// <summary>The highest learning rate.</summary>
     public double PeakLearningRate => LearningRate ?? DefaultLearningRate;

@@ -39,7 +39,7 @@ internal sealed class TrainingOptions
     private readonly Option<int> _epochs = Whole("--epochs", "The most passes over the training samples.", s_defaults.Epochs);
     private readonly Option<int> _batch = Whole("--batch", "Samples between two changes of the parameters.", s_defaults.Batch);
     private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples that run at once: fewer need less memory.", s_defaults.MicroBatch);
-    private readonly Option<double?> _learningRate = new("--learning-rate") { Description = "The highest learning rate. Default: 3e-3 for adapters, 1e-4 for whole models, 1e-2 for heads.", HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
+    private readonly Option<double?> _learningRate = new("--learning-rate") { Description = "The highest learning rate. Default: 5e-3 for adapters, 1e-4 for whole models, 1e-2 for heads.", HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
     private readonly Option<double> _warmup = Number("--warmup", "Epochs over which the learning rate rises.", s_defaults.WarmupEpochs);
     private readonly Option<double> _weightDecay = Number("--weight-decay", "AdamW's decay of matrices; 0 is Adam.", s_defaults.WeightDecay);
     private readonly Option<double> _labelSmoothing = Number("--label-smoothing", "The share of a target that goes to all classes alike.", s_defaults.LabelSmoothing);
