@@ -14,8 +14,8 @@ internal struct SplitMix64(ulong seed)
     public static ulong Seed(params ReadOnlySpan<ulong> parts)
     {
         ulong state = (ulong)parts.Length;
-        foreach (ulong part in parts) state = Finalize(state + Golden) ^ Finalize(part + Golden);
-        return Finalize(state + Golden);
+        foreach (ulong part in parts) state = Finalize(state ^ Finalize(part + Golden)) + Golden;
+        return Finalize(state);
     }
 
     /// <summary>The next 64 bits.</summary>

@@ -71,7 +71,7 @@ internal sealed class Dataset
     }
 
     /// <summary>A dataset that a program makes.</summary>
-    /// <param name="source">Where it is from, in a few words.</param>
+    /// <param name="source">What to call it.</param>
     /// <param name="labels">The classes' names.</param>
     /// <param name="isMultiLabel">Whether a sample can have any number of labels.</param>
     /// <param name="samples">The samples.</param>

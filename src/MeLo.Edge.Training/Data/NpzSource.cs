@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Training.Data;
@@ -27,11 +28,14 @@ internal static class NpzSource
         int[]? shape = null;
         using (NpzFile file = NpzFile.Open(path, source))
         {
+            // An array under another name would be left out, and nobody would notice.
+            if (file.Names.Except(s_parts.SelectMany(p => (string[])[$"{p.Name}_images", $"{p.Name}_labels"])).Order(StringComparer.Ordinal).FirstOrDefault() is { } unknown)
+                throw DatasetException.Of(source, $"found the array {PrintableText.Of(unknown)}, expected train_images and train_labels, and the same for val and test");
             long left = options.MaxArrayBytes;
             foreach ((DatasetPart kind, string name) in s_parts)
             {
                 // The training samples are not optional: their lack says that it is another kind of file.
-                if (kind != DatasetPart.Train && !file.Names.Contains($"{name}_images")) continue;
+                if (kind != DatasetPart.Train && !file.Names.Contains($"{name}_images") && !file.Names.Contains($"{name}_labels")) continue;
                 int[] rowShape = RowShape(file.Header($"{name}_images"), $"{source}: {name}_images", options.Limits);
                 shape ??= rowShape;
                 if (!rowShape.SequenceEqual(shape)) throw DatasetException.Of(source, $"found {name}_images of [{string.Join(',', rowShape)}] a sample, expected [{string.Join(',', shape)}] as in {parts[0].Name}_images");
@@ -50,7 +54,7 @@ internal static class NpzSource
         byte[][] all = [.. parts.SelectMany(p => p.Pictures)];
         bool isVolume = shape!.Length == 3 && shape[2] is not (1 or 3);
         VolumeSlices? cuts = isVolume ? new VolumeSlices(shape[0], shape[1], shape[2], options.Axes, options.Slices) : null;
-        return Dataset.Of($"arrays {source}", labels, columns > 1, samples, Digest(path, source), cuts is null ? new ArrayPictures(all, shape) : new ArrayVolumes(all, cuts), cuts);
+        return Dataset.Of(source, labels, columns > 1, samples, Digest(path, source), cuts is null ? new ArrayPictures(all, shape) : new ArrayVolumes(all, cuts), cuts);
     }
 
     private static int[] RowShape(NpyHeader header, string place, DecodeLimits limits)

@@ -84,9 +84,9 @@ internal readonly struct Variation
                 int from = (top * size) + left, to = (y * size) + x;
                 for (int c = 0; c < channels; c++, from += plane, to += plane)
                 {
-                    float upper = source[from] + (right * (source[from + 1] - source[from]));
-                    float lower = source[from + size] + (right * (source[from + size + 1] - source[from + size]));
-                    destination[to] = upper + (down * (lower - upper));
+                    float upper = (source[from] * (1 - right)) + (source[from + 1] * right);
+                    float lower = (source[from + size] * (1 - right)) + (source[from + size + 1] * right);
+                    destination[to] = (upper * (1 - down)) + (lower * down);
                 }
             }
         }

@@ -53,7 +53,7 @@ internal static class Roc
         {
             double score = keys[i];
             long positivesHere = 0, negativesHere = 0;
-            for (; i >= 0 && keys[i] == score; i--)
+            for (; i >= 0 && keys[i].Equals(score); i--)
             {
                 if (kinds[i]) positivesHere++;
                 else negativesHere++;

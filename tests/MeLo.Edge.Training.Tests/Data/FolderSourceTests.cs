@@ -1,0 +1,134 @@
+using MeLo.Edge.Tests;
+using MeLo.Edge.Training.Data;
+
+namespace MeLo.Edge.Training.Tests.Data;
+
+public sealed class FolderSourceTests
+{
+    [Fact]
+    public void FolderPerClass_LabelsAreItsNamesInOrdinalOrder()
+    {
+        using TemporaryFolder folder = new();
+        Put(folder, "b", "2.bmp");
+        Put(folder, "b", "deeper", "1.bmp");
+        Put(folder, "B", "3.bmp");
+        Put(folder, "a", "1.bmp");
+        File.WriteAllText(folder["README.md"], "loose files are not of a class");
+        File.WriteAllText(folder["a", ".hidden"], "");
+        File.WriteAllText(folder["a", "Thumbs.db"], "");
+
+        Dataset dataset = Dataset.Open(folder.Root, new DatasetOptions());
+
+        Assert.Equal(["B", "a", "b"], dataset.Labels);
+        Assert.Equal(["B/3.bmp", "a/1.bmp", "b/2.bmp", "b/deeper/1.bmp"], dataset.Samples.Select(s => s.Id));
+        Assert.Equal([0, 0, 1], dataset.Samples[3].Targets);
+        Assert.All(dataset.Samples, s => Assert.Null(s.Part));
+        Assert.False(dataset.IsMultiLabel);
+        Assert.False(dataset.IsVolume);
+        Assert.Equal(1, dataset.Slices);
+        Assert.Contains("4 pictures, 3 classes", dataset.Description, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FoldersOfParts_AreTheSplit()
+    {
+        using TemporaryFolder folder = new();
+        foreach (string part in (string[])["train", "Validation", "test"])
+        {
+            Put(folder, part, "sick", "1.bmp");
+            Put(folder, part, "healthy", "1.bmp");
+        }
+
+        Dataset dataset = Dataset.Open(folder.Root, new DatasetOptions { Labels = ["sick", "healthy"] });
+        Splits splits = Splits.Of(dataset, new SplitOptions());
+
+        Assert.Equal(["sick", "healthy"], dataset.Labels);
+        Assert.Equal(["train/healthy/1.bmp", "train/sick/1.bmp"], splits.Train.Select(i => dataset.Samples[i].Id));
+        Assert.Equal(["Validation/healthy/1.bmp", "Validation/sick/1.bmp"], splits.Validation.Select(i => dataset.Samples[i].Id));
+        Assert.Equal(2, splits.Test.Count);
+    }
+
+    [Fact]
+    public void FilesThatAreNoPictures_AreNamedAllAtOnce()
+    {
+        using TemporaryFolder folder = new();
+        Put(folder, "a", "good.bmp");
+        File.WriteAllText(folder["a", "notes.txt"], "not a picture");
+        File.WriteAllText(folder["b", "empty.png"], "");
+
+        DatasetException e = Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions()));
+
+        Assert.Contains("2 faults", e.Message, StringComparison.Ordinal);
+        Assert.Contains("'a/notes.txt': found a file that begins with 6e6f7420", e.Message, StringComparison.Ordinal);
+        Assert.Contains("'b/empty.png': found an empty file", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ManyFaults_AreListedUpToALimit()
+    {
+        using TemporaryFolder folder = new();
+        Put(folder, "a", "good.bmp");
+        for (int i = 0; i < 30; i++) File.WriteAllText(folder["b", $"{i:00}.txt"], "text");
+
+        DatasetException e = Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions()));
+
+        Assert.Contains("30 faults", e.Message, StringComparison.Ordinal);
+        Assert.Contains("'b/19.txt'", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("'b/20.txt'", e.Message, StringComparison.Ordinal);
+        Assert.EndsWith("and 10 more", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FoldersThatAreNoDataset_AreRefused()
+    {
+        using TemporaryFolder folder = new();
+        Refused("found 0 labels");
+        Put(folder, "a", "1.bmp");
+        Refused("found 1 labels, expected 2");
+        Directory.CreateDirectory(folder["empty"]);
+        Refused("the folder 'empty' holds no file");
+        Put(folder, "empty", "1.bmp");
+        Put(folder, "train", "1.bmp");
+        Refused("found the folder 'a' beside 'train'");
+        Assert.Contains("neither a file nor a folder", Assert.Throws<DatasetException>(() => Dataset.Open(folder["none"], new DatasetOptions())).Message, StringComparison.Ordinal);
+        File.WriteAllText(folder["data.zip"], "");
+        Assert.Contains("a file of another kind", Assert.Throws<DatasetException>(() => Dataset.Open(folder["data.zip"], new DatasetOptions())).Message, StringComparison.Ordinal);
+
+        void Refused(string reason) => Assert.Contains(reason, Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OtherLabelsThanThoseGiven_AreRefused()
+    {
+        using TemporaryFolder folder = new();
+        Put(folder, "a", "1.bmp");
+        Put(folder, "b", "1.bmp");
+        DatasetException e = Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions { Labels = ["a", "c"] }));
+        Assert.Contains("found the labels a, b, expected those that were given: a, c", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Digest_IsOfNamesLabelsAndLengths_NotOfThePlace()
+    {
+        using TemporaryFolder one = new(), other = new();
+        foreach (TemporaryFolder folder in (TemporaryFolder[])[one, other])
+        {
+            Put(folder, "a", "1.bmp");
+            Put(folder, "b", "1.bmp");
+        }
+        string digest = Digest(one);
+        Assert.Equal(64, digest.Length);
+        Assert.Equal(digest, Digest(other));
+
+        File.WriteAllBytes(other["b", "1.bmp"], Bitmaps.Of(5, 4, 1, 2, 3));
+        Assert.NotEqual(digest, Digest(other));
+        File.Copy(one["b", "1.bmp"], other["b", "1.bmp"], overwrite: true);
+        Assert.Equal(digest, Digest(other));
+        File.Move(other["b", "1.bmp"], other["b", "2.bmp"]);
+        Assert.NotEqual(digest, Digest(other));
+
+        static string Digest(TemporaryFolder folder) => Dataset.Open(folder.Root, new DatasetOptions()).Digest;
+    }
+
+    private static void Put(TemporaryFolder folder, params string[] parts) => File.WriteAllBytes(folder[parts], Bitmaps.Of(4, 4, 10, 20, 30));
+}
