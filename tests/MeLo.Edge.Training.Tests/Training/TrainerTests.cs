@@ -118,10 +118,11 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void Patience_EndsTrainingThatGetsNoBetter()
     {
-        TrainingTask task = _small.Of(s_quick with { Mode = TrainingMode.Full, Epochs = 60, Patience = 3, LearningRate = 1e-2 }, samples: 48);
+        // Steps so large that the answers wander.
+        TrainingTask task = _small.Of(s_quick with { Mode = TrainingMode.Head, Epochs = 200, Patience = 3, LearningRate = 20, WeightDecay = 0, WarmupEpochs = 0 });
         using Trainer trainer = new(task);
         TrainingHistory history = trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken);
-        Assert.InRange(history.Epochs.Count, 4, 59);
+        Assert.InRange(history.Epochs.Count, 4, 199);
         Assert.Equal(3, history.Epochs.Count - history.Best!.Epoch);
     }
 
