@@ -12,8 +12,8 @@ internal sealed class BreastMass
     {
         _breast = breast;
         (_x, _y) = breast.Within(random);
-        _radius = random.Between(0.055, 0.09);
-        _light = random.Between(0.14, 0.28);
+        _radius = random.Between(0.06, 0.095);
+        _light = random.Between(0.17, 0.32);
         _flat = random.Between(1, 1.35);
         double turns = random.Unit();
         (_cos, _sin) = (Curve.Cos(turns), Curve.Sin(turns));

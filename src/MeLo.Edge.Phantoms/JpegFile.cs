@@ -12,6 +12,9 @@ public static class JpegFile
 
     private static readonly int[] s_zigzag = Zigzag();
 
+    // The cosine transform's [frequency, position].
+    private static readonly double[] s_cosines = [.. Enumerable.Range(0, 64).Select(i => Curve.Cos(((2 * (i % 8)) + 1) * (i / 8) / 32.0))];
+
     // Every (run of zeros, size) that baseline coding can need, in the order of their codes.
     private static readonly byte[] s_acSymbols =
         [0x00, 0xF0, .. from run in Enumerable.Range(0, 16) from size in Enumerable.Range(1, 10) select (byte)((run << 4) | size)];
@@ -61,7 +64,7 @@ public static class JpegFile
             {
                 double sum = 0;
                 for (int i = 0; i < 64; i++)
-                    sum += block[i] * Math.Cos(((2 * (i % 8)) + 1) * u * Math.PI / 16) * Math.Cos(((2 * (i / 8)) + 1) * v * Math.PI / 16);
+                    sum += block[i] * s_cosines[(u * 8) + (i % 8)] * s_cosines[(v * 8) + (i / 8)];
                 double scale = (u == 0 ? Math.Sqrt(0.5) : 1) * (v == 0 ? Math.Sqrt(0.5) : 1) / 4;
                 coefficients[(v * 8) + u] = (int)Math.Round(sum * scale / Quantum);
             }

@@ -11,9 +11,6 @@ namespace MeLo.Edge.Phantoms;
 /// </summary>
 public static class MedMnistFile
 {
-    // Drawn at once, so that memory stays small whatever the set's size.
-    private const int Chunk = 256;
-
     // A set's bytes depend on nothing but the set.
     private static readonly DateTimeOffset s_noDate = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -30,13 +27,7 @@ public static class MedMnistFile
         {
             PhantomSample[] those = [.. samples.Where(s => s.Part == part)];
             using (Stream images = Open(archive, $"{name}_images", [those.Length, .. shape]))
-                foreach (PhantomSample[] chunk in those.Chunk(Chunk))
-                {
-                    cancellation.ThrowIfCancellationRequested();
-                    byte[][] drawn = new byte[chunk.Length][];
-                    Parallel.For(0, chunk.Length, i => drawn[i] = draw(chunk[i]));
-                    foreach (byte[] one in drawn) images.Write(one);
-                }
+                foreach ((_, byte[] drawn) in PhantomSet.Draw(those, draw, cancellation)) images.Write(drawn);
             using Stream labels = Open(archive, $"{name}_labels", [those.Length, 1]);
             labels.Write([.. those.Select(s => checked((byte)s.Label))]);
         }

@@ -1,9 +1,18 @@
 namespace MeLo.Edge.Phantoms;
 
-/// <summary>Smooth random values over the plane: a lattice of random numbers, interpolated.</summary>
-internal readonly struct Noise(ulong seed)
+/// <summary>Smooth random values over the plane: a lattice of random numbers, interpolated. It repeats itself every 64 points.</summary>
+internal sealed class Noise
 {
-    private readonly ulong _seed = SeededRandom.Mix(seed);
+    private const int Size = 64;
+    private const int Wrap = Size - 1;
+
+    private readonly float[] _lattice = new float[Size * Size];
+
+    public Noise(ulong seed)
+    {
+        SeededRandom random = new(seed);
+        for (int i = 0; i < _lattice.Length; i++) _lattice[i] = (float)random.Unit();
+    }
 
     /// <summary>The value at a point, 0 to 1; the lattice's points are 1 apart.</summary>
     public double At(double x, double y)
@@ -12,11 +21,11 @@ internal readonly struct Noise(ulong seed)
         double tx = x - left, ty = y - top;
         tx *= tx * (3 - (2 * tx));
         ty *= ty * (3 - (2 * ty));
-        ulong column = (ulong)(long)left * 0x9E3779B97F4A7C15, row = (ulong)(long)top * 0xD1B54A32D192ED03;
-        const ulong Right = 0x9E3779B97F4A7C15, Below = 0xD1B54A32D192ED03;
-        double above = Curve.Mix(Lattice(column + row), Lattice(column + Right + row), tx);
-        double below = Curve.Mix(Lattice(column + row + Below), Lattice(column + Right + row + Below), tx);
-        return Curve.Mix(above, below, ty);
+        int column = (int)left & Wrap, right = (column + 1) & Wrap, row = ((int)top & Wrap) * Size, below = (row + Size) & (Wrap * Size);
+        return Curve.Mix(
+            Curve.Mix(_lattice[row + column], _lattice[row + right], tx),
+            Curve.Mix(_lattice[below + column], _lattice[below + right], tx),
+            ty);
     }
 
     /// <summary>Octaves, each twice as fine and half as strong as the one before: 0 to 1, with 0.5 in the middle.</summary>
@@ -32,6 +41,4 @@ internal readonly struct Noise(ulong seed)
         }
         return sum / all;
     }
-
-    private double Lattice(ulong point) => (SeededRandom.Mix(point ^ _seed) >> 40) * (1.0 / (1 << 24));
 }

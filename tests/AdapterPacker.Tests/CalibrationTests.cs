@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 

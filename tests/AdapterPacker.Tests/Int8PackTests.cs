@@ -1,7 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Models;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using MeLo.Edge.Phantoms;
 
@@ -13,11 +14,14 @@ internal static class PhantomFolder
     public static void Write(string folder, Phantom kind, IReadOnlyList<PhantomSample> samples, int size, CancellationToken cancellation)
     {
         foreach (string label in kind.Labels) Directory.CreateDirectory(Path.Combine(folder, label));
-        string[] names = [.. samples.Select((s, i) => $"{kind.Labels[s.Label]}/{i:D6}.png")];
-        Parallel.For(0, samples.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
-            File.WriteAllBytes(Path.Combine(folder, names[i]), PngFile.Write(kind.Draw(samples[i].Seed, samples[i].Label, size, size), 8)));
         StringBuilder list = new("path,label,split\n");
-        for (int i = 0; i < names.Length; i++) list.Append(names[i]).Append(',').Append(kind.Labels[samples[i].Label]).Append(',').Append(samples[i].Part.ToString().ToLowerInvariant()).Append('\n');
+        int number = 0;
+        foreach ((PhantomSample sample, byte[] file) in PhantomSet.Draw(samples, s => PngFile.Write(kind.Draw(s.Seed, s.Label, size, size), 8), cancellation))
+        {
+            string label = kind.Labels[sample.Label], name = string.Create(CultureInfo.InvariantCulture, $"{label}/{number++:D6}.png");
+            File.WriteAllBytes(Path.Combine(folder, name), file);
+            list.Append(name).Append(',').Append(label).Append(',').Append(sample.Part.ToString().ToLowerInvariant()).Append('\n');
+        }
         File.WriteAllText(Path.Combine(folder, ListName), list.ToString());
     }
 }
