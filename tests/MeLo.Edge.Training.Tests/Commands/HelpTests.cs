@@ -11,7 +11,7 @@ public sealed class HelpTests
     [MemberData(nameof(Commands))]
     public async Task EveryExample_IsACommandLineThatTheProgramTakes(string command)
     {
-        ProgramResult help = await Trainer.RunHereAsync(command, "--help");
+        ProgramResult help = await TrainerTool.RunHereAsync(command, "--help");
         Assert.Equal((0, ""), (help.ExitCode, help.Error));
         RootCommand root = TrainerProgram.Root();
         ToolCommand found = (ToolCommand)root.Subcommands.Single(c => c.Name == command);
@@ -29,7 +29,7 @@ public sealed class HelpTests
     [Fact]
     public async Task RootExamples_AreCommandLinesThatTheProgramTakes()
     {
-        string[] lines = (await Trainer.RunHereAsync("--help")).Output.Replace("\\\n", " ", StringComparison.Ordinal).Split('\n');
+        string[] lines = (await TrainerTool.RunHereAsync("--help")).Output.Replace("\\\n", " ", StringComparison.Ordinal).Split('\n');
         string[] examples = [.. lines.Select(l => l.Trim()).Where(l => l.StartsWith("adapter-trainer ", StringComparison.Ordinal) && !l.Contains('[', StringComparison.Ordinal))];
         Assert.NotEmpty(examples);
         Assert.All(examples, e => Assert.Empty(TrainerProgram.Root().Parse(e["adapter-trainer ".Length..]).Errors));

@@ -15,7 +15,7 @@ public sealed class PhantomsCommandTests : IDisposable
     public void Folder_HasAPictureForEveryLineOfTheList_AndTheyShowWhatItSays()
     {
         string target = _folder["set"];
-        ProgramResult result = Trainer.Run("phantoms", "--task", "breast-mass", "--count", "60", "--seed", "3", "--size", "32", "--out", target);
+        ProgramResult result = TrainerTool.RunProcess("phantoms", "--task", "breast-mass", "--count", "60", "--seed", "3", "--size", "32", "--out", target);
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Contains("not for clinical use", result.Output, StringComparison.Ordinal);
         string[] lines = File.ReadAllLines(Path.Combine(target, "labels.csv"));
@@ -42,7 +42,7 @@ public sealed class PhantomsCommandTests : IDisposable
     public async Task File_IsLaidOutAsMedMnists(string task, int[] shape)
     {
         string path = _folder["set.npz"];
-        ProgramResult result = await Trainer.RunHereAsync("phantoms", "--task", task, "--count", "40", "--out", path);
+        ProgramResult result = await TrainerTool.RunHereAsync("phantoms", "--task", task, "--count", "40", "--out", path);
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         using ZipArchive archive = ZipFile.OpenRead(path);
         Phantom? kind = Array.Find([.. Phantom.Tasks, Phantom.Pretraining], k => k.Name == task);
@@ -64,8 +64,8 @@ public sealed class PhantomsCommandTests : IDisposable
     public async Task SameCommand_WritesTheSameBytes()
     {
         string[] Command(string path) => ["phantoms", "--task", "blood-cell", "--count", "8", "--size", "24", "--seed", "5", "--out", path];
-        Assert.Equal(0, (await Trainer.RunHereAsync(Command(_folder["a.npz"]))).ExitCode);
-        Assert.Equal(0, (await Trainer.RunHereAsync(Command(_folder["b.npz"]))).ExitCode);
+        Assert.Equal(0, (await TrainerTool.RunHereAsync(Command(_folder["a.npz"]))).ExitCode);
+        Assert.Equal(0, (await TrainerTool.RunHereAsync(Command(_folder["b.npz"]))).ExitCode);
         Assert.Equal(File.ReadAllBytes(_folder["a.npz"]), File.ReadAllBytes(_folder["b.npz"]));
     }
 
@@ -79,7 +79,7 @@ public sealed class PhantomsCommandTests : IDisposable
     [InlineData("phantoms --task organ-mass --count 1 --out x", ".npz")]
     public async Task WrongUsage_ExitsWithTwo_AndOneLine(string arguments, string reason)
     {
-        ProgramResult result = await Trainer.RunHereAsync(arguments.Split(' '));
+        ProgramResult result = await TrainerTool.RunHereAsync(arguments.Split(' '));
         Assert.Equal((2, ""), (result.ExitCode, result.Output));
         Assert.Contains(reason, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
     }
@@ -92,7 +92,7 @@ public sealed class PhantomsCommandTests : IDisposable
         string path = _folder[name];
         string file = name == "set" ? _folder["set", "photograph.png"] : path;
         File.WriteAllText(file, "mine");
-        ProgramResult result = await Trainer.RunHereAsync("phantoms", "--task", "tuberculosis", "--count", "2", "--out", path);
+        ProgramResult result = await TrainerTool.RunHereAsync("phantoms", "--task", "tuberculosis", "--count", "2", "--out", path);
         Assert.Equal(1, result.ExitCode);
         Assert.StartsWith($"error: {name}: found something at ", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
         Assert.Equal("mine", File.ReadAllText(file));

@@ -3,31 +3,29 @@ using AdapterTrainer;
 
 namespace MeLo.Edge.Training.Tests.Commands;
 
-/// <summary>Runs <c>adapter-trainer</c>: in this process, or in one of its own that a test can kill.</summary>
+/// <summary>Runs <c>adapter-trainer</c>: its own code in this process, or as a process.</summary>
 internal static class TrainerTool
 {
-    public static (int ExitCode, string Output, string Error) Run(params string[] arguments)
+    public static async Task<ProgramResult> RunHereAsync(params string[] arguments)
     {
-        using StringWriter output = new(), error = new();
-        int exitCode = TrainerProgram.RunAsync(arguments, output, error).GetAwaiter().GetResult();
-        return (exitCode, output.ToString(), error.ToString());
+        await using StringWriter output = new(), error = new();
+        int code = await TrainerProgram.RunAsync(arguments, output, error);
+        return new ProgramResult(code, output.ToString(), error.ToString());
     }
+
+    public static ProgramResult Run(params string[] arguments) => RunHereAsync(arguments).GetAwaiter().GetResult();
 
     /// <summary>Runs it and expects it to do what was asked.</summary>
     public static string Done(params string[] arguments)
     {
-        (int exitCode, string output, string error) = Run(arguments);
-        Assert.True(exitCode == 0, $"exit code {exitCode}\n{output}\n{error}");
-        return output;
+        ProgramResult result = Run(arguments);
+        Assert.True(result.ExitCode == 0, $"exit code {result.ExitCode}\n{result.Output}\n{result.Error}");
+        return result.Output;
     }
 
-    public static Process Start(params string[] arguments)
-    {
-        ProcessStartInfo start = new(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet",
-            [Path.Combine(AppContext.BaseDirectory, "adapter-trainer.dll"), .. arguments])
-        {
-            RedirectStandardError = true, RedirectStandardOutput = true,
-        };
-        return Process.Start(start)!;
-    }
+    public static ProgramResult RunProcess(params string[] arguments) => ToolProcess.Run(ToolProcess.Beside("adapter-trainer"), arguments);
+
+    /// <summary>A process that a test can kill.</summary>
+    public static Process Start(params string[] arguments) =>
+        Process.Start(new ProcessStartInfo(ToolProcess.Beside("adapter-trainer"), arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
 }
