@@ -97,7 +97,7 @@ public sealed partial class HtmlReportTests
         Assert.Equal(Readable, page.Descendants(s_html + "h1").Single().Value);
         Assert.Equal(Readable, page.Descendants(s_html + "title").Single().Value);
         Assert.Empty(page.Descendants(s_html + "script"));
-        Assert.Empty(page.Descendants().Attributes().Where(a => a.Name.LocalName.StartsWith("on", StringComparison.Ordinal)));
+        Assert.DoesNotContain(page.Descendants().Attributes(), a => a.Name.LocalName.StartsWith("on", StringComparison.Ordinal));
         foreach ((_, byte[] svg) in HtmlReport.Curves(content)) Assert.NotNull(XDocument.Parse(Encoding.UTF8.GetString(svg)).Root);
     }
 
