@@ -48,7 +48,7 @@ public sealed class DeviceTests : IDisposable
     [Fact]
     public void LostDevice_EndsTheProcess_AndLosesNoImage()
     {
-        using FaultyVulkanDriver driver = FaultyVulkanDriver.Build();
+        using FaultyVulkanDriver driver = FaultyVulkanDriver.Create();
         using OutboxWatcher watcher = new(_installation.Data);
         for (int i = 0; i < 10; i++) Settlement.Drop(_installation, _dropped, i);
         using (ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, .. driver.Environment]))
@@ -68,7 +68,7 @@ public sealed class DeviceTests : IDisposable
     [Fact]
     public void DeviceWithoutMemory_FailsItsImagesClearly_AndTheServiceLivesOn()
     {
-        using FaultyVulkanDriver driver = FaultyVulkanDriver.Build();
+        using FaultyVulkanDriver driver = FaultyVulkanDriver.Create();
         string task = Installation.Tasks[0];
         using ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, .. driver.Environment]);
         _installation.Drop(task, "before.png", Installation.Picture(1));
