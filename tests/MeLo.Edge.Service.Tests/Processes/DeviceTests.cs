@@ -1,5 +1,7 @@
 using System.Text.Json;
+using MeLo.Edge.Bundles;
 using MeLo.Edge.Service;
+using MeLo.Edge.Service.Demo;
 
 namespace MeLo.Edge.Tests.Processes;
 
@@ -43,6 +45,22 @@ public sealed class DeviceTests : IDisposable
                 Assert.All(expected.Zip(logits), pair => Assert.Equal(pair.First, pair.Second, 1e-3f));
             }
         }
+    }
+
+    [Fact]
+    public void BaseWithAnFp16Graph_IsRunInFp16_OnADeviceThatHasIt()
+    {
+        VulkanDriver.RequireSoftwareHalf();
+        using Installation installation = new(withTasks: false, everyPrecision: true);
+        DemoTask task = DemoTask.All[0];
+        installation.AddBundle("measured", Installation.Bundle(task, 1, d => d with { Tolerance = new ProbeTolerance(1e-3, Fp16: 0.05) }));
+        for (int i = 0; i < 3; i++) installation.Drop(task.Name, $"{i}.png", Installation.Picture(i));
+        (int code, string output, string errors) = ServiceProcess.Once(installation.Data.Root, [s_webGpu, .. VulkanDriver.Software], ["--strict"]);
+        Assert.True(code == (int)ExitCode.Done, $"{code}\n{output}\n{errors}");
+        Assert.Contains("3 results, 0 duplicates, 0 quarantined, 0 bundles refused", output, StringComparison.Ordinal);
+        Assert.Contains($"Task {task.Name} release 1 is active in fp16", errors, StringComparison.Ordinal);
+        Assert.Contains("the base has an fp16 graph and the device computes in it", errors, StringComparison.Ordinal);
+        Assert.All(installation.Outbox(task.Name), name => Assert.Equal("webgpu", Result(installation, task.Name, name).Provider));
     }
 
     [Fact]

@@ -73,6 +73,19 @@ public sealed class ProviderTests : IDisposable
     }
 
     [Fact]
+    public void ADeviceWithout16BitFloats_IsNotGivenFp16_AndSaysSo()
+    {
+        VulkanDriver.RequireSwiftShader();
+        using Installation installation = new(withTasks: false, everyPrecision: true);
+        (int code, _, string errors) = ServiceProcess.Once(installation.Data.Root, VulkanDriver.SwiftShader, ["--provider", "webgpu"]);
+        Assert.True(code == (int)ExitCode.Done, errors);
+        Assert.Contains("fp32 on webgpu: the device does not compute with 16-bit floating point", errors, StringComparison.Ordinal);
+        (code, _, errors) = ServiceProcess.Once(installation.Data.Root, [("MELO__Precision", "fp16"), .. VulkanDriver.SwiftShader], ["--provider", "webgpu"]);
+        Assert.True(code == (int)ExitCode.Provider, $"{code}: {errors}");
+        Assert.Contains("error: provider webgpu: found precision fp16, expected fp32: the device does not compute with 16-bit floating point", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ACudaProviderOfAnotherVersion_AndADriverThatIsTooOld_AreNamedByTheServiceItself()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "the libraries are for x64 Linux");
