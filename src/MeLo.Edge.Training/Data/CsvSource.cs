@@ -41,7 +41,7 @@ internal sealed class CsvSource
         foreach (CsvRow row in _table.Rows)
         {
             string id = row.Fields[_path].Trim().Replace('\\', '/');
-            if (id.Length == 0) faults.Add($"line {row.Line}: found no path");
+            if (id.Length == 0 || id.Contains('\0', StringComparison.Ordinal)) faults.Add($"line {row.Line}: found no path");
             else if (!seen.Add(id)) faults.Add($"line {row.Line}: found '{id}' again, expected each picture once");
             rows.Add((row, id, Labels(row, isMultiLabel, faults), Part(row, faults), Patient(row, faults)));
         }

@@ -87,6 +87,8 @@ internal sealed class Dataset
         if (labels.Count < fewest || labels.Count > MaxLabels) faults.Add($"found {labels.Count} labels, expected {fewest} to {MaxLabels}");
         if (labels.Any(string.IsNullOrWhiteSpace) || labels.Distinct(StringComparer.Ordinal).Count() != labels.Count) faults.Add($"found the labels {string.Join(", ", labels)}, expected different names");
         if (samples.Count == 0) faults.Add("found no samples");
+        if (samples.FirstOrDefault(s => !Fits(s.Targets)) is { } wrong)
+            faults.Add($"'{wrong.Id}': found targets [{string.Join(',', wrong.Targets.Take(MaxLabels))}], expected {labels.Count}, each 0 or 1{(isMultiLabel ? "" : ", and a single 1")}");
         if (samples.Select(s => s.Part is null).Distinct().Count() > 1) faults.Add("found samples with a part and others without, expected all or none");
         if (samples.Select(s => s.Patient is null).Distinct().Count() > 1) faults.Add("found samples with a patient and others without, expected all or none");
         if (faults.Count > 0) throw DatasetException.Of(source, faults);
@@ -94,6 +96,8 @@ internal sealed class Dataset
         string kind = volumes is null ? "pictures" : $"volumes of {volumes.Description}";
         string description = string.Create(CultureInfo.InvariantCulture, $"{source}: {samples.Count} {kind}, {labels.Count} {(isMultiLabel ? "labels, any number a sample" : "classes")}");
         return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([content, volumes?.Description ?? "", .. labels], samples), pictures, volumes?.Count ?? 1, volumes is not null);
+
+        bool Fits(float[] targets) => targets.Length == labels.Count && targets.All(t => t is 0 or 1) && (isMultiLabel || targets.Sum() == 1);
     }
 
     private static string DigestOf(IEnumerable<string> head, IReadOnlyList<Sample> samples)

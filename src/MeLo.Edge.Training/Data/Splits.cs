@@ -60,15 +60,16 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         int[][] counts = [.. groups.Select(g => Count(dataset, g))];
         double[][] wanted = [.. shares.Select(share => new double[labels + 1].Select((_, l) => share * counts.Sum(c => c[l])).ToArray())];
         int[][] have = [.. shares.Select(_ => new int[labels])];
-        List<int>[] left = [.. Enumerable.Range(0, labels).Select(l => Enumerable.Range(0, groups.Length).Where(g => counts[g][l] > 0).ToList())];
+        int[] left = [.. Enumerable.Range(0, labels).Select(l => counts.Count(c => c[l] > 0))];
         bool[] isDone = new bool[groups.Length];
         while (Rarest(left) is >= 0 and int label)
         {
-            foreach (int group in left[label].ToArray())
+            for (int group = 0; group < groups.Length; group++)
             {
+                if (isDone[group] || counts[group][label] == 0) continue;
                 // The last groups with a label go to the parts without it, if they are needed there.
                 int[] lacking = [.. Enumerable.Range(0, shares.Length).Where(p => shares[p] > 0 && have[p][label] == 0)];
-                Put(group, left[label].Count <= lacking.Length ? lacking : [0, 1, 2], label);
+                Put(group, left[label] <= lacking.Length ? lacking : [0, 1, 2], label);
             }
         }
         for (int group = 0; group < groups.Length; group++) if (!isDone[group]) Put(group, [0, 1, 2], labels);
@@ -82,7 +83,7 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
             {
                 if (counts[group][l] == 0) continue;
                 have[to][l]++;
-                left[l].Remove(group);
+                left[l]--;
             }
             isDone[group] = true;
         }
@@ -104,11 +105,12 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         return counts;
     }
 
-    private static int Rarest(List<int>[] left)
+    // Of the labels that groups are left with; -1 when there are none.
+    private static int Rarest(int[] left)
     {
         int rarest = -1;
         for (int l = 0; l < left.Length; l++)
-            if (left[l].Count > 0 && (rarest < 0 || left[l].Count < left[rarest].Count)) rarest = l;
+            if (left[l] > 0 && (rarest < 0 || left[l] < left[rarest])) rarest = l;
         return rarest;
     }
 

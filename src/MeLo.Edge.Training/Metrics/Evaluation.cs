@@ -70,7 +70,7 @@ internal sealed record Evaluation
             for (int i = 0; i < said.Length; i++) said[i] = odds[i] >= 0;
             return said;
         }
-        for (int row = 0; row < said.Length; row += answers.Classes) said[row + LabelledLogits.MostProbable(odds.AsSpan(row, answers.Classes))] = true;
+        for (int i = 0; i < answers.Samples; i++) said[(i * answers.Classes) + answers.Answer(i)] = true;
         return said;
     }
 

@@ -37,11 +37,12 @@ internal sealed record LabelledLogits(float[] Logits, float[] Targets, int Class
     /// <summary>The probability of log-odds.</summary>
     public static double Probability(double logOdds) => 1 / (1 + Math.Exp(-logOdds));
 
-    /// <summary>The most probable class; the first of several.</summary>
-    public static int MostProbable(ReadOnlySpan<double> logOdds)
+    /// <summary>The most probable class of a sample; the first of several. For single-label data.</summary>
+    public int Answer(int sample)
     {
+        ReadOnlySpan<float> logits = Logits.AsSpan(sample * Classes, Classes);
         int answer = 0;
-        for (int c = 1; c < logOdds.Length; c++) if (logOdds[c] > logOdds[answer]) answer = c;
+        for (int c = 1; c < Classes; c++) if (logits[c] > logits[answer]) answer = c;
         return answer;
     }
 

@@ -40,7 +40,7 @@ internal sealed record ReliabilityDiagram(IReadOnlyList<ReliabilityBin> Bins, do
             }
             else
             {
-                int answer = LabelledLogits.MostProbable(odds.AsSpan(i * classes, classes));
+                int answer = answers.Answer(i);
                 Add(LabelledLogits.Probability(odds[(i * classes) + answer]), answers.Applies(i, answer));
             }
         }

@@ -64,6 +64,7 @@ public sealed class CsvSourceTests
     [InlineData("file,path,label\n1.bmp,1.bmp,a\n", "found the columns 'path' and 'file', expected one of them")]
     [InlineData("file\n1.bmp\n", "expected one for labels")]
     [InlineData("file,label\n1.bmp,a\n2.bmp,\n", "line 3: found no label")]
+    [InlineData("file,label\n1.bmp,a\n\0,b\n", "line 3: found no path")]
     [InlineData("file,label\n1.bmp,a\n1.bmp,b\n", "line 3: found '1.bmp' again")]
     [InlineData("file,label,split\n1.bmp,a,train\n2.bmp,b,holdout\n", "line 3: found 'holdout' in the column 'split'")]
     [InlineData("file,label,patient\n1.bmp,a,A\n2.bmp,b,\n", "line 3: found nothing in the column 'patient'")]

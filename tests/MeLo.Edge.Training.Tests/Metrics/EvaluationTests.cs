@@ -93,6 +93,29 @@ public sealed class EvaluationTests
         }
     }
 
+    // By another program: Python's math.fsum and exp over the definitions, all pairs for the area, a search by thirds for the temperature.
+    [Fact]
+    public void SixteenSamples_HaveTheFiguresOfAnotherProgram()
+    {
+        float[] logits =
+        [
+            -1.11f, 0.22f, 0.11f, -0.53f, 3.04f, 0.09f, -0.62f, 3.28f, 2.09f, -0.88f, 2.24f, -0.78f, -0.58f, -0.53f, 5.04f, 0.03f, 0.26f, 3.01f, 3.03f, -0.34f, 1.06f, 3.71f, -2.19f, 1.45f,
+            3.0f, 3.43f, -1.42f, -3.64f, 2.99f, -0.78f, 1.42f, 0.69f, 0.34f, 0.44f, -0.65f, 3.93f, 4.26f, 0.05f, -0.68f, 3.1f, 0.72f, -1.56f, 1.31f, 1.57f, -0.14f, -0.49f, 2.32f, -0.05f,
+        ];
+        LabelledLogits answers = new(logits, OneHot([2, 1, 2, 1, 2, 2, 2, 2, 0, 1, 0, 2, 0, 0, 0, 1], 3), 3, IsMultiLabel: false);
+        double temperature = TemperatureScaling.Fit(answers);
+        Evaluation asIs = Evaluation.Of(answers, 1, [0.5, 0.5, 0.5]), calibrated = Evaluation.Of(answers, temperature, [0.5, 0.5, 0.5]);
+        Assert.Equal(1.3187317516107824, temperature, 1e-6);
+        Assert.Equal(0.6197364958548779, asIs.Loss, 1e-7);
+        Assert.Equal(0.5986751593074192, calibrated.Loss, 1e-7);
+        Assert.Equal([0.890909090909091, 1.0, 0.9682539682539681], asIs.Classes.Select(c => c.Auc), (a, b) => Math.Abs(a - b) < 1e-12);
+        Assert.Equal(0.953054353054353, asIs.Auc, 1e-12);
+        Assert.Equal(0.25893941524272274, asIs.Ece, 1e-7);
+        Assert.Equal(0.16812999142879198, calibrated.Ece, 1e-6);
+        Assert.Equal(0.625, asIs.Accuracy);
+        Assert.Equal(0.6222222222222222, asIs.F1, 1e-12);
+    }
+
     [Fact]
     public void AClassThatNoSampleHas_IsLeftOutOfMeans()
     {
