@@ -1,4 +1,5 @@
 using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using MeLo.Edge.Service;
 using MeLo.Edge.Phantoms;
@@ -10,7 +11,7 @@ namespace MeLo.Edge.Tests;
 internal sealed class Installation : IDisposable
 {
     // One base and one key serve every test; making the base is most of the work.
-    private static readonly Lazy<(string Base, SigningKey Key, SigningKey Stranger)> s_shared = new(Share);
+    private static readonly Lazy<(string Base, EdgeEngine Engine, SigningKey Key, SigningKey Stranger)> s_shared = new(Share);
     private static readonly Lazy<string> s_everyPrecision = new(() => ImportBase(Enum.GetValues<Precision>()));
 
     private readonly TemporaryFolder? _temporary;
@@ -35,8 +36,10 @@ internal sealed class Installation : IDisposable
 
     public static IReadOnlyList<string> Tasks { get; } = [.. DemoTask.All.Select(t => t.Name)];
 
-    public static byte[] Bundle(DemoTask task, int release, SigningKey? key = null, bool signed = true, DateTimeOffset? created = null) =>
-        DemoBundles.Make(task, release, signed ? key ?? Key : null, created ?? DateTimeOffset.UtcNow);
+    public static byte[] Bundle(DemoTask task, int release, SigningKey? key = null, bool signed = true, DateTimeOffset? created = null)
+    {
+        lock (s_shared) return DemoBundles.Make(s_shared.Value.Engine, task, release, signed ? key ?? Key : null, created ?? DateTimeOffset.UtcNow);
+    }
 
     /// <summary>A trusted bundle whose description is another than that of the demonstration's.</summary>
     public static byte[] Bundle(DemoTask task, int release, Func<AdapterDescription, AdapterDescription> change)
@@ -82,18 +85,18 @@ internal sealed class Installation : IDisposable
     private static string[] Names(string folder) => Directory.Exists(folder)
         ? [.. Directory.GetFiles(folder).Select(f => Path.GetFileName(f)).Where(f => !f.StartsWith('.')).Order(StringComparer.Ordinal)] : [];
 
-    private static (string, SigningKey, SigningKey) Share()
+    private static (string, EdgeEngine, SigningKey, SigningKey) Share()
     {
         string package = ImportBase(Precision.Fp32);
-        return (package, SigningKey.Generate(SigningCurve.P256), SigningKey.Generate(SigningCurve.P256));
+        return (package, EdgeEngine.Load(package, new EdgeEngineOptions { Threads = 1 }), SigningKey.Generate(SigningCurve.P256), SigningKey.Generate(SigningCurve.P256));
     }
 
     private static string ImportBase(params Precision[] precisions)
     {
         TemporaryFolder folder = new();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
-        DemoAssets.WriteCheckpoint(folder["checkpoint.safetensors"]);
-        BaseImport.Import(folder["checkpoint.safetensors"], folder["base"], new BaseImportOptions { Heads = DemoAssets.Heads, Precisions = precisions });
+        DemoModel.WriteCheckpoint(folder["checkpoint.safetensors"]);
+        BaseImport.Import(folder["checkpoint.safetensors"], folder["base"], new BaseImportOptions { Heads = DemoModel.Heads, Precisions = precisions });
         return folder["base"];
     }
 }

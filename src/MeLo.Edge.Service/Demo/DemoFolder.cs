@@ -1,4 +1,5 @@
 using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using MeLo.Edge.Service.Files;
 
@@ -6,11 +7,12 @@ namespace MeLo.Edge.Service.Demo;
 
 /// <summary>
 /// Makes a data folder to try the service with: base package, key, bundles good and bad, pictures good and bad. Everything is made by the
-/// code that real ones are made by; only the pictures are drawn, those that the weights were trained on too.
+/// code that real ones are made by; only the weights are generated, and the pictures drawn.
 /// </summary>
 internal sealed class DemoFolder(DataFolder folder, TimeProvider time)
 {
-    public const string Notice = "Synthetic phantoms: the pictures are drawn, and the model was trained on drawn ones. Not for clinical use.";
+    public const string Notice =
+        "Synthetic phantoms and generated weights, not trained ones: the answers mean nothing. Not for clinical use.";
 
     // Says that everything here is the demonstration's own, to be made again if it was interrupted.
     private const string MarkerName = "demo.json";
@@ -42,13 +44,14 @@ internal sealed class DemoFolder(DataFolder folder, TimeProvider time)
     {
         if (Directory.Exists(folder.Base)) Directory.Delete(folder.Base, recursive: true);
         string checkpoint = Path.Combine(folder.State, "demo-checkpoint.safetensors");
-        DemoAssets.WriteCheckpoint(checkpoint);
-        BaseImport.Import(checkpoint, folder.Base, new BaseImportOptions { Heads = DemoAssets.Heads, Time = time });
+        DemoModel.WriteCheckpoint(checkpoint);
+        BaseImport.Import(checkpoint, folder.Base, new BaseImportOptions { Heads = DemoModel.Heads, Time = time });
         File.Delete(checkpoint);
     }
 
     private void MakeBundles()
     {
+        using EdgeEngine engine = EdgeEngine.Load(folder.Base, new EdgeEngineOptions { TimeProvider = time });
         // The private key is needed for this moment only: nobody can sign for this folder later.
         using SigningKey key = SigningKey.Generate(SigningCurve.P256);
         using SigningKey stranger = SigningKey.Generate(SigningCurve.P256);
@@ -58,7 +61,7 @@ internal sealed class DemoFolder(DataFolder folder, TimeProvider time)
         Drop("unsigned", Make(DemoTask.All[1], 2, null));
         Drop("unknown-signer", Make(DemoTask.All[2], 2, stranger));
 
-        byte[] Make(DemoTask task, int release, SigningKey? signer) => DemoBundles.Make(task, release, signer, time.GetUtcNow());
+        byte[] Make(DemoTask task, int release, SigningKey? signer) => DemoBundles.Make(engine, task, release, signer, time.GetUtcNow());
         void Drop(string name, byte[] bytes) => DurableFile.Write(Path.Combine(folder.Bundles, name + ".melo"), bytes);
     }
 
