@@ -1,26 +1,23 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 
 namespace MeLo.Edge.Tests;
 
 /// <summary>
-/// SwiftShader behind a driver of ours that runs out of memory, or is lost, when a test says so (<c>tests/vulkan-faults</c>). It is for processes of their own:
+/// The software device behind a driver of ours that runs out of memory, or is lost, when a test says so (<c>tests/vulkan-front</c>). It is for processes of their own:
 /// those that a test starts with <see cref="Environment"/>.
 /// </summary>
 internal sealed class FaultyVulkanDriver : IDisposable
 {
-    private const string FolderVariable = "MELO_FAULT_FOLDER";
-    private const string DriverVariable = "MELO_FAULT_DRIVER";
+    private const string FolderVariable = "MELO_VULKAN_FAULTS";
 
-    private readonly TemporaryFolder? _built;
+    private readonly TemporaryFolder? _own;
     private readonly string _folder;
 
-    private FaultyVulkanDriver(string folder, TemporaryFolder? built) => (_folder, _built) = (folder, built);
+    private FaultyVulkanDriver(string folder, TemporaryFolder? own) => (_folder, _own) = (folder, own);
 
     /// <summary>The driver that this process was started with; null where it is none of these.</summary>
     public static FaultyVulkanDriver? OfThisProcess { get; } =
-        System.Environment.GetEnvironmentVariable(FolderVariable) is { } folder ? new FaultyVulkanDriver(folder, built: null) : null;
+        System.Environment.GetEnvironmentVariable(FolderVariable) is { } folder ? new FaultyVulkanDriver(folder, own: null) : null;
 
     /// <summary>What a process needs in its environment to have this driver and no other.</summary>
     public (string Key, string Value)[] Environment { get; private init; } = [];
@@ -49,49 +46,15 @@ internal sealed class FaultyVulkanDriver : IDisposable
         }
     }
 
-    /// <summary>Compiles the driver; skips the running test where there is no SwiftShader or no compiler.</summary>
-    public static FaultyVulkanDriver Build()
+    /// <summary>One that fails when this says so; skips the running test where there is no software device or no driver in front of it.</summary>
+    public static FaultyVulkanDriver Create()
     {
-        VulkanDriver.RequireSoftware();
+        VulkanDriver.RequireFront();
         TemporaryFolder folder = new();
-        try
-        {
-            string library = folder["libvulkan-faults.so"], manifest = folder["icd.json"];
-            Compile(Path.Combine(SharedData.RepositoryRoot, "tests", "vulkan-faults", "vulkan-faults.c"), library);
-            File.WriteAllText(manifest, $$$"""{"file_format_version": "1.0.0", "ICD": {"library_path": "{{{library}}}", "api_version": "1.0.5"}}""");
-            string faults = Directory.CreateDirectory(Path.Combine(folder.Root, "faults")).FullName;
-            return new FaultyVulkanDriver(faults, folder)
-            {
-                Environment = [.. VulkanDriver.Of(manifest), (FolderVariable, faults), (DriverVariable, VulkanDriver.SwiftShader)],
-            };
-        }
-        catch
-        {
-            folder.Dispose();
-            throw;
-        }
+        return new FaultyVulkanDriver(folder.Root, folder) { Environment = [.. VulkanDriver.Front, (FolderVariable, folder.Root)] };
     }
 
-    public void Dispose() => _built?.Dispose();
-
-    private static void Compile(string source, string library)
-    {
-        ProcessStartInfo start = new("cc", ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-o", library, source, "-ldl", "-lpthread"])
-        {
-            RedirectStandardError = true,
-        };
-        try
-        {
-            using Process compiler = Process.Start(start)!;
-            string errors = compiler.StandardError.ReadToEnd();
-            compiler.WaitForExit();
-            Assert.True(compiler.ExitCode == 0, $"cc: exit code {compiler.ExitCode}\n{errors}");
-        }
-        catch (Win32Exception)
-        {
-            Assert.Skip("needs the C compiler cc (Debian's packages gcc and libc6-dev)");
-        }
-    }
+    public void Dispose() => _own?.Dispose();
 
     // Replaced whole: the driver may read at any time.
     private void Write(string name, long? value)

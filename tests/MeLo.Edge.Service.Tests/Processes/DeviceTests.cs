@@ -1,5 +1,7 @@
 using System.Text.Json;
+using MeLo.Edge.Bundles;
 using MeLo.Edge.Service;
+using MeLo.Edge.Service.Demo;
 
 namespace MeLo.Edge.Tests.Processes;
 
@@ -46,9 +48,25 @@ public sealed class DeviceTests : IDisposable
     }
 
     [Fact]
+    public void BaseWithAnFp16Graph_IsRunInFp16_OnADeviceThatHasIt()
+    {
+        VulkanDriver.RequireSoftwareHalf();
+        using Installation installation = new(withTasks: false, everyPrecision: true);
+        DemoTask task = DemoTask.All[0];
+        installation.AddBundle("measured", Installation.Bundle(task, 1, d => d with { Tolerance = new ProbeTolerance(1e-3, Fp16: 0.05) }));
+        for (int i = 0; i < 3; i++) installation.Drop(task.Name, $"{i}.png", Installation.Picture(i));
+        (int code, string output, string errors) = ServiceProcess.Once(installation.Data.Root, [s_webGpu, .. VulkanDriver.Software], ["--strict"]);
+        Assert.True(code == (int)ExitCode.Done, $"{code}\n{output}\n{errors}");
+        Assert.Contains("3 results, 0 duplicates, 0 quarantined, 0 bundles refused", output, StringComparison.Ordinal);
+        Assert.Contains($"Task {task.Name} release 1 is active in fp16", errors, StringComparison.Ordinal);
+        Assert.Contains("the base has an fp16 graph and the device computes in it", errors, StringComparison.Ordinal);
+        Assert.All(installation.Outbox(task.Name), name => Assert.Equal("webgpu", Result(installation, task.Name, name).Provider));
+    }
+
+    [Fact]
     public void LostDevice_EndsTheProcess_AndLosesNoImage()
     {
-        using FaultyVulkanDriver driver = FaultyVulkanDriver.Build();
+        using FaultyVulkanDriver driver = FaultyVulkanDriver.Create();
         using OutboxWatcher watcher = new(_installation.Data);
         for (int i = 0; i < 10; i++) Settlement.Drop(_installation, _dropped, i);
         using (ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, .. driver.Environment]))
@@ -68,7 +86,7 @@ public sealed class DeviceTests : IDisposable
     [Fact]
     public void DeviceWithoutMemory_FailsItsImagesClearly_AndTheServiceLivesOn()
     {
-        using FaultyVulkanDriver driver = FaultyVulkanDriver.Build();
+        using FaultyVulkanDriver driver = FaultyVulkanDriver.Create();
         string task = Installation.Tasks[0];
         using ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, .. driver.Environment]);
         _installation.Drop(task, "before.png", Installation.Picture(1));

@@ -53,7 +53,7 @@ public sealed class ProviderTests : IDisposable
         (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, VulkanDriver.Software, ["--provider", "auto"]);
         Assert.Equal((int)ExitCode.Done, code);
         Assert.Contains("fp32 on cpu: ", errors, StringComparison.Ordinal);
-        Assert.Contains("webgpu (found a software device only (SwiftShader", errors, StringComparison.Ordinal);
+        Assert.Contains($"webgpu (found a software device only ({VulkanDriver.SoftwareName}", errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -66,10 +66,23 @@ public sealed class ProviderTests : IDisposable
         (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, VulkanDriver.Software, ["--provider", "webgpu", "--strict"]);
         Assert.True(code == (int)ExitCode.Done, errors);
         Assert.Contains("fp32 on webgpu: ", errors, StringComparison.Ordinal);
-        Assert.Contains("provider asked for, SwiftShader", errors, StringComparison.Ordinal);
+        Assert.Contains($"provider asked for, {VulkanDriver.SoftwareName}", errors, StringComparison.Ordinal);
         string result = Path.Combine(_installation.Data.Outbox, task.Name, Assert.Single(_installation.Outbox(task.Name)));
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(result));
         Assert.Equal("webgpu", document.RootElement.GetProperty("model").GetProperty("provider").GetString());
+    }
+
+    [Fact]
+    public void ADeviceWithout16BitFloats_IsNotGivenFp16_AndSaysSo()
+    {
+        VulkanDriver.RequireSwiftShader();
+        using Installation installation = new(withTasks: false, everyPrecision: true);
+        (int code, _, string errors) = ServiceProcess.Once(installation.Data.Root, VulkanDriver.SwiftShader, ["--provider", "webgpu"]);
+        Assert.True(code == (int)ExitCode.Done, errors);
+        Assert.Contains("fp32 on webgpu: the device does not compute with 16-bit floating point", errors, StringComparison.Ordinal);
+        (code, _, errors) = ServiceProcess.Once(installation.Data.Root, [("MELO__Precision", "fp16"), .. VulkanDriver.SwiftShader], ["--provider", "webgpu"]);
+        Assert.True(code == (int)ExitCode.Provider, $"{code}: {errors}");
+        Assert.Contains("error: provider webgpu: found precision fp16, expected fp32: the device does not compute with 16-bit floating point", errors, StringComparison.Ordinal);
     }
 
     [Fact]

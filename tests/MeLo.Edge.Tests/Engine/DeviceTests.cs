@@ -23,4 +23,11 @@ public sealed class DeviceTests
             Assert.Skip($"needs a WebGPU device: {e.Message}");
         }
     }
+
+    /// <summary>Skips the running test where the device for WebGPU, if there is one, does not compute with 16-bit floats.</summary>
+    internal static void RequireHalf()
+    {
+        RequireDevice();
+        VulkanDriver.RequireHalf(new WebGpuProvider().ComputesHalf);
+    }
 }

@@ -24,4 +24,16 @@ internal static class Closeness
         }
         return difference / largest;
     }
+
+    /// <summary>The root mean square of what differs, over that of the reference.</summary>
+    public static double RootMeanSquare(ReadOnlySpan<float> reference, ReadOnlySpan<float> ours)
+    {
+        double differences = 0, squares = 0;
+        for (int i = 0; i < reference.Length; i++)
+        {
+            differences += Math.Pow((double)ours[i] - reference[i], 2);
+            squares += Math.Pow(reference[i], 2);
+        }
+        return Math.Sqrt(differences / squares);
+    }
 }

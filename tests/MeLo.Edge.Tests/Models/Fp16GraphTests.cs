@@ -1,4 +1,3 @@
-using MeLo.Edge.Adapters;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
 using MeLo.Edge.Onnx;
@@ -12,15 +11,8 @@ public sealed class Fp16GraphTests
     private static readonly VitArchitecture s_vit = new() { ImageSize = 16, PatchSize = 4, Dim = 24, Depth = 2, Heads = 3, MlpDim = 96 };
 
     // The processor keeps binary32 between most operators; a device of the first kind rounds after each; one of the second adds up in binary16 besides.
-    public static TheoryData<string, string> GoldenLogits => new()
-    {
-        { "micro", "" }, { "micro", "tb_micro_lora_4_4" }, { "micro", "blood_micro_lora_4_8" }, { "micro", "chest_micro_lora_8_8" },
-        { "tiny", "" }, { "tiny", "tb_tiny_lora_4_4" }, { "tiny", "blood_tiny_lora_4_4" }, { "tiny", "imagenet" },
-        { "hf_micro", "" }, { "hf_micro", "peft" },
-    };
-
     [Theory]
-    [MemberData(nameof(GoldenLogits))]
+    [MemberData(nameof(Golden.Sets), MemberType = typeof(Golden))]
     public void Golden_IsWithinTheTolerance_OnTheProcessorAndOnDevicesThatRound(string set, string adapter)
     {
         using Golden golden = new(set, adapter);
@@ -37,10 +29,8 @@ public sealed class Fp16GraphTests
     public void SoftmaxInBinary32_IsWorthItsCasts()
     {
         using Golden golden = new("tiny", "imagenet");
-        double single = RootMeanSquare(golden.On(HalfArithmetic.Single)), half = RootMeanSquare(golden.On(HalfArithmetic.Softmax));
+        double single = Closeness.RootMeanSquare(golden.Expected, golden.On(HalfArithmetic.Single)), half = Closeness.RootMeanSquare(golden.Expected, golden.On(HalfArithmetic.Softmax));
         Assert.True(half > 2 * single, $"differs by {single:E2} with it, by {half:E2} without");
-
-        double RootMeanSquare(float[] logits) => Math.Sqrt(golden.Expected.Zip(logits, (a, b) => Math.Pow((double)a - b, 2)).Average());
     }
 
     [Fact]
@@ -216,79 +206,5 @@ public sealed class Fp16GraphTests
         using BasePackage package = Import(folder, vit, Precision.Fp16);
         using BaseRun run = new(package, Precision.Fp16);
         return run.Features(pixels);
-    }
-
-    /// <summary>A golden set's base, one adapter or head for it, and what PyTorch answers.</summary>
-    private sealed class Golden : IDisposable
-    {
-        private readonly TemporaryFolder _folder = new();
-        private readonly BasePackage _package;
-        private readonly LoraAdapter _adapter;
-        private readonly float[] _pixels;
-
-        public Golden(string set, string adapter)
-        {
-            string checkpoint = set switch
-            {
-                "tiny" => SharedData.Data("models", "vit_tiny_patch16_224.safetensors"),
-                "micro" => SharedData.Golden(set, "base.safetensors"),
-                _ => SharedData.Golden(set),
-            };
-            Importing.Import(checkpoint, _folder["base"], new BaseImportOptions { Heads = set == "micro" ? 4 : null, Precisions = [Precision.Fp16] });
-            _package = BasePackage.Open(_folder["base"]);
-            using SafetensorsFile file = SafetensorsFile.Open(SharedData.Golden(set, adapter == "imagenet" ? "imagenet.safetensors" : "expected.safetensors"));
-            _pixels = file["pixel_values"].ToSingles();
-            (string logits, _adapter) = adapter switch
-            {
-                "" => ("features.base", Untouched(Identity())),
-                "imagenet" => ("logits", Untouched(OwnHead(checkpoint))),
-                "peft" => ("logits.peft", PeftFolder.Read(SharedData.Golden(set, "peft"), _package.Architecture.Depth, null).Adapter),
-                _ => ($"logits.{adapter[..adapter.IndexOf("_lora", StringComparison.Ordinal)]}_lora", LoraVitFile.Read(SharedData.Golden(set, $"{adapter}.safetensors"), null, null, null).Adapter),
-            };
-            Expected = file[logits].ToSingles();
-        }
-
-        public float[] Expected { get; }
-
-        public float[] OnProcessor()
-        {
-            using BaseRun run = new(_package, Precision.Fp16);
-            return run.Logits(_pixels, _adapter);
-        }
-
-        public float[] On(HalfArithmetic arithmetic)
-        {
-            using SafetensorsFile rounded = SafetensorsFile.Open(Path.Combine(_package.Folder, "weights.fp16.safetensors"));
-            GraphBuilder graph = VitGraph.BuildFp16(_package.Architecture, _package.Weights, _package.AdaptableLinears, rounded);
-            using BaseRun run = new(_package, HalfDevice.Session(graph, _package.Folder, arithmetic));
-            return run.Logits(_pixels, _adapter);
-        }
-
-        public void Dispose()
-        {
-            _package.Dispose();
-            _folder.Dispose();
-        }
-
-        // One pair that changes nothing: an adapter has at least one.
-        private LoraAdapter Untouched(TaskHead head)
-        {
-            int dim = _package.Architecture.Dim;
-            return new LoraAdapter(1, [.. _package.AdaptableLinears.Select(id => new LoraPair(id, 1, dim, dim, new float[dim], new float[dim]))], head);
-        }
-
-        private TaskHead Identity()
-        {
-            int dim = _package.Architecture.Dim;
-            float[] weight = new float[dim * dim];
-            for (int i = 0; i < dim; i++) weight[i * (dim + 1)] = 1;
-            return new TaskHead(dim, dim, weight, new float[dim]);
-        }
-
-        private TaskHead OwnHead(string checkpoint)
-        {
-            using SafetensorsFile file = SafetensorsFile.Open(checkpoint);
-            return new TaskHead(1000, _package.Architecture.Dim, file["head.weight"].ToSingles(), file["head.bias"].ToSingles());
-        }
     }
 }

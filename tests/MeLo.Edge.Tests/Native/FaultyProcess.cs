@@ -20,7 +20,7 @@ internal static class FaultyProcess
 
     private static void RunAgain(string method)
     {
-        using FaultyVulkanDriver driver = FaultyVulkanDriver.Build();
+        using FaultyVulkanDriver driver = FaultyVulkanDriver.Create();
         string dotnet = Environment.ProcessPath is string path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
         ProcessStartInfo start = new(dotnet, [typeof(FaultyProcess).Assembly.Location, "-method", method, "-failSkips", "-noColor", "-noLogo"])
         {

@@ -1,13 +1,17 @@
-// A Vulkan driver that fails when it is told to, for tests of what happens above it. It is another driver (SwiftShader's) but for the functions below, which
-// look into a folder at every call, so that a test can change their minds while the process runs:
+// A Vulkan driver that stands in front of another and hands everything on but for the functions below, which do two things.
 //
-//   MELO_FAULT_DRIVER              the path of the driver that does the work
-//   MELO_FAULT_FOLDER              the folder
-//   MELO_FAULT_FOLDER/bytes        allocations that would take the device's memory in use beyond this decimal number are refused (VK_ERROR_OUT_OF_DEVICE_MEMORY)
-//   MELO_FAULT_FOLDER/host-bytes   the same for memory of the host that the device can read; only a discrete device has it
-//   MELO_FAULT_FOLDER/in-use       written here: the two numbers of bytes in use
-//   MELO_FAULT_FOLDER/lost         while it is there, a device that is given work or waited for is lost for good (VK_ERROR_DEVICE_LOST), and no new one can be had
-//   MELO_FAULT_FOLDER/discrete     read when a device is made: it has memory of its own that the host cannot reach, where the driver below has one for both
+// It claims two features that the driver may lack and does not enable them: Dawn refuses a device without them, lavapipe as of Mesa 22.3 has neither, and the compute shaders
+// of ONNX Runtime use neither. So lavapipe, which has 16-bit floats, can be the device of WebGPU.
+//
+// It fails when it is told to, for tests of what happens above it. It looks into a folder at every call, so that a test can change its mind while the process runs:
+//
+//   MELO_VULKAN_DRIVER              the path of the driver that does the work
+//   MELO_VULKAN_FAULTS              the folder; without it nothing fails
+//   MELO_VULKAN_FAULTS/bytes        allocations that would take the device's memory in use beyond this decimal number are refused (VK_ERROR_OUT_OF_DEVICE_MEMORY)
+//   MELO_VULKAN_FAULTS/host-bytes   the same for memory of the host that the device can read; only a discrete device has it
+//   MELO_VULKAN_FAULTS/in-use       written here: the two numbers of bytes in use
+//   MELO_VULKAN_FAULTS/lost         while it is there, a device that is given work or waited for is lost for good (VK_ERROR_DEVICE_LOST), and no new one can be had
+//   MELO_VULKAN_FAULTS/discrete     read when a device is made: it has memory of its own that the host cannot reach, where the driver below has one for both
 //
 // The few types of vulkan_core.h that are needed are declared here, so that a C compiler is all it takes.
 #define _GNU_SOURCE
@@ -26,6 +30,20 @@ typedef struct VkPhysicalDevice_T *VkPhysicalDevice;
 typedef struct VkDevice_T *VkDevice;
 typedef struct VkQueue_T *VkQueue;
 typedef uint64_t VkDeviceMemory, VkFence, VkBuffer, VkImage;
+typedef struct VkBaseInStructure { int32_t sType; const struct VkBaseInStructure *pNext; } VkBaseInStructure;
+typedef struct { uint32_t features[55]; } VkPhysicalDeviceFeatures;
+typedef struct { int32_t sType; void *pNext; VkPhysicalDeviceFeatures features; } VkPhysicalDeviceFeatures2;
+typedef struct {
+    int32_t sType;
+    const void *pNext;
+    uint32_t flags, queueCreateInfoCount;
+    const void *pQueueCreateInfos;
+    uint32_t enabledLayerCount;
+    const char *const *ppEnabledLayerNames;
+    uint32_t enabledExtensionCount;
+    const char *const *ppEnabledExtensionNames;
+    const VkPhysicalDeviceFeatures *pEnabledFeatures;
+} VkDeviceCreateInfo;
 typedef struct { int32_t sType; const void *pNext; uint64_t allocationSize; uint32_t memoryTypeIndex; } VkMemoryAllocateInfo;
 typedef struct { uint32_t propertyFlags, heapIndex; } VkMemoryType;
 typedef struct { uint64_t size; uint32_t flags; } VkMemoryHeap;
@@ -36,6 +54,8 @@ typedef struct { int32_t sType; void *pNext; VkMemoryRequirements memoryRequirem
 
 enum { VK_SUCCESS = 0, VK_ERROR_OUT_OF_DEVICE_MEMORY = -2, VK_ERROR_INITIALIZATION_FAILED = -3, VK_ERROR_DEVICE_LOST = -4 };
 enum { DEVICE_LOCAL = 1, HOST_VISIBLE = 2, HOST_COHERENT = 4, HOST_CACHED = 8 }; // VkMemoryPropertyFlagBits
+
+enum { VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO = 48, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2 = 1000059000 };
 
 // Kinds of memory; on a discrete device also the numbers of its memory types, which are both the driver's one type.
 enum { DEVICE, HOST, KINDS };
@@ -50,9 +70,11 @@ static VkResult (*driver_vk_icdNegotiateLoaderICDInterfaceVersion)(uint32_t *);
 static Function (*driver_vkGetDeviceProcAddr)(VkDevice, const char *);
 static const char *folder;
 
-// Every function that is not simply the driver's: its own is driver_NAME, what stands before it faulty_NAME.
+// Every function that is not simply the driver's: its own is driver_NAME, what stands before it front_NAME.
 #define FUNCTIONS(X) \
-    X(VkResult, vkCreateDevice, (VkPhysicalDevice physical, const void *info, const void *allocator, VkDevice *device)) \
+    X(void, vkGetPhysicalDeviceFeatures, (VkPhysicalDevice physical, VkPhysicalDeviceFeatures *features)) \
+    X(void, vkGetPhysicalDeviceFeatures2, (VkPhysicalDevice physical, VkPhysicalDeviceFeatures2 *features)) \
+    X(VkResult, vkCreateDevice, (VkPhysicalDevice physical, const VkDeviceCreateInfo *info, const void *allocator, VkDevice *device)) \
     X(void, vkDestroyDevice, (VkDevice device, const void *allocator)) \
     X(void, vkGetDeviceQueue, (VkDevice device, uint32_t family, uint32_t index, VkQueue *queue)) \
     X(void, vkGetDeviceQueue2, (VkDevice device, const void *info, VkQueue *queue)) \
@@ -76,6 +98,7 @@ FUNCTIONS(DECLARE)
 
 static FILE *open_in_folder(const char *name, const char *mode)
 {
+    if (folder == NULL) return NULL;
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return fopen(path, mode);
@@ -90,11 +113,11 @@ static int is_told(const char *name)
 
 __attribute__((constructor)) static void load(void)
 {
-    const char *path = getenv("MELO_FAULT_DRIVER");
-    folder = getenv("MELO_FAULT_FOLDER");
+    const char *path = getenv("MELO_VULKAN_DRIVER");
+    folder = getenv("MELO_VULKAN_FAULTS");
     void *driver = path == NULL ? NULL : dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (driver == NULL || folder == NULL) {
-        fprintf(stderr, "vulkan-faults: found MELO_FAULT_DRIVER=%s and MELO_FAULT_FOLDER=%s, expected a driver and a folder\n", path ? path : "", folder ? folder : "");
+    if (driver == NULL) {
+        fprintf(stderr, "vulkan-front: found MELO_VULKAN_DRIVER=%s, expected a driver (%s)\n", path ? path : "", path ? dlerror() : "none is named");
         abort();
     }
     driver_vk_icdGetInstanceProcAddr = (Function (*)(VkInstance, const char *))dlsym(driver, "vk_icdGetInstanceProcAddr");
@@ -116,10 +139,62 @@ static struct device *find(VkDevice device)
     return found;
 }
 
-static VkResult faulty_vkCreateDevice(VkPhysicalDevice physical, const void *info, const void *allocator, VkDevice *device)
+// Features
+
+// Places in VkPhysicalDeviceFeatures.
+static const int claimed[] = { 34 /* shaderSampledImageArrayDynamicIndexing */, 36 /* shaderStorageImageArrayDynamicIndexing */ };
+
+static void claim(VkPhysicalDeviceFeatures *features)
+{
+    for (size_t i = 0; i < sizeof claimed / sizeof *claimed; i++) features->features[claimed[i]] = 1;
+}
+
+static void front_vkGetPhysicalDeviceFeatures(VkPhysicalDevice physical, VkPhysicalDeviceFeatures *features)
+{
+    driver_vkGetPhysicalDeviceFeatures(physical, features);
+    claim(features);
+}
+
+static void front_vkGetPhysicalDeviceFeatures2(VkPhysicalDevice physical, VkPhysicalDeviceFeatures2 *features)
+{
+    driver_vkGetPhysicalDeviceFeatures2(physical, features);
+    claim(&features->features);
+}
+
+// What the driver has of the features that are asked for: a driver refuses those that it lacks.
+static VkPhysicalDeviceFeatures unclaimed(VkPhysicalDevice physical, const VkPhysicalDeviceFeatures *asked)
+{
+    VkPhysicalDeviceFeatures there, enabled = *asked;
+    driver_vkGetPhysicalDeviceFeatures(physical, &there);
+    for (size_t i = 0; i < sizeof claimed / sizeof *claimed; i++) enabled.features[claimed[i]] &= there.features[claimed[i]];
+    return enabled;
+}
+
+// Creates a device from a copy of the caller's structures. The features stand in one of two places: by themselves, or first in the chain behind what the loader puts there
+// for layers. Farther back they would stand behind structures of unknown size.
+static VkResult create(VkPhysicalDevice physical, const VkDeviceCreateInfo *info, const void *allocator, VkDevice *device)
+{
+    VkDeviceCreateInfo own = *info;
+    VkPhysicalDeviceFeatures features;
+    VkPhysicalDeviceFeatures2 features2;
+    const VkBaseInStructure *next = info->pNext;
+    while (next != NULL && next->sType == VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO) next = next->pNext;
+    if (info->pEnabledFeatures != NULL) {
+        features = unclaimed(physical, info->pEnabledFeatures);
+        own.pEnabledFeatures = &features;
+    }
+    else if (next != NULL && next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2) {
+        features2 = *(const VkPhysicalDeviceFeatures2 *)next;
+        features2.features = unclaimed(physical, &features2.features);
+        own.pNext = &features2;
+    }
+    return driver_vkCreateDevice(physical, &own, allocator, device);
+}
+
+static VkResult front_vkCreateDevice(VkPhysicalDevice physical, const VkDeviceCreateInfo *info, const void *allocator, VkDevice *device)
 {
     if (is_told("lost")) return VK_ERROR_INITIALIZATION_FAILED;
-    VkResult result = driver_vkCreateDevice(physical, info, allocator, device);
+    VkResult result = create(physical, info, allocator, device);
     if (result != VK_SUCCESS) return result;
     struct device *entry = malloc(sizeof *entry);
     pthread_mutex_lock(&lock);
@@ -129,7 +204,7 @@ static VkResult faulty_vkCreateDevice(VkPhysicalDevice physical, const void *inf
     return result;
 }
 
-static void faulty_vkDestroyDevice(VkDevice device, const void *allocator)
+static void front_vkDestroyDevice(VkDevice device, const void *allocator)
 {
     pthread_mutex_lock(&lock);
     for (struct queue **at = &queues; *at != NULL;) {
@@ -161,13 +236,13 @@ static void remember(VkDevice device, VkQueue queue)
     pthread_mutex_unlock(&lock);
 }
 
-static void faulty_vkGetDeviceQueue(VkDevice device, uint32_t family, uint32_t index, VkQueue *queue)
+static void front_vkGetDeviceQueue(VkDevice device, uint32_t family, uint32_t index, VkQueue *queue)
 {
     driver_vkGetDeviceQueue(device, family, index, queue);
     remember(device, *queue);
 }
 
-static void faulty_vkGetDeviceQueue2(VkDevice device, const void *info, VkQueue *queue)
+static void front_vkGetDeviceQueue2(VkDevice device, const void *info, VkQueue *queue)
 {
     driver_vkGetDeviceQueue2(device, info, queue);
     remember(device, *queue);
@@ -194,32 +269,32 @@ static int is_queue_lost(VkQueue queue)
     return is_lost(device);
 }
 
-static VkResult faulty_vkQueueSubmit(VkQueue queue, uint32_t count, const void *submits, VkFence fence)
+static VkResult front_vkQueueSubmit(VkQueue queue, uint32_t count, const void *submits, VkFence fence)
 {
     return is_queue_lost(queue) ? VK_ERROR_DEVICE_LOST : driver_vkQueueSubmit(queue, count, submits, fence);
 }
 
-static VkResult faulty_vkQueueSubmit2(VkQueue queue, uint32_t count, const void *submits, VkFence fence)
+static VkResult front_vkQueueSubmit2(VkQueue queue, uint32_t count, const void *submits, VkFence fence)
 {
     return is_queue_lost(queue) ? VK_ERROR_DEVICE_LOST : driver_vkQueueSubmit2(queue, count, submits, fence);
 }
 
-static VkResult faulty_vkQueueWaitIdle(VkQueue queue)
+static VkResult front_vkQueueWaitIdle(VkQueue queue)
 {
     return is_queue_lost(queue) ? VK_ERROR_DEVICE_LOST : driver_vkQueueWaitIdle(queue);
 }
 
-static VkResult faulty_vkDeviceWaitIdle(VkDevice device)
+static VkResult front_vkDeviceWaitIdle(VkDevice device)
 {
     return is_lost(device) ? VK_ERROR_DEVICE_LOST : driver_vkDeviceWaitIdle(device);
 }
 
-static VkResult faulty_vkGetFenceStatus(VkDevice device, VkFence fence)
+static VkResult front_vkGetFenceStatus(VkDevice device, VkFence fence)
 {
     return is_lost(device) ? VK_ERROR_DEVICE_LOST : driver_vkGetFenceStatus(device, fence);
 }
 
-static VkResult faulty_vkWaitForFences(VkDevice device, uint32_t count, const VkFence *fences, uint32_t all, uint64_t timeout)
+static VkResult front_vkWaitForFences(VkDevice device, uint32_t count, const VkFence *fences, uint32_t all, uint64_t timeout)
 {
     return is_lost(device) ? VK_ERROR_DEVICE_LOST : driver_vkWaitForFences(device, count, fences, all, timeout);
 }
@@ -250,7 +325,7 @@ static void count(int kind, uint64_t bytes)
     rename(from, to);
 }
 
-static VkResult faulty_vkAllocateMemory(VkDevice device, const VkMemoryAllocateInfo *info, const void *allocator, VkDeviceMemory *memory)
+static VkResult front_vkAllocateMemory(VkDevice device, const VkMemoryAllocateInfo *info, const void *allocator, VkDeviceMemory *memory)
 {
     // Held over the driver's own call, so that two threads do not both take the last bytes.
     pthread_mutex_lock(&lock);
@@ -273,7 +348,7 @@ static VkResult faulty_vkAllocateMemory(VkDevice device, const VkMemoryAllocateI
     return result;
 }
 
-static void faulty_vkFreeMemory(VkDevice device, VkDeviceMemory memory, const void *allocator)
+static void front_vkFreeMemory(VkDevice device, VkDeviceMemory memory, const void *allocator)
 {
     pthread_mutex_lock(&lock);
     for (struct allocation **at = &allocations; *at != NULL;) {
@@ -305,37 +380,37 @@ static void allow_both(VkDevice device, VkMemoryRequirements *requirements)
     pthread_mutex_unlock(&lock);
 }
 
-static void faulty_vkGetPhysicalDeviceMemoryProperties(VkPhysicalDevice physical, VkPhysicalDeviceMemoryProperties *properties)
+static void front_vkGetPhysicalDeviceMemoryProperties(VkPhysicalDevice physical, VkPhysicalDeviceMemoryProperties *properties)
 {
     driver_vkGetPhysicalDeviceMemoryProperties(physical, properties);
     split(properties);
 }
 
-static void faulty_vkGetPhysicalDeviceMemoryProperties2(VkPhysicalDevice physical, VkPhysicalDeviceMemoryProperties2 *properties)
+static void front_vkGetPhysicalDeviceMemoryProperties2(VkPhysicalDevice physical, VkPhysicalDeviceMemoryProperties2 *properties)
 {
     driver_vkGetPhysicalDeviceMemoryProperties2(physical, properties);
     split(&properties->memoryProperties);
 }
 
-static void faulty_vkGetBufferMemoryRequirements(VkDevice device, VkBuffer buffer, VkMemoryRequirements *requirements)
+static void front_vkGetBufferMemoryRequirements(VkDevice device, VkBuffer buffer, VkMemoryRequirements *requirements)
 {
     driver_vkGetBufferMemoryRequirements(device, buffer, requirements);
     allow_both(device, requirements);
 }
 
-static void faulty_vkGetBufferMemoryRequirements2(VkDevice device, const void *info, VkMemoryRequirements2 *requirements)
+static void front_vkGetBufferMemoryRequirements2(VkDevice device, const void *info, VkMemoryRequirements2 *requirements)
 {
     driver_vkGetBufferMemoryRequirements2(device, info, requirements);
     allow_both(device, &requirements->memoryRequirements);
 }
 
-static void faulty_vkGetImageMemoryRequirements(VkDevice device, VkImage image, VkMemoryRequirements *requirements)
+static void front_vkGetImageMemoryRequirements(VkDevice device, VkImage image, VkMemoryRequirements *requirements)
 {
     driver_vkGetImageMemoryRequirements(device, image, requirements);
     allow_both(device, requirements);
 }
 
-static void faulty_vkGetImageMemoryRequirements2(VkDevice device, const void *info, VkMemoryRequirements2 *requirements)
+static void front_vkGetImageMemoryRequirements2(VkDevice device, const void *info, VkMemoryRequirements2 *requirements)
 {
     driver_vkGetImageMemoryRequirements2(device, info, requirements);
     allow_both(device, &requirements->memoryRequirements);
@@ -343,7 +418,7 @@ static void faulty_vkGetImageMemoryRequirements2(VkDevice device, const void *in
 
 // Finding functions
 
-static Function faulty_vkGetDeviceProcAddr(VkDevice device, const char *name);
+static Function front_vkGetDeviceProcAddr(VkDevice device, const char *name);
 EXPORT Function vk_icdGetInstanceProcAddr(VkInstance instance, const char *name);
 
 // The driver's function, or what stands before it. Extensions that became a part of Vulkan keep a second name that ends in KHR.
@@ -353,16 +428,16 @@ static Function before(const char *name, Function function)
 #define STAND(result, known, parameters) \
     if (strcmp(name, #known) == 0 || strcmp(name, #known "KHR") == 0) { \
         driver_##known = (result (*) parameters)function; \
-        return (Function)faulty_##known; \
+        return (Function)front_##known; \
     }
     FUNCTIONS(STAND)
     if (strcmp(name, "vkGetInstanceProcAddr") == 0) return (Function)vk_icdGetInstanceProcAddr;
     if (strcmp(name, "vkGetDeviceProcAddr") != 0) return function;
     driver_vkGetDeviceProcAddr = (Function (*)(VkDevice, const char *))function;
-    return (Function)faulty_vkGetDeviceProcAddr;
+    return (Function)front_vkGetDeviceProcAddr;
 }
 
-static Function faulty_vkGetDeviceProcAddr(VkDevice device, const char *name)
+static Function front_vkGetDeviceProcAddr(VkDevice device, const char *name)
 {
     return before(name, driver_vkGetDeviceProcAddr(device, name));
 }

@@ -1,18 +1,22 @@
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
 using MeLo.Edge.Providers;
+using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Tests.Engine;
 
-/// <summary>The engine on a device: WebGPU on whatever Vulkan driver there is, the software one where there is no GPU.</summary>
+/// <summary>
+/// What the engine does on a device, in every precision that one may compute in: WebGPU on whatever Vulkan driver there is, the software one where there is no GPU.
+/// </summary>
 [Collection(nameof(DeviceTests))]
-public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<DeviceFixture>
+public abstract class DeviceEngineContract(DeviceFixture fixture, ElementType type, double tolerance) : IClassFixture<DeviceFixture>
 {
     private const int Size = DeviceFixture.Size, Pixels = 3 * Size * Size;
 
-    private static readonly EdgeEngineOptions s_options = new() { Provider = ExecutionProvider.WebGpu, Threads = 1, Strict = true };
+    private readonly EdgeEngineOptions _options = new() { Provider = ExecutionProvider.WebGpu, Precision = type == ElementType.F16 ? Precision.Fp16 : Precision.Fp32, Threads = 1, Strict = true };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -25,15 +29,15 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
         LoraAdapter adapter = fixture.Adapter(1);
         float[] pixels = RandomValues.Normal(new Random(3), 3 * Pixels, 1);
         float[] found = device.Evaluate(adapter, pixels, [3, 3, Size, Size], Cancellation), expected = host.Evaluate(adapter, pixels, [3, 3, Size, Size], Cancellation);
-        Models.Closeness.AssertWithin(1e-4, expected, found);
+        Models.Closeness.AssertWithin(tolerance, expected, found);
     }
 
     [Fact]
     public async Task Switching_ToAnotherTaskAndBack_GivesTheSameBits()
     {
-        using EdgeEngine engine = Load(s_options with { CacheBytes = 0 });
-        engine.Install(fixture.Bundle("a", seed: 1));
-        engine.Install(fixture.Bundle("b", seed: 2));
+        using EdgeEngine engine = Load(_options with { CacheBytes = 0 });
+        engine.Install(Bundle("a", seed: 1));
+        engine.Install(Bundle("b", seed: 2));
         byte[] picture = EngineFixture.Picture(1);
         float[] before = await Logits("a");
         Assert.NotEqual(before, await Logits("b"));
@@ -52,7 +56,7 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
     public async Task MergedWeights_StayOnTheDevice()
     {
         using EdgeEngine engine = Load();
-        InstalledTask task = engine.Install(fixture.Bundle("a", seed: 1));
+        InstalledTask task = engine.Install(Bundle("a", seed: 1));
         using ResidentModel model = task.Graph.Hold();
         DeviceTaskMerger merger = Assert.IsType<DeviceTaskMerger>(model.Merger);
         LoraAdapter adapter = fixture.Adapter(5);
@@ -82,13 +86,13 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
     {
         const int Tasks = 6, Requests = 200, Callers = 8;
         int dim = fixture.Architecture.Dim;
-        long task = new WebGpuProvider().AllocatedBytes(dim * dim * sizeof(float)) * 2 * fixture.Architecture.Depth;
-        using EdgeEngine engine = Load(s_options with { CacheBytes = 2 * task });
+        long task = new WebGpuProvider().AllocatedBytes(dim * dim * type.Size()) * 2 * fixture.Architecture.Depth;
+        using EdgeEngine engine = Load(_options with { CacheBytes = 2 * task });
         byte[] picture = EngineFixture.Picture(7);
         float[][] expected = new float[Tasks][];
         for (int t = 0; t < Tasks; t++)
         {
-            InstalledTask installed = engine.Install(fixture.Bundle($"task-{t}", seed: t));
+            InstalledTask installed = engine.Install(Bundle($"task-{t}", seed: t));
             expected[t] = engine.Evaluate(fixture.Adapter(t), engine.Prepare(installed, picture).Pixels, [1, 3, Size, Size], Cancellation);
         }
         int wrong = 0;
@@ -111,12 +115,12 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
     [Fact]
     public void AnAdapterOfOtherLinears_AndOtherRanks_MergesToo()
     {
-        using EngineFixture all = new(DeviceFixture.Small, AdaptableSet.All, Precision.Fp32);
-        DeviceTests.RequireDevice();
-        using EdgeEngine device = all.Load(s_options), host = all.Load();
+        Require();
+        using EngineFixture all = new(DeviceFixture.Small, AdaptableSet.All, Precision.Fp32, Precision.Fp16);
+        using EdgeEngine device = all.Load(_options), host = all.Load();
         float[] pixels = RandomValues.Normal(new Random(3), Pixels, 1);
         foreach (LoraAdapter adapter in (LoraAdapter[])[all.Adapter(1, targets: [VitLinear.Fc1, VitLinear.Output], rank: 3), all.Adapter(2, classes: 7, rank: 16)])
-            Models.Closeness.AssertWithin(1e-4, host.Evaluate(adapter, pixels, [1, 3, Size, Size], Cancellation), device.Evaluate(adapter, pixels, [1, 3, Size, Size], Cancellation));
+            Models.Closeness.AssertWithin(tolerance, host.Evaluate(adapter, pixels, [1, 3, Size, Size], Cancellation), device.Evaluate(adapter, pixels, [1, 3, Size, Size], Cancellation));
     }
 
     [Theory]
@@ -125,15 +129,15 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
     [InlineData(BatchPolicy.Measured)]
     public async Task Batch_OfSeveralTasks_GivesEveryImageItsOwnTasksAnswer(BatchPolicy policy)
     {
-        using EdgeEngine device = Load(s_options with { Batches = policy }), host = fixture.Load();
+        using EdgeEngine device = Load(_options with { Batches = policy }), host = fixture.Load();
         (string Task, LoraAdapter Adapter)[] tasks =
         [
             ("a", fixture.Adapter(1)), ("b", fixture.Adapter(2, classes: 5, rank: 7)), ("c", fixture.Adapter(3, classes: 2, targets: [VitLinear.Value])),
         ];
         foreach ((string task, LoraAdapter adapter) in tasks)
         {
-            device.Install(fixture.Bundle(task, seed: 1, adapter: adapter));
-            host.Install(fixture.Bundle(task, seed: 1, adapter: adapter));
+            device.Install(Bundle(task, seed: 1, adapter: adapter));
+            host.Install(Bundle(task, seed: 1, adapter: adapter));
         }
         (string Task, byte[] Picture)[] images = [.. "abacab".Select((task, i) => (task.ToString(), EngineFixture.Picture(i)))];
         for (int round = 0; round < 3; round++)
@@ -144,7 +148,7 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
             {
                 Prediction expected = await host.PredictAsync(images[i].Task, images[i].Picture, Cancellation);
                 Assert.Equal(expected.Task, found[i].Task);
-                Models.Closeness.AssertWithin(1e-4, [.. expected.Scores.Select(s => s.Logit)], [.. found[i].Scores.Select(s => s.Logit)]);
+                Models.Closeness.AssertWithin(tolerance, [.. expected.Scores.Select(s => s.Logit)], [.. found[i].Scores.Select(s => s.Logit)]);
             }
             if (policy == BatchPolicy.Mixed) Assert.All(found, p => Assert.Equal((6, true), (p.Timing.BatchSize, p.Timing.IsMixed)));
             if (policy == BatchPolicy.Merged) Assert.Equal([3, 2, 3, 1, 3, 2], found.Select(p => p.Timing.BatchSize));
@@ -156,8 +160,8 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
     [Fact]
     public async Task MixedBatches_OfOtherSizes_OneAfterTheOther_AnswerAll()
     {
-        using EdgeEngine engine = Load(s_options with { Batches = BatchPolicy.Mixed });
-        foreach (string task in (string[])["a", "b", "c"]) engine.Install(fixture.Bundle(task, seed: task[0]));
+        using EdgeEngine engine = Load(_options with { Batches = BatchPolicy.Mixed });
+        foreach (string task in (string[])["a", "b", "c"]) engine.Install(Bundle(task, seed: task[0]));
         Dictionary<string, float[]> alone = [];
         foreach (string task in (string[])["a", "b", "c"]) alone.Add(task, Logits(await engine.PredictAsync(task, EngineFixture.Picture(4), Cancellation)));
         foreach (string batch in (string[])["abcabcab", "abcab", "ab", "cabcabc"])
@@ -165,21 +169,34 @@ public sealed class DeviceEngineTests(DeviceFixture fixture) : IClassFixture<Dev
             PredictionRequest[] requests = [.. batch.Select(t => engine.Find(t.ToString())!).Select(t => new PredictionRequest(t, engine.Prepare(t, EngineFixture.Picture(4))))];
             Prediction[] found = await Task.WhenAll(engine.PredictAsync(requests, Cancellation));
             Assert.Equal(batch, string.Concat(found.Select(p => p.Task)));
-            Assert.All(found, p => Models.Closeness.AssertWithin(1e-4, alone[p.Task], Logits(p)));
+            Assert.All(found, p => Models.Closeness.AssertWithin(tolerance, alone[p.Task], Logits(p)));
         }
 
         static float[] Logits(Prediction prediction) => [.. prediction.Scores.Select(s => s.Logit)];
     }
 
-    private EdgeEngine Load(EdgeEngineOptions? options = null)
+    private protected EdgeEngine Load(EdgeEngineOptions? options = null)
     {
-        DeviceTests.RequireDevice();
-        return fixture.Load(options ?? s_options);
+        Require();
+        return fixture.Load(options ?? _options);
+    }
+
+    // Measured in every precision, as far as the device's rounding goes.
+    private protected Bundle Bundle(string task, int seed, LoraAdapter? adapter = null) =>
+        fixture.Bundle(task, seed, adapter: adapter, change: d => d with { Tolerance = new ProbeTolerance(1e-3, Fp16: 0.05) });
+
+    private void Require()
+    {
+        if (type == ElementType.F16) DeviceTests.RequireHalf();
+        else DeviceTests.RequireDevice();
     }
 }
 
+/// <summary>In fp32: what the processor answers.</summary>
+public sealed class Fp32DeviceEngineTests(DeviceFixture fixture) : DeviceEngineContract(fixture, ElementType.F32, tolerance: 1e-4);
+
 /// <summary>As small as a Vision Transformer can be: a software device takes milliseconds an operator.</summary>
-public sealed class DeviceFixture() : EngineFixture(Small, AdaptableSet.QueryValue, Precision.Fp32)
+public sealed class DeviceFixture() : EngineFixture(Small, AdaptableSet.QueryValue, Precision.Fp32, Precision.Fp16)
 {
     public const int Size = 16;
 

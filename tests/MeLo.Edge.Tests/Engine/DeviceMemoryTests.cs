@@ -1,0 +1,51 @@
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
+using MeLo.Edge.Tests.Native;
+
+namespace MeLo.Edge.Tests.Engine;
+
+/// <summary>What tasks take of a device's memory, by its driver, against what the cache's budget counts: by what the runtime's allocator rounds up to, which is read from its sources.</summary>
+[Collection(nameof(DeviceTests))]
+public sealed class DeviceMemoryTests
+{
+    // Matrices of ViT-B's size: 2.4 MB in fp32, 1.2 MB in fp16.
+    private static readonly VitArchitecture s_vit = new() { ImageSize = 16, PatchSize = 8, Dim = 768, Depth = 2, Heads = 2, MlpDim = 64 };
+
+    [Fact]
+    public void Fp32Tasks_TakeWhatTheBudgetCounts_AndNoMoreThanItAllows() => FaultyProcess.Run(driver => Measure(driver, Precision.Fp32), typeof(DeviceMemoryTests));
+
+    [Fact]
+    public void Fp16Tasks_TakeWhatTheBudgetCounts_AndNoMoreThanItAllows() => FaultyProcess.Run(driver =>
+    {
+        DeviceTests.RequireHalf();
+        Measure(driver, Precision.Fp16);
+    }, typeof(DeviceMemoryTests));
+
+    private static void Measure(FaultyVulkanDriver driver, Precision precision)
+    {
+        const int Allowed = 6, Tasks = 16;
+        using EngineFixture fixture = new(s_vit, AdaptableSet.QueryValue, Precision.Fp32, Precision.Fp16);
+        EdgeEngineOptions options = new() { Provider = ExecutionProvider.WebGpu, Precision = precision, Threads = 1, Strict = true };
+        long task;
+        using (EdgeEngine one = fixture.Load(options))
+        {
+            one.Install(Bundle(0));
+            task = one.Statistics.CacheBytes;
+        }
+        using EdgeEngine engine = fixture.Load(options with { CacheBytes = Allowed * task });
+        long[] taken = new long[Tasks];
+        for (int i = 0; i < Tasks; i++)
+        {
+            engine.Install(Bundle(i));
+            taken[i] = driver.BytesInUse.Device;
+        }
+        // In tasks as the budget counts them: what those within it take beside the first, and what those beyond it add.
+        double within = (taken[Allowed - 1] - taken[0]) / (double)task, beyond = (taken[^1] - taken[Allowed - 1]) / (double)task;
+        TestContext.Current.TestOutputHelper?.WriteLine($"{precision}, {task} bytes a task: {Allowed - 1} tasks take {within:F2} times that, {Tasks - Allowed} beyond the budget {beyond:F2} times");
+        Assert.InRange(within, 0.9 * (Allowed - 1), 1.1 * (Allowed - 1));
+        Assert.InRange(beyond, -1, 1); // the memory of one that was evicted may wait for the next
+
+        Bundle Bundle(int seed) => fixture.Bundle($"task-{seed}", seed, change: d => d with { Tolerance = new ProbeTolerance(1e-3, Fp16: 1) });
+    }
+}
