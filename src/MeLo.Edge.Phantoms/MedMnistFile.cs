@@ -7,7 +7,7 @@ namespace MeLo.Edge.Phantoms;
 /// <summary>
 /// Writes sets of samples as MedMNIST's files have them: a ZIP archive of NumPy arrays (NPY format, version 1.0), <c>train_images</c>
 /// [n, height, width], [n, height, width, 3] or [n, slices, height, width] and <c>train_labels</c> [n, 1], unsigned bytes both, and the same for <c>val</c> and
-/// <c>test</c>.
+/// <c>test</c> where there are samples for them.
 /// </summary>
 public static class MedMnistFile
 {
@@ -26,6 +26,7 @@ public static class MedMnistFile
         foreach ((PhantomPart part, string name) in (ReadOnlySpan<(PhantomPart, string)>)[(PhantomPart.Train, "train"), (PhantomPart.Validation, "val"), (PhantomPart.Test, "test")])
         {
             PhantomSample[] those = [.. samples.Where(s => s.Part == part)];
+            if (those.Length == 0) continue;
             using (Stream images = Open(archive, $"{name}_images", [those.Length, .. shape]))
                 foreach ((_, byte[] drawn) in PhantomSet.Draw(those, draw, cancellation)) images.Write(drawn);
             using Stream labels = Open(archive, $"{name}_labels", [those.Length, 1]);

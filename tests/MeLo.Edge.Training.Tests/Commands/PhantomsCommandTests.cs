@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using MeLo.Edge.Imaging;
@@ -42,11 +43,12 @@ public sealed class PhantomsCommandTests : IDisposable
     public async Task File_IsLaidOutAsMedMnists(string task, int[] shape)
     {
         string path = _folder["set.npz"];
-        ProgramResult result = await TrainerTool.RunHereAsync("phantoms", "--task", task, "--count", "40", "--out", path);
+        Phantom? kind = Array.Find([.. Phantom.Tasks, Phantom.Pretraining], k => k.Name == task);
+        int classes = kind?.Labels.Count ?? 2, count = 20 * classes;
+        ProgramResult result = await TrainerTool.RunHereAsync("phantoms", "--task", task, "--count", count.ToString(CultureInfo.InvariantCulture), "--out", path);
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         using ZipArchive archive = ZipFile.OpenRead(path);
-        Phantom? kind = Array.Find([.. Phantom.Tasks, Phantom.Pretraining], k => k.Name == task);
-        IReadOnlyList<PhantomSample> samples = PhantomSet.Of(1, kind?.Labels.Count ?? 2, 40);
+        IReadOnlyList<PhantomSample> samples = PhantomSet.Of(1, classes, count);
         foreach ((string name, PhantomPart part) in (ReadOnlySpan<(string, PhantomPart)>)[("train", PhantomPart.Train), ("val", PhantomPart.Validation), ("test", PhantomPart.Test)])
         {
             PhantomSample[] those = [.. samples.Where(s => s.Part == part)];

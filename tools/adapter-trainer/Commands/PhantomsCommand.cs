@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using MeLo.Edge.Phantoms;
 
 namespace AdapterTrainer.Commands;
@@ -18,7 +19,7 @@ internal sealed class PhantomsCommand : ToolCommand
 
     private readonly Option<int> _count = new("--count") { Description = "How many samples, of every class as many.", Required = true, HelpName = "N", CustomParser = NumberOption.Whole };
     private readonly Option<int> _seed = new("--seed") { Description = "Another set for every seed; the same for the same, on every machine.", DefaultValueFactory = _ => 1, HelpName = "S", CustomParser = NumberOption.Whole };
-    private readonly Option<int> _size = new("--size") { Description = "Height and width (and depth, of volumes) in pixels. Default: 64, volumes 28.", HelpName = "PX", CustomParser = NumberOption.Whole };
+    private readonly Option<int> _size = new("--size") { Description = "Height and width (and depth, of volumes) in pixels. Default: 64, volumes 28.", HelpName = "PX", CustomParser = Size };
 
     private readonly Option<string> _out = new("--out")
     {
@@ -34,10 +35,6 @@ internal sealed class PhantomsCommand : ToolCommand
         Add(_seed);
         Add(_size);
         Add(_out);
-        Validators.Add(result =>
-        {
-            if (result.GetValue(_size) > LargestSize) result.AddError($"--size: found {result.GetValue(_size)}, expected at most {LargestSize}.");
-        });
     }
 
     public override IReadOnlyList<string> Examples =>
@@ -67,6 +64,13 @@ internal sealed class PhantomsCommand : ToolCommand
         foreach (IGrouping<PhantomPart, PhantomSample> part in samples.GroupBy(s => s.Part)) output.WriteLine($"  {part.Key.ToString().ToLowerInvariant(),-10} {part.Count()}");
         output.WriteLine("Synthetic phantoms, not for clinical use.");
         return ToolProgram.Done;
+    }
+
+    private static int Size(ArgumentResult result)
+    {
+        int size = NumberOption.Whole(result);
+        if (size > LargestSize) result.AddError($"--size: found {size}, expected at most {LargestSize}.");
+        return size;
     }
 
     private static void WriteFile(string path, Phantom? kind, IReadOnlyList<PhantomSample> samples, int size, CancellationToken cancellation)
