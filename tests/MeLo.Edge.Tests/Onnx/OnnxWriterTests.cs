@@ -132,7 +132,7 @@ public sealed class OnnxWriterTests
         Expect(graph.Reshape(input, [6, "b", 2], "reshape"), x.Select(f => (double)f));
         Expect(graph.Slice(input, 1, 1, 3, "slice"), all.Where(i => i.R is 1 or 2).Select(i => (double)At(i.B, i.R, i.C)));
         Expect(graph.Pad(input, 1, 1, 2, "pad"), Enumerable.Range(0, B).SelectMany(b => new double[C].Concat(all.Where(i => i.B == b).Select(i => (double)At(i.B, i.R, i.C))).Concat(new double[2 * C])));
-        Expect(graph.ReduceMean(input, 1, "mean"), from b in Enumerable.Range(0, B) from c in Enumerable.Range(0, C) select Enumerable.Range(0, R).Average(r => (double)At(b, r, c)));
+        Expect(graph.ReduceMean(input, 1, name: "mean"), from b in Enumerable.Range(0, B) from c in Enumerable.Range(0, C) select Enumerable.Range(0, R).Average(r => (double)At(b, r, c)));
         GraphValue first = graph.Reshape(graph.Slice(input, 1, 0, 1), ["b", C]);
         Expect(graph.Gemm(first, matrix, graph.Constant("c", [1f, 2, 3, 4, 5], 5), alpha: 2, beta: 3, name: "gemm"),
             from b in Enumerable.Range(0, B) from o in Enumerable.Range(0, 5) select (2 * Enumerable.Range(0, C).Sum(c => (double)At(b, 0, c) * w[(c * 5) + o])) + (3 * (o + 1)));
