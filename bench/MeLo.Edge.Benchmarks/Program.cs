@@ -19,6 +19,8 @@ root.Subcommands.Add(StartBenchmark.Command());
 root.Subcommands.Add(PreprocessBenchmark.Command());
 root.Subcommands.Add(ThreadsBenchmark.Command());
 root.Subcommands.Add(BatchBenchmark.Command());
+root.Subcommands.Add(TrainBenchmark.Command());
+root.Subcommands.Add(TrainProbe.Command());
 root.Subcommands.Add(GpuBenchmark.Command());
 root.Subcommands.Add(GpuBenchmark.DeviceCommand());
 root.Subcommands.Add(GpuBenchmark.GenerateCommand());

@@ -1,5 +1,4 @@
 using MeLo.Edge.Models;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 

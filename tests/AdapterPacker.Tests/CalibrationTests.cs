@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 
@@ -72,10 +71,10 @@ public sealed class CalibrationTests(Workbench bench) : IDisposable
     public async Task CalibrationThatNoGraphWouldUse_IsWrongUsage()
     {
         ProgramResult result = await Packer.RunHereAsync("base", "import", bench.Checkpoint, "--out", _folder["base"], "--heads", "2", "--calibrate", _folder.Root);
-        Assert.Equal(PackerProgram.WrongUsage, result.ExitCode);
+        Assert.Equal(ToolProgram.WrongUsage, result.ExitCode);
         Assert.Contains("expected int8 among them", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
         result = await Packer.RunHereAsync("base", "import", bench.Checkpoint, "--out", _folder["base"], "--heads", "2", "--calibrate", _folder.Root, "--precision", "int9");
-        Assert.Equal(PackerProgram.WrongUsage, result.ExitCode);
+        Assert.Equal(ToolProgram.WrongUsage, result.ExitCode);
         Assert.Contains("int9", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
     }
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Models;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 
@@ -62,7 +61,7 @@ public sealed class Fp16Tests(Workbench bench) : IDisposable
         float[] logits = Bundle.OpenUnverified(_folder["plain.melo"]).Probe.Logits;
         RandomVit.Write(bias, new Dictionary<string, (long[], float[])> { ["fc.bias"] = ([logits.Length], [.. logits.Select(l => -l)]) });
         ProgramResult damaged = await PackAsync("damaged.melo", adapter, "--head-bias", bias);
-        Assert.Equal(PackerProgram.Done, damaged.ExitCode);
+        Assert.Equal(ToolProgram.Done, damaged.ExitCode);
         Assert.StartsWith("warning: fp16 damages this task: the probe's logits differ", Assert.Single(damaged.ErrorLines), StringComparison.Ordinal);
         AdapterDescription description = Bundle.OpenUnverified(_folder["damaged.melo"]).Description;
         Assert.Equal((Precision.Fp32, null), (description.Precision, description.Tolerance.Fp16));

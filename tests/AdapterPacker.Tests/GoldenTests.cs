@@ -1,5 +1,4 @@
 using System.Text.Json;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 

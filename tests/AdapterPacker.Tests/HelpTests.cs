@@ -24,7 +24,7 @@ public sealed class HelpTests
     {
         RootCommand root = PackerProgram.Root();
         Command found = command.Split(' ', StringSplitOptions.RemoveEmptyEntries).Aggregate((Command)root, (at, name) => at.Subcommands.Single(c => c.Name == name));
-        if (found is not PackerCommand packer) return;
+        if (found is not ToolCommand packer) return;
         string[] lines = string.Join('\n', packer.Examples).Replace("\\\n", " ", StringComparison.Ordinal).Split('\n');
         string[] examples = [.. lines.Where(l => l.StartsWith("adapter-packer ", StringComparison.Ordinal))];
         Assert.NotEmpty(examples);

@@ -3,7 +3,6 @@ using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 

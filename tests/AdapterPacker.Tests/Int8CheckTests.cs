@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Models;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 

@@ -1,6 +1,5 @@
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Models;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 

@@ -1,7 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Models;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 
@@ -43,7 +42,7 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     {
         (string adapter, string bias) = await CancelledAsync(headScale: 100);
         ProgramResult result = await PackAsync("damaged.melo", adapter, "--head-bias", bias);
-        Assert.Equal(PackerProgram.Done, result.ExitCode);
+        Assert.Equal(ToolProgram.Done, result.ExitCode);
         string line = Assert.Single(result.ErrorLines);
         Assert.StartsWith(Warning + "the probe's logits differ", line, StringComparison.Ordinal);
         Assert.Contains("demands fp32, as with --precision fp32", line, StringComparison.Ordinal);
@@ -97,7 +96,7 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
         foreach ((string file, string reason) in ((string, string)[])[(other, "16"), (none, "pixel_values"), (_folder["absent.safetensors"], "absent.safetensors")])
         {
             ProgramResult result = await PackAsync("b.melo", bench.Adapter, "--reference", file);
-            Assert.Equal(PackerProgram.Refused, result.ExitCode);
+            Assert.Equal(ToolProgram.Refused, result.ExitCode);
             Assert.Contains(reason, Assert.Single(result.ErrorLines), StringComparison.Ordinal);
             Assert.False(File.Exists(_folder["b.melo"]));
         }
@@ -129,7 +128,7 @@ public sealed class Int8PackTests(Workbench bench) : IDisposable
     public async Task PrecisionThatCannotBeDemanded_IsWrongUsage(string precision)
     {
         ProgramResult result = await PackAsync("b.melo", bench.Adapter, "--precision", precision);
-        Assert.Equal(PackerProgram.WrongUsage, result.ExitCode);
+        Assert.Equal(ToolProgram.WrongUsage, result.ExitCode);
         Assert.Contains("fp32", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
         Assert.False(File.Exists(_folder["b.melo"]));
     }

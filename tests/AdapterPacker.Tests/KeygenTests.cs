@@ -1,5 +1,3 @@
-using MeLo.Edge.Tests;
-
 namespace AdapterPacker.Tests;
 
 public sealed class KeygenTests(Workbench bench)

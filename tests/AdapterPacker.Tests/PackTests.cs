@@ -1,5 +1,4 @@
 using MeLo.Edge.Bundles;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 

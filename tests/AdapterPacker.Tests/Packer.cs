@@ -1,26 +1,14 @@
-using System.Diagnostics;
-
 namespace AdapterPacker.Tests;
-
-/// <summary>What a run of a program left behind.</summary>
-internal sealed record ProgramResult(int ExitCode, string Output, string Error)
-{
-    /// <summary>The lines of stderr.</summary>
-    public string[] ErrorLines => Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-}
 
 /// <summary>Runs the real program, as a process, and openssl beside it.</summary>
 internal static class Packer
 {
-    // A run on micro models takes under a second; a hung one must not hang the tests.
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+    private static string Program => ToolProcess.Beside("adapter-packer");
 
-    private static string Program => Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "adapter-packer.exe" : "adapter-packer");
-
-    public static ProgramResult Run(params string[] arguments) => Start(Program, arguments);
+    public static ProgramResult Run(params string[] arguments) => ToolProcess.Run(Program, arguments);
 
     /// <summary>Runs it as if the processor had none of an instruction set, as .NET names it, and of what builds on that.</summary>
-    public static ProgramResult RunWithout(string instructions, params string[] arguments) => Start(Program, arguments, ($"DOTNET_Enable{instructions}", "0"));
+    public static ProgramResult RunWithout(string instructions, params string[] arguments) => ToolProcess.Run(Program, arguments, ($"DOTNET_Enable{instructions}", "0"));
 
     /// <summary>Runs the program's own code in this process: for what ends before any work begins, many times.</summary>
     public static async Task<ProgramResult> RunHereAsync(params string[] arguments)
@@ -54,27 +42,12 @@ internal static class Packer
     {
         try
         {
-            return Start("openssl", arguments);
+            return ToolProcess.Run("openssl", arguments);
         }
         catch (System.ComponentModel.Win32Exception)
         {
             Assert.Skip("needs openssl");
             throw;
         }
-    }
-
-    private static ProgramResult Start(string program, string[] arguments, (string Key, string Value)? variable = null)
-    {
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        if (variable is { } set) start.Environment[set.Key] = set.Value;
-        using Process process = Process.Start(start)!;
-        process.StandardInput.Close();
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(s_patience))
-        {
-            process.Kill(entireProcessTree: true);
-            Assert.Fail($"{program} {string.Join(' ', arguments)} did not end");
-        }
-        return new ProgramResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
     }
 }

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using MeLo.Edge.Bundles;
-using MeLo.Edge.Tests;
 
 namespace AdapterPacker.Tests;
 

@@ -1,5 +1,3 @@
-using MeLo.Edge.Tests;
-
 [assembly: AssemblyFixture(typeof(AdapterPacker.Tests.Workbench))]
 
 namespace AdapterPacker.Tests;

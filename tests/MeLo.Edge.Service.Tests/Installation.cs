@@ -2,6 +2,7 @@ using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using MeLo.Edge.Service;
+using MeLo.Edge.Phantoms;
 using MeLo.Edge.Service.Demo;
 
 namespace MeLo.Edge.Tests;
@@ -69,7 +70,7 @@ internal sealed class Installation : IDisposable
     }
 
     /// <summary>A small picture; every number gives other bytes.</summary>
-    public static byte[] Picture(int number) => PngFile.Write(DemoImage.Generate(number, 24, 20, colour: false), 8);
+    public static byte[] Picture(int number) => PngFile.Write(Phantom.Chest.Draw((ulong)number, 0, 24, 20), 8);
 
     public string[] Inbox(string task) => Names(Path.Combine(Data.Inbox, task));
 

@@ -7,12 +7,12 @@ namespace MeLo.Edge.Service.Demo;
 
 /// <summary>
 /// Makes a data folder to try the service with: base package, key, bundles good and bad, pictures good and bad. Everything is made by the
-/// code that real ones are made by; only the weights and the pictures are generated.
+/// code that real ones are made by; only the weights are generated, and the pictures drawn.
 /// </summary>
 internal sealed class DemoFolder(DataFolder folder, TimeProvider time)
 {
     public const string Notice =
-        "The weights of this demonstration are generated, not trained: its answers mean nothing. Not for clinical use.";
+        "Synthetic phantoms and generated weights, not trained ones: the answers mean nothing. Not for clinical use.";
 
     // Says that everything here is the demonstration's own, to be made again if it was interrupted.
     private const string MarkerName = "demo.json";
@@ -67,8 +67,9 @@ internal sealed class DemoFolder(DataFolder folder, TimeProvider time)
 
     private void DropPictures()
     {
-        List<(string Task, string Name, byte[] Bytes)> pictures =
-            [.. DemoTask.All.SelectMany(task => DemoPictures.Of(task).Select(p => (task.Name, p.Name, p.Bytes)))];
+        DemoPicture[] drawn = [.. DemoTask.All.SelectMany(DemoPictures.Of)];
+        DemoTruth.Write(folder, drawn);
+        List<(string Task, string Name, byte[] Bytes)> pictures = [.. drawn.Select(p => (p.Task, p.Name, p.Bytes))];
         pictures.AddRange(DemoPictures.Broken().Select(p => (DemoTask.All[0].Name, p.Name, p.Bytes)));
         // The same content under another name: one result is enough.
         pictures.Add((DemoTask.All[1].Name, "copy-of-1.png", pictures.First(p => p.Task == DemoTask.All[1].Name).Bytes));

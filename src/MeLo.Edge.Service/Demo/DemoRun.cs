@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using MeLo.Edge.Service.Hosting;
 using MeLo.Edge.Service.Options;
+using MeLo.Edge.Service.Reporting;
 
 namespace MeLo.Edge.Service.Demo;
 
-/// <summary>What <c>--demo</c> does before the service starts in its ordinary way.</summary>
+/// <summary>What <c>--demo</c> does before the service starts in its ordinary way, and after it has ended.</summary>
 internal static class DemoRun
 {
     /// <exception cref="ServiceException">The data folder is in use, cannot be used, or is a real installation's.</exception>
@@ -25,5 +26,12 @@ internal static class DemoRun
             throw ServiceException.DataFolder(folder.Root, e);
         }
         Console.Out.WriteLine($"Prepared in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s: a base model, six bundles, two dozen pictures");
+    }
+
+    /// <summary>Ends a demonstration: prints its tables.</summary>
+    public static void Report(ServiceOptions options)
+    {
+        DataFolder folder = new(options.Data);
+        DemoReport.Print(Terminal.Create(), new FolderReport(folder), DemoTruth.Read(folder));
     }
 }

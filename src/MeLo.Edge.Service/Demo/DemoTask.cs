@@ -1,15 +1,22 @@
 using MeLo.Edge.Bundles;
+using MeLo.Edge.Phantoms;
 
 namespace MeLo.Edge.Service.Demo;
 
 /// <summary>One of the demonstration's tasks.</summary>
-internal sealed record DemoTask(string Name, string Title, IReadOnlyList<string> Labels, HeadActivation Activation, bool Colour, int Seed)
+internal sealed record DemoTask(Phantom Phantom, string Title, HeadActivation Activation, int Seed)
 {
-    /// <summary>Three of the clinical questions that the MeLo paper asks, by name only: the weights are generated.</summary>
+    /// <summary>Three of the clinical questions that the MeLo paper asks, of drawn pictures.</summary>
     public static IReadOnlyList<DemoTask> All { get; } =
     [
-        new("tuberculosis", "Tuberculosis, chest X-ray (demonstration)", ["normal", "tuberculosis"], HeadActivation.Softmax, Colour: false, Seed: 11),
-        new("blood-cell", "White blood cells, smear (demonstration)", ["eosinophil", "lymphocyte", "monocyte", "neutrophil"], HeadActivation.Softmax, Colour: true, Seed: 22),
-        new("breast-mass", "Breast mass, mammogram (demonstration)", ["none", "benign", "malignant"], HeadActivation.Softmax, Colour: false, Seed: 33),
+        new(Phantom.Chest, "Tuberculosis, chest X-ray (demonstration on synthetic phantoms)", HeadActivation.Softmax, Seed: 11),
+        new(Phantom.Smear, "White blood cells, smear (demonstration on synthetic phantoms)", HeadActivation.Softmax, Seed: 22),
+        new(Phantom.Mammogram, "Breast mass, mammogram (demonstration on synthetic phantoms)", HeadActivation.Softmax, Seed: 33),
     ];
+
+    /// <summary>The task's name.</summary>
+    public string Name => Phantom.Name;
+
+    /// <summary>What the pictures are drawn as, and the head's labels.</summary>
+    public IReadOnlyList<string> Labels => Phantom.Labels;
 }

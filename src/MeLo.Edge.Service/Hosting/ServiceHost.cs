@@ -71,7 +71,7 @@ internal static class ServiceHost
 
     private static void Report(IServiceProvider services, ServiceOptions options, DeviceState state)
     {
-        if (options.Demo) DemoReport.Print(Terminal.Create(), new FolderReport(new DataFolder(options.Data)));
+        if (options.Demo) DemoRun.Report(options);
         Console.Out.WriteLine(OnceSummary.Of(services.GetRequiredService<ServiceMetrics>(), state.Scan, state.Bundles));
     }
 

@@ -5,16 +5,18 @@ using Spectre.Console;
 namespace MeLo.Edge.Service.Reporting;
 
 /// <summary>
-/// The tables that end a demonstration. File names are shown here and nowhere else: the demonstration made the files itself.
+/// The tables that end a demonstration: what was drawn beside what was answered. File names are shown here and nowhere else: the demonstration made the files itself.
 /// </summary>
 internal static class DemoReport
 {
-    public static void Print(IAnsiConsole console, FolderReport report)
+    public static void Print(IAnsiConsole console, FolderReport report, DemoTruth truth)
     {
         IReadOnlyList<ReportedResult> results = report.Results();
-        Print(console, "Results", ["task", "input", "label", "probability", "switch", "switch ms", "inference ms"], results.Select(r => new[]
+        ReportedResult[] known = [.. results.Where(r => truth.Of(r.Task, r.Sha256) is not null)];
+        string right = $"{known.Count(r => truth.Of(r.Task, r.Sha256) == r.Label)} of {known.Length}";
+        Print(console, $"Results (label as drawn: {right})", ["task", "input", "drawn as", "label", "probability", "switch", "switch ms", "inference ms"], results.Select(r => new[]
         {
-            r.Task, r.Input, r.Label, Number(r.Probability, "P1"), r.SwitchKind, Number(r.SwitchMilliseconds, "F3"), Number(r.InferenceMilliseconds, "F2"),
+            r.Task, r.Input, truth.Of(r.Task, r.Sha256) ?? "", r.Label, Number(r.Probability, "P1"), r.SwitchKind, Number(r.SwitchMilliseconds, "F3"), Number(r.InferenceMilliseconds, "F2"),
         }));
         Print(console, "Refused bundles", ["bundle", "reason", "in words"], report.RefusedBundles().Select(r => new[] { r.Name, r.Code, r.Message }));
         Print(console, "Quarantined files", ["task", "file", "reason", "in words"], report.Quarantined().Select(r => new[] { r.Where, r.Name, r.Code, r.Message }));

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace MeLo.Edge.Service.Reporting;
 
 /// <summary>A result as it lies in the outbox.</summary>
-internal sealed record ReportedResult(string Task, string Input, string Label, double Probability, string SwitchKind, double SwitchMilliseconds, double InferenceMilliseconds);
+internal sealed record ReportedResult(string Task, string Input, string Sha256, string Label, double Probability, string SwitchKind, double SwitchMilliseconds, double InferenceMilliseconds);
 
 /// <summary>A refused file as its reason tells it.</summary>
 internal sealed record ReportedRefusal(string Where, string Name, string Code, string Message);
@@ -23,10 +23,11 @@ internal sealed class FolderReport(DataFolder folder)
 
     private static ReportedResult Result(JsonElement json)
     {
-        JsonElement prediction = json.GetProperty("prediction"), timing = json.GetProperty("timing");
+        JsonElement input = json.GetProperty("input"), prediction = json.GetProperty("prediction"), timing = json.GetProperty("timing");
         return new ReportedResult(
             json.GetProperty("task").GetString()!,
-            json.GetProperty("input").GetProperty("name").GetString() ?? "",
+            input.GetProperty("name").GetString() ?? "",
+            input.GetProperty("sha256").GetString()!,
             prediction.GetProperty("label").GetString()!,
             prediction.GetProperty("probability").GetDouble(),
             timing.GetProperty("switchKind").GetString()!,

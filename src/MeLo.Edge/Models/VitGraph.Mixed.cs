@@ -38,7 +38,7 @@ internal sealed partial class VitGraph
     public static GraphBuilder BuildMixed(VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, SafetensorsFile? rounded = null)
     {
         VitGraph graph = new(vit, weights, adaptable, rounded is null ? Precision.Fp32 : Precision.Fp16, rounded);
-        graph._tasks = graph._graph.Input(Tasks, ElementType.I32, s_batch);
+        graph._tasks = graph._graph.Input(Tasks, ElementType.I32, graph._images);
         return graph.Build();
     }
 
@@ -60,8 +60,8 @@ internal sealed partial class VitGraph
     {
         GraphValue weight = OfEachImage(HeadWeight, features.Type, features[1], s_classes); // [b, d, c]
         GraphValue bias = OfEachImage(HeadBias, features.Type, s_classes);               // [b, c]
-        GraphValue x = _graph.Reshape(features, [s_batch, 1, _vit.Dim]);                 // [b, d] -> [b, 1, d]
-        x = _graph.Reshape(_graph.MatMul(x, weight), [s_batch, s_classes]);              // [b, 1, d] x [b, d, c] -> [b, c]
+        GraphValue x = _graph.Reshape(features, [_images, 1, _vit.Dim]);                 // [b, d] -> [b, 1, d]
+        x = _graph.Reshape(_graph.MatMul(x, weight), [_images, s_classes]);              // [b, 1, d] x [b, d, c] -> [b, c]
         _graph.Output(_graph.Add(x, bias, Logits));
         return _graph;
     }

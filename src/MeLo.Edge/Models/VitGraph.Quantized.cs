@@ -12,9 +12,9 @@ internal sealed partial class VitGraph
     private GraphValue BytePatches(GraphValue pixels)
     {
         (int grid, int patch) = (_vit.Grid, _vit.PatchSize);
-        GraphValue x = _graph.Reshape(pixels, [s_batch, CanonicalWeights.Channels, grid, patch, grid, patch]);
+        GraphValue x = _graph.Reshape(pixels, [_images, CanonicalWeights.Channels, grid, patch, grid, patch]);
         x = _graph.Transpose(x, [0, 2, 4, 1, 3, 5]);                                     // [b, g, g, 3, p, p]
-        x = _graph.Reshape(x, [s_batch, grid * grid, CanonicalWeights.Channels * patch * patch]);
+        x = _graph.Reshape(x, [_images, grid * grid, CanonicalWeights.Channels * patch * patch]);
         return _graph.ByteLinear(
             _graph.ToBytes(x, "patch_pixels"), Weight(CanonicalWeights.PatchEmbeddingWeight), PatchShape(_vit), Weight(CanonicalWeights.PatchEmbeddingBias), residual: null, "patches");
     }

@@ -16,7 +16,7 @@ internal sealed partial class VitGraph
     public const string HeadBias = "head.bias";
     public const string Logits = "logits";
 
-    private static readonly Dimension s_batch = "batch", s_classes = "classes";
+    private static readonly Dimension s_classes = "classes";
 
     private readonly VitArchitecture _vit;
     private readonly SafetensorsFile _weights;
@@ -26,11 +26,13 @@ internal sealed partial class VitGraph
     private readonly bool _embedWeights;
     private readonly SafetensorsFile? _ownWeights;
     private readonly HashSet<LinearId> _observed;
+    private readonly Dimension _images;
 
     private VitGraph(
         VitArchitecture vit, SafetensorsFile weights, IEnumerable<LinearId> adaptable, Precision precision = Precision.Fp32, SafetensorsFile? ownWeights = null,
-        bool embedWeights = false, IEnumerable<LinearId>? observed = null)
+        bool embedWeights = false, IEnumerable<LinearId>? observed = null, string images = "batch")
     {
+        _images = images;
         _observed = [.. observed ?? []];
         _embedWeights = embedWeights;
         _precision = precision;
@@ -78,16 +80,21 @@ internal sealed partial class VitGraph
 
     private GraphBuilder Build()
     {
-        GraphValue pixels = _graph.Input(PixelValues, ElementType.F32, s_batch, CanonicalWeights.Channels, _vit.ImageSize, _vit.ImageSize);
-        GraphValue x = Embed(pixels);                                                    // [b, t, d]
-        for (int layer = 0; layer < _vit.Depth; layer++)
-            using (_graph.Scope($"layers.{layer}")) x = _precision == Precision.Int8 ? ByteBlock(x, layer) : Block(x, layer); // [b, t, d]; the last may keep one token
-        GraphValue features = Pool(x);                                                   // [b, d]
+        GraphValue features = Features();                                                // [b, d]
         if (_tasks is not null) return MixedHead(features);
         GraphValue headWeight = _graph.Input(HeadWeight, ElementType.F32, _vit.Dim, s_classes);
         GraphValue headBias = _graph.Input(HeadBias, ElementType.F32, s_classes);
         _graph.Output(_graph.Gemm(features, headWeight, headBias, name: Logits));        // [b, d] x [d, c] + [c]
         return _graph;
+    }
+
+    private GraphValue Features()
+    {
+        GraphValue pixels = _graph.Input(PixelValues, ElementType.F32, _images, CanonicalWeights.Channels, _vit.ImageSize, _vit.ImageSize);
+        GraphValue x = Embed(pixels);                                                    // [b, t, d]
+        for (int layer = 0; layer < _vit.Depth; layer++)
+            using (_graph.Scope($"layers.{layer}")) x = _precision == Precision.Int8 ? ByteBlock(x, layer) : Block(x, layer); // [b, t, d]; the last may keep one token
+        return Pool(x);                                                                  // [b, d]
     }
 
     private GraphValue Embed(GraphValue pixels)
@@ -96,6 +103,7 @@ internal sealed partial class VitGraph
         GraphValue x = _precision switch
         {
             Precision.Int8 => BytePatches(pixels),
+            _ when _trainable is not null => PatchProduct(pixels),
             Precision.Fp16 => Patches(_graph.Cast(pixels, ElementType.F16, "pixels")),
             _ => Patches(pixels),
         };                                                                               // [b, g*g, d]
@@ -114,7 +122,7 @@ internal sealed partial class VitGraph
     {
         GraphValue x = _graph.PatchConv(
             pixels, Weight(CanonicalWeights.PatchEmbeddingWeight), Weight(CanonicalWeights.PatchEmbeddingBias), "patches"); // [b, d, g, g]
-        x = _graph.Reshape(x, [s_batch, _vit.Dim, _vit.Grid * _vit.Grid]);               // [b, d, g*g]
+        x = _graph.Reshape(x, [_images, _vit.Dim, _vit.Grid * _vit.Grid]);               // [b, d, g*g]
         return _graph.Transpose(x, [0, 2, 1]);                                           // [b, g*g, d]
     }
 
@@ -130,7 +138,7 @@ internal sealed partial class VitGraph
             asking = _graph.Slice(normed, 1, 0, 1);                                      // [b, 1, d]
             x = _graph.Slice(x, 1, 0, 1);                                                // [b, 1, d]
         }
-        x = _graph.Add(x, Attention(asking, normed, layer));                             // [b, t, d]
+        x = _graph.Add(x, _trainable is null ? Attention(asking, normed, layer) : TrainableAttention(asking, normed, layer)); // [b, t, d]
         GraphValue hidden = _graph.Gelu(Linear(LayerNorm(x, layer, 2), layer, VitLinear.Fc1)); // [b, t, m]
         return _graph.Add(x, Linear(hidden, layer, VitLinear.Fc2));                      // [b, t, d]
     }
@@ -152,7 +160,7 @@ internal sealed partial class VitGraph
     }
 
     private GraphValue SplitHeads(GraphValue x) =>
-        _graph.Reshape(x, [s_batch, x[1], _vit.Heads, _vit.HeadDim]);                    // [b, t, d] -> [b, t, h, w]
+        _graph.Reshape(x, [_images, x[1], _vit.Heads, _vit.HeadDim]);                    // [b, t, d] -> [b, t, h, w]
 
     private GraphValue Pool(GraphValue x)
     {
@@ -162,7 +170,7 @@ internal sealed partial class VitGraph
         if (_vit.Pooling == VitPooling.ClassToken)
         {
             if (x[1] != (Dimension)1) x = _graph.Slice(x, 1, 0, 1);                      // [b, 1, d]
-            x = _graph.Reshape(x, [s_batch, _vit.Dim]);                                  // [b, 1, d] -> [b, d]
+            x = _graph.Reshape(x, [_images, _vit.Dim]);                                  // [b, 1, d] -> [b, d]
         }
         else
         {
@@ -187,6 +195,7 @@ internal sealed partial class VitGraph
     {
         LinearId id = new(layer, linear);
         if (_tasks is not null && _adaptable.Contains(id)) return MixedLinear(x, id);
+        if (_trainable is not null) return TrainableLinear(x, id);
         if (_observed.Contains(id)) Observe(x, id);
         (int input, int output) = _vit.LinearShape(linear);
         string weightName = CanonicalWeights.LinearWeight(id);
@@ -211,7 +220,7 @@ internal sealed partial class VitGraph
     private GraphValue? Bias(LinearId id) => CanonicalWeights.HasBias(_vit, id.Linear) ? Weight(CanonicalWeights.LinearBias(id)) : null;
 
     // What a precision's own file holds goes before the canonical weights.
-    private GraphValue Weight(string name) => Weight(_ownWeights is { } own && own.Tensors.ContainsKey(name) ? own : _weights, name);
+    private GraphValue Weight(string name) => _trainable is { Base: true } ? Trained(name) : Weight(_ownWeights is { } own && own.Tensors.ContainsKey(name) ? own : _weights, name);
 
     private GraphValue Weight(SafetensorsFile file, string name)
     {

@@ -15,6 +15,13 @@ internal sealed partial class GraphBuilder
 
     public GraphValue Div(GraphValue a, GraphValue b, string? name = null) => Elementwise("Div", a, b, name);
 
+    public GraphValue Neg(GraphValue x, string? name = null) => Unary("Neg", x, name);
+
+    public GraphValue Exp(GraphValue x, string? name = null) => Unary("Exp", x, name);
+
+    /// <summary>The error function.</summary>
+    public GraphValue Erf(GraphValue x, string? name = null) => Unary("Erf", x, name);
+
     // ---- products ----
 
     /// <summary>[..., m, k] x [..., k, n] -> [..., m, n]; the leading dimensions broadcast.</summary>
@@ -50,10 +57,8 @@ internal sealed partial class GraphBuilder
     public GraphValue Linear(GraphValue x, GraphValue weight, GraphValue bias, string name)
     {
         Require(x.Rank == 3 && weight.Rank == 2 && x[2] == weight[0] && bias.Shape.SequenceEqual([weight[1]]), "Linear", x, weight, bias);
-        Dimension rows = $"{x[0]}*{x[1]}";
-        GraphValue flat = Node("Reshape", [x, Constant($"{name}.rows.shape", [-1, x[2].Size])], x.Type, [rows, x[2]], name: $"{name}.rows");
-        GraphValue product = Gemm(flat, weight, bias, name: $"{name}.product");
-        return Node("Reshape", [product, Constant($"{name}.shape", [-1, x[1].Size, weight[1].Size])], x.Type, [x[0], x[1], weight[1]], name: name);
+        GraphValue product = Gemm(Rows(x, $"{name}.rows"), weight, bias, name: $"{name}.product");
+        return View(product, [x[0], x[1], weight[1]], name);
     }
 
     /// <summary>A convolution whose kernels do not overlap and leave nothing over: [n, c, h, w] and weight [m, c, k, k] -> [n, m, h/k, w/k].</summary>
@@ -82,6 +87,20 @@ internal sealed partial class GraphBuilder
     public GraphValue Gelu(GraphValue x, string? name = null) =>
         Node("Gelu", [x], x.Type, x.Shape, [("approximate", "none")], name);
 
+    /// <summary>log(softmax(x)), without the underflow that the two one after the other have.</summary>
+    public GraphValue LogSoftmax(GraphValue x, int axis = -1, string? name = null) =>
+        Node("LogSoftmax", [x], x.Type, x.Shape, [("axis", (long)axis)], name);
+
+    /// <summary>log(1 + exp(x)).</summary>
+    public GraphValue Softplus(GraphValue x, string? name = null) => Unary("Softplus", x, name);
+
+    /// <summary>1 / (1 + exp(-x)).</summary>
+    public GraphValue Sigmoid(GraphValue x, string? name = null) => Unary("Sigmoid", x, name);
+
+    /// <summary>max(0, min(1, alpha · x + beta)).</summary>
+    public GraphValue HardSigmoid(GraphValue x, float alpha, float beta, string? name = null) =>
+        Node("HardSigmoid", [x], x.Type, x.Shape, [("alpha", alpha), ("beta", beta)], name);
+
     /// <summary>The same values as another type, rounded to nearest where it is narrower.</summary>
     public GraphValue Cast(GraphValue x, ElementType type, string? name = null) => Node("Cast", [x], type, x.Shape, [("to", (long)type.OnnxDataType())], name);
 
@@ -102,6 +121,25 @@ internal sealed partial class GraphBuilder
         // The target shape is an input of the operator; the name of the node names it too.
         string full = name ?? FreshName("Reshape")[_scope.Length..];
         return Node("Reshape", [x, Constant($"{full}.shape", sizes)], x.Type, [.. shape], name: full);
+    }
+
+    /// <summary>
+    /// The same elements in a shape of which one dimension at most is symbolic: the runtime works that one out. Unlike <see cref="Reshape"/> this cannot see
+    /// whether it comes out as named.
+    /// </summary>
+    public GraphValue View(GraphValue x, IReadOnlyList<Dimension> shape, string? name = null)
+    {
+        if (shape.Count(d => d.IsSymbolic) > 1) throw new ArgumentException($"View of {x} as {Dimension.Text(shape)} leaves more than one dimension open.", nameof(shape));
+        string full = name ?? FreshName("Reshape")[_scope.Length..];
+        return Node("Reshape", [x, Constant($"{full}.shape", [.. shape.Select(d => d.IsSymbolic ? -1 : d.Size)])], x.Type, [.. shape], name: full);
+    }
+
+    /// <summary>The last axis' vectors one under the other: [b, t, k] -> [b*t, k].</summary>
+    public GraphValue Rows(GraphValue x, string? name = null)
+    {
+        Dimension[] outer = [.. x.Shape.SkipLast(1)];
+        Dimension count = outer.Any(d => d.IsSymbolic) ? string.Join('*', outer) : outer.Aggregate(1L, (product, d) => product * d.Size);
+        return View(x, [count, x[-1]], name);
     }
 
     public GraphValue Transpose(GraphValue x, ReadOnlySpan<int> permutation, string? name = null)
@@ -144,8 +182,27 @@ internal sealed partial class GraphBuilder
         return Node("Pad", [x, Constant($"{full}.pads", pads)], x.Type, With(x.Shape, place, before + x[place].Size + after), name: full);
     }
 
-    /// <summary>The mean over one axis, which disappears.</summary>
-    public GraphValue ReduceMean(GraphValue x, int axis, string? name = null) => Reduce("ReduceMean", x, axis, name);
+    /// <summary>The mean over one axis, which disappears, or becomes 1.</summary>
+    public GraphValue ReduceMean(GraphValue x, int axis, bool keepDimension = false, string? name = null) => Reduce("ReduceMean", x, [axis], keepDimension, name);
+
+    /// <summary>The sum over some axes, which disappear, or become 1.</summary>
+    public GraphValue ReduceSum(GraphValue x, ReadOnlySpan<int> axes, bool keepDimensions = false, string? name = null) => Reduce("ReduceSum", x, axes, keepDimensions, name);
+
+    /// <summary>The value repeated along its axes of size 1 until it has another's shape.</summary>
+    public GraphValue Expand(GraphValue x, GraphValue like, string? name = null)
+    {
+        Require(Broadcast("Expand", x.Shape, like.Shape).SequenceEqual(like.Shape), "Expand", x, like);
+        string full = name ?? FreshName("Expand")[_scope.Length..];
+        GraphValue shape = like.Shape.Any(d => d.IsSymbolic)
+            ? Node("Shape", [like], ElementType.I64, [like.Rank], name: $"{full}.shape")
+            : Constant($"{full}.shape", [.. like.Shape.Select(d => d.Size)]);
+        return Node("Expand", [x, shape], x.Type, like.Shape, name: full);
+    }
+
+    /// <summary>The same values under another name.</summary>
+    public GraphValue Identity(GraphValue x, string? name = null) => Unary("Identity", x, name);
+
+    private GraphValue Unary(string operatorType, GraphValue x, string? name) => Node(operatorType, [x], x.Type, x.Shape, name: name);
 
     private static readonly Comparer<Dimension> s_byName = Comparer<Dimension>.Create((a, b) => string.CompareOrdinal(a.Name, b.Name));
 
@@ -155,11 +212,17 @@ internal sealed partial class GraphBuilder
         return Node(operatorType, [a, b], a.Type, Broadcast(operatorType, a.Shape, b.Shape), name: name);
     }
 
-    private GraphValue Reduce(string operatorType, GraphValue x, int axis, string? name)
+    private GraphValue Reduce(string operatorType, GraphValue x, ReadOnlySpan<int> axes, bool keepDimensions, string? name)
     {
-        int place = axis < 0 ? x.Rank + axis : axis;
+        long[] places = new long[axes.Length];
+        for (int i = 0; i < places.Length; i++) places[i] = axes[i] < 0 ? x.Rank + axes[i] : axes[i];
+        if (places.Length == 0 || places.Distinct().Count() != places.Length || places.Any(a => a < 0 || a >= x.Rank))
+            throw new ArgumentException($"{operatorType} of {x} has no axes [{string.Join(',', places)}].", nameof(axes));
         string full = name ?? FreshName(operatorType)[_scope.Length..];
-        return Node(operatorType, [x, Constant($"{full}.axis", [(long)place])], x.Type, [.. x.Shape.Where((_, i) => i != place)], [("keepdims", 0L)], full);
+        IEnumerable<Dimension> shape = keepDimensions
+            ? x.Shape.Select((d, i) => places.Contains(i) ? 1 : d)
+            : x.Shape.Where((_, i) => !places.Contains(i));
+        return Node(operatorType, [x, Constant($"{full}.axes", places)], x.Type, [.. shape], [("keepdims", keepDimensions ? 1L : 0L)], full);
     }
 
     // A symbolic dimension goes with itself and with 1: whether it equals a number is not known here.

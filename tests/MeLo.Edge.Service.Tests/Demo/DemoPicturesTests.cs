@@ -1,4 +1,5 @@
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Phantoms;
 using MeLo.Edge.Service.Demo;
 
 namespace MeLo.Edge.Tests.Demo;
@@ -19,34 +20,14 @@ public class DemoPicturesTests
     [InlineData("jpeg", true, 6)]
     public void Picture_IsDecodedToItsSamples(string format, bool colour, int tolerance)
     {
-        DemoImage image = DemoImage.Generate(5, 37, 23, colour); // no multiple of a block or of a row's padding
-        byte[] file = format switch
-        {
-            "png8" => PngFile.Write(image, 8),
-            "png16" => PngFile.Write(image, 16),
-            "tiff8" => TiffFile.Write(image, 8),
-            "tiff16" => TiffFile.Write(image, 16),
-            "bmp" => BmpFile.Write(image),
-            "webp" => WebpFile.Write(image),
-            _ => JpegFile.Write(image),
-        };
-        PixelBuffer decoded = RasterDecoder.Decode(file, DecodeLimits.Default);
-        Assert.Equal((image.Width, image.Height), (decoded.Width, decoded.Height));
+        Picture picture = Draw(colour, 37, 23); // no multiple of a block or of a row's padding
+        PixelBuffer decoded = RasterDecoder.Decode(Write(format, picture), DecodeLimits.Default);
+        Assert.Equal((picture.Width, picture.Height), (decoded.Width, decoded.Height));
         // Compared as the model sees it: prepared without resizing, white is 1.
         float[] prepared = new float[3 * 37 * 37];
         PreprocessRecipe recipe = new(ResizeMode.Squash, 37, Interpolation.Bilinear, [0, 0, 0], [1, 1, 1]);
-        DemoImage square = DemoImage.Generate(6, 37, 37, colour);
-        byte[] squareFile = format switch
-        {
-            "png8" => PngFile.Write(square, 8),
-            "png16" => PngFile.Write(square, 16),
-            "tiff8" => TiffFile.Write(square, 8),
-            "tiff16" => TiffFile.Write(square, 16),
-            "bmp" => BmpFile.Write(square),
-            "webp" => WebpFile.Write(square),
-            _ => JpegFile.Write(square),
-        };
-        Preprocessing.Apply(RasterDecoder.Decode(squareFile, DecodeLimits.Default), recipe, prepared);
+        Picture square = Draw(colour, 37, 37);
+        Preprocessing.Apply(RasterDecoder.Decode(Write(format, square), DecodeLimits.Default), recipe, prepared);
         bool deep = format.EndsWith("16", StringComparison.Ordinal);
         double largest = 0;
         for (int c = 0; c < 3; c++)
@@ -59,4 +40,27 @@ public class DemoPicturesTests
         }
         Assert.True(largest <= (tolerance / 255.0) + 1e-4, $"largest difference {largest * 255:F2} of 255");
     }
+    [Fact]
+    public void Names_DoNotTellTheTruth()
+    {
+        foreach (DemoTask task in DemoTask.All)
+        {
+            DemoPicture[] pictures = [.. DemoPictures.Of(task)];
+            Assert.Equal(task.Labels.Order(), pictures.Select(p => p.Label).Distinct().Order());
+            Assert.All(pictures, p => Assert.DoesNotContain(task.Labels, label => label != task.Name && p.Name.Contains(label, StringComparison.Ordinal)));
+        }
+    }
+
+    private static Picture Draw(bool colour, int width, int height) => (colour ? Phantom.Smear : Phantom.Chest).Draw(5, 1, width, height);
+
+    private static byte[] Write(string format, Picture picture) => format switch
+    {
+        "png8" => PngFile.Write(picture, 8),
+        "png16" => PngFile.Write(picture, 16),
+        "tiff8" => TiffFile.Write(picture, 8),
+        "tiff16" => TiffFile.Write(picture, 16),
+        "bmp" => BmpFile.Write(picture),
+        "webp" => WebpFile.Write(picture),
+        _ => JpegFile.Write(picture),
+    };
 }

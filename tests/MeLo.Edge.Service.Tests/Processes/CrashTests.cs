@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using MeLo.Edge.Service;
+using MeLo.Edge.Phantoms;
 using MeLo.Edge.Service.Demo;
 using MeLo.Edge.Service.Ingestion;
 using Microsoft.Data.Sqlite;
@@ -58,7 +59,7 @@ public sealed class CrashTests
         using Installation installation = new();
         string task = Installation.Tasks[0];
         // A real picture that takes long to parse stands for one that kills the parser: the process is killed while it parses it.
-        byte[] slow = PngFile.Write(new DemoImage(7000, 7000, 1, new ushort[7000 * 7000]), 16);
+        byte[] slow = PngFile.Write(new Picture(7000, 7000, 1, new ushort[7000 * 7000]), 16);
         installation.Drop(task, "killer.png", slow);
         Dictionary<string, string> dropped = [];
         for (int attempt = 1; attempt <= JobJournal.MaximumAttempts; attempt++)

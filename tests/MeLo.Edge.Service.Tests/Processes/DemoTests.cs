@@ -17,11 +17,14 @@ public sealed class DemoTests : IDisposable
     {
         (int code, string output, string errors) = ServiceProcess.Once(_folder.Root, s_asShipped, ["--demo"]);
         Assert.True(code == 0, output + errors);
-        foreach (string expected in (string[])["21 results, 1 duplicates, 2 quarantined, 3 bundles refused", "tampered", "not-signed", "untrusted", "cut-off.png", "not-a-picture.jpg", "cold", "warm", DemoFolder.Notice])
+        foreach (string expected in (string[])["21 results, 1 duplicates, 2 quarantined, 3 bundles refused", "tampered", "not-signed", "untrusted", "cut-off.png", "not-a-picture.jpg", "cold", "warm", "drawn as", " of 21)", DemoFolder.Notice])
             Assert.Contains(expected, output, StringComparison.Ordinal);
         DataFolder data = new(_folder.Root);
         Assert.Equal(21, Directory.GetFiles(data.Outbox, "*.json", SearchOption.AllDirectories).Length);
         Assert.True(new Service.Reporting.FolderReport(data).Results().Select(r => (r.Task, r.Label)).Distinct().Count() > DemoTask.All.Count, "every picture of a task has the same answer");
+
+        DemoTruth truth = DemoTruth.Read(data);
+        Assert.All(new Service.Reporting.FolderReport(data).Results(), r => Assert.Contains(truth.Of(r.Task, r.Sha256), DemoTask.All.Single(t => t.Name == r.Task).Labels));
 
         (code, output, errors) = ServiceProcess.Once(_folder.Root, s_asShipped, ["--demo"]);
         Assert.True(code == 0, output + errors);

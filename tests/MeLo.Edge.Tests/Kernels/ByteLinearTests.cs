@@ -69,7 +69,7 @@ public sealed unsafe class ByteLinearTests
                 foreach ((bool bias, bool rotated) in ((bool, bool)[])[(true, false), (false, false), (true, true)])
                 {
                     byte[] found = linear.Gelu(bias, rotated);
-                    float[] values = linear.Floats(bias, residual: false), exact = [.. values.Select(v => (float)(v / 2.0 * (1 + NaiveVit.Erf(v / Math.Sqrt(2)))))];
+                    float[] values = linear.Floats(bias, residual: false), exact = [.. values.Select(v => (float)(v / 2.0 * (1 + ErrorFunction.Erf(v / Math.Sqrt(2)))))];
                     using NativeFloats row = new(outs, 0);
                     using NativeBytes expected = new(LinearCase.GeluLength(rows, outs), 0);
                     expected.Span.Clear();

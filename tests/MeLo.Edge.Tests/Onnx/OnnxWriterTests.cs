@@ -122,7 +122,7 @@ public sealed class OnnxWriterTests
         Expect(graph.MatMul(input, matrix, "matmul"),
             from b in Enumerable.Range(0, B) from r in Enumerable.Range(0, R) from o in Enumerable.Range(0, 5) select Enumerable.Range(0, C).Sum(c => (double)At(b, r, c) * w[(c * 5) + o]));
         Expect(graph.Softmax(input, name: "softmax"), all.Select(i => Math.Exp(At(i.B, i.R, i.C)) / Enumerable.Range(0, C).Sum(c => Math.Exp(At(i.B, i.R, c)))));
-        Expect(graph.Gelu(input, "gelu"), all.Select(i => At(i.B, i.R, i.C) / 2 * (1 + NaiveVit.Erf(At(i.B, i.R, i.C) / Math.Sqrt(2)))));
+        Expect(graph.Gelu(input, "gelu"), all.Select(i => At(i.B, i.R, i.C) / 2 * (1 + ErrorFunction.Erf(At(i.B, i.R, i.C) / Math.Sqrt(2)))));
         Expect(graph.LayerNormalization(input, norm, vector, 0.25f, "norm"), all.Select(i =>
         {
             double mean = Enumerable.Range(0, C).Average(c => At(i.B, i.R, c)), variance = Enumerable.Range(0, C).Average(c => Math.Pow(At(i.B, i.R, c) - mean, 2));

@@ -7,7 +7,7 @@ using MeLo.Edge.Models;
 namespace AdapterPacker.Commands;
 
 /// <summary><c>base import</c>: a base package of a checkpoint.</summary>
-internal sealed class BaseImportCommand : PackerCommand
+internal sealed class BaseImportCommand : ToolCommand
 {
     private readonly Argument<string> _checkpoint = new("CHECKPOINT")
     {
@@ -87,7 +87,7 @@ internal sealed class BaseImportCommand : PackerCommand
         output.WriteLine($"base {package.Digest}");
         output.WriteLine($"graphs: {string.Join(", ", package.Precisions.Select(p => p.Name()))}");
         output.WriteLine($"adapters may change {package.AdaptableLinears.Count} linears: {string.Join(", ", options.Adapt.Linears().Select(l => l.Name()))} of {package.Architecture.Depth} layers");
-        return PackerProgram.Done;
+        return ToolProgram.Done;
     }
 
     private static Precision[] ParsePrecisions(string text) => [.. text.Split(',').Select(name => Precisions.Parse(name.Trim())).Distinct()];

@@ -8,7 +8,7 @@ using MeLo.Edge.Models;
 namespace AdapterPacker.Commands;
 
 /// <summary><c>check</c>: a bundle's logits against those of the training code.</summary>
-internal sealed class CheckCommand : PackerCommand
+internal sealed class CheckCommand : ToolCommand
 {
     private const double DefaultTolerance = 1e-4;
 
@@ -82,7 +82,7 @@ internal sealed class CheckCommand : PackerCommand
             if (description.Precision is { } only && only != precision) output.WriteLine($"the bundle demands {only.Name()}: no device runs it in {precision.Name()}");
         }
         return passed
-            ? PackerProgram.Done
+            ? ToolProgram.Done
             : throw RefusedException.File(path, string.Create(CultureInfo.InvariantCulture, $"found logits that differ from the reference by {comparison.Ratio:G3} of max(1, largest), expected at most {tolerance:G3}"));
 
         PrecisionResult Evaluate(Precision which)

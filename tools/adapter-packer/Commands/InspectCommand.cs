@@ -9,7 +9,7 @@ using MeLo.Edge.Models;
 namespace AdapterPacker.Commands;
 
 /// <summary><c>inspect</c>: what a bundle says and holds, whoever signed it.</summary>
-internal sealed class InspectCommand : PackerCommand
+internal sealed class InspectCommand : ToolCommand
 {
     private readonly Argument<string> _file = new("FILE.melo") { Description = "The bundle, signed or not." };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
@@ -35,7 +35,7 @@ internal sealed class InspectCommand : PackerCommand
         long? baseParameters = BaseParameters(contents.Description.Architecture);
         if (parsed.GetValue(_json)) JsonReport.Print(output, Report(contents, fileBytes, baseParameters));
         else Print(output, path, contents, fileBytes, baseParameters);
-        return PackerProgram.Done;
+        return ToolProgram.Done;
     }
 
     private static void Print(TextWriter output, string path, BundleContents contents, long fileBytes, long? baseParameters)

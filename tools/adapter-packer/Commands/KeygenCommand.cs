@@ -4,7 +4,7 @@ using MeLo.Edge.Bundles;
 namespace AdapterPacker.Commands;
 
 /// <summary><c>keygen</c>: a new signing key and the public key that devices trust.</summary>
-internal sealed class KeygenCommand : PackerCommand
+internal sealed class KeygenCommand : ToolCommand
 {
     private const string PrivateName = "signing.key.pem";
     private const string PublicName = "signing.pub.pem";
@@ -58,6 +58,6 @@ internal sealed class KeygenCommand : PackerCommand
         output.WriteLine($"{privatePath}: private key, {key.Curve}; keep it secret");
         output.WriteLine($"{publicPath}: public key, for the trust folders of devices");
         output.WriteLine($"key hint {key.KeyHint}");
-        return PackerProgram.Done;
+        return ToolProgram.Done;
     }
 }

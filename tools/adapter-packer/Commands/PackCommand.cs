@@ -9,7 +9,7 @@ using MeLo.Edge.Models;
 namespace AdapterPacker.Commands;
 
 /// <summary><c>pack</c>: a bundle of a trained adapter, with a self-test made by running it, and run once more on the finished file.</summary>
-internal sealed class PackCommand : PackerCommand
+internal sealed class PackCommand : ToolCommand
 {
     // What a device's fp32 logits may differ by from those of the packing machine (docs/bundle-format.md).
     private const double Fp32Tolerance = 1e-3;
@@ -91,7 +91,7 @@ internal sealed class PackCommand : PackerCommand
     protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
     {
         string path = parsed.GetRequiredValue(_out);
-        OutputFile.CheckReplaceable(path);
+        OutputFile.CheckReplaceable(path, FileKind.Bundle);
         using SigningKey? key = parsed.GetValue(_key) is { } keyPath ? SigningKey.FromPemFile(keyPath) : null;
         ModelCard? card = parsed.GetValue(_card) is { } cardPath ? ModelCard.Parse(File.ReadAllBytes(cardPath), Path.GetFileName(cardPath)) : null;
         float[]? headBias = parsed.GetValue(_headBias) is { } biasPath ? HeadBiasFile.Read(biasPath) : null;
@@ -103,7 +103,7 @@ internal sealed class PackCommand : PackerCommand
             parsed.GetRequiredValue(_adapter), parsed.GetValue(_rank), parsed.GetValue(_alpha), headBias, engine.Base.Architecture.Depth);
         AdapterDescription description = Describe(parsed, engine, imported, card);
         Probe probe = MakeProbe(engine, imported.Adapter, description.Input.Preprocess, cancellation);
-        IReadOnlyList<PrecisionMeasurement> measured = PrecisionMeasurement.Of(engine, imported.Adapter, probe, parsed.GetValue(_reference), cancellation);
+        IReadOnlyList<PrecisionMeasurement> measured = PrecisionMeasurement.Of(engine, imported.Adapter, probe, ReadReference(parsed.GetValue(_reference), engine), cancellation);
         bool asked = parsed.GetValue(_precision) is not null;
         description = description with
         {
@@ -112,7 +112,7 @@ internal sealed class PackCommand : PackerCommand
         };
         byte[] bundle = BundleWriter.Write(description, imported.Adapter, probe, preview: null, key);
         double difference = PackedBundle.Prove(bundle, Path.GetFileName(path), engine, key, cancellation);
-        OutputFile.Write(path, bundle);
+        OutputFile.Write(path, FileKind.Bundle, bundle);
 
         LoraAdapter adapter = imported.Adapter;
         output.WriteLine($"{path}: task {description.Task}, release {description.Release}, {adapter.Head.Classes} classes, {bundle.Length.ToString("N0", CultureInfo.InvariantCulture)} bytes");
@@ -128,7 +128,7 @@ internal sealed class PackCommand : PackerCommand
         else
             foreach (PrecisionMeasurement damaging in measured.Where(m => m.Damage is not null))
                 parsed.InvocationConfiguration.Error.WriteLine($"warning: {damaging.Precision.Name()} damages this task: {damaging.Damage}. The bundle demands fp32, as with --precision fp32: devices that run another precision run it on their fp32 graph, or refuse it as they are set.");
-        return PackerProgram.Done;
+        return ToolProgram.Done;
 
         PrecisionMeasurement? Measured(Precision precision) => measured.FirstOrDefault(m => m.Precision == precision);
     }
@@ -154,6 +154,14 @@ internal sealed class PackCommand : PackerCommand
             Card = card,
             Created = ThisSecond(),
         };
+    }
+
+    private static (float[] Pixels, long[] Shape)? ReadReference(string? path, EdgeEngine engine)
+    {
+        if (path is null) return null;
+        return engine.Base.Precisions.All(p => p == Precision.Fp32)
+            ? throw RefusedException.File(engine.Base.Folder, "found no graph but fp32, expected one of another precision to measure --reference with")
+            : ReferenceLogits.ReadPixels(path);
     }
 
     private static string[] LabelsOf(string text) => text.Split(',', StringSplitOptions.TrimEntries);

@@ -6,7 +6,7 @@ using MeLo.Edge.Bundles;
 namespace AdapterPacker.Commands;
 
 /// <summary><c>sign</c>: a signature for a bundle, in the place of the one it may have.</summary>
-internal sealed class SignCommand : PackerCommand
+internal sealed class SignCommand : ToolCommand
 {
     private readonly Argument<string> _file = new("FILE.melo") { Description = "The bundle; it is replaced by the signed one." };
     private readonly Option<string> _key = new("--key") { Description = "The signing key.", Required = true, HelpName = "KEY.pem" };
@@ -37,9 +37,9 @@ internal sealed class SignCommand : PackerCommand
         if (chain is not null) CheckNotExpired(chain);
         byte[] signed = BundleWriter.Sign(File.ReadAllBytes(path), key, source);
         if (!key.HasCertificates) Bundle.Open(signed, TrustStore.FromKey(key), source);
-        OutputFile.Write(path, signed);
+        OutputFile.Write(path, FileKind.Bundle, signed);
         output.WriteLine($"{path}: signed with key {key.KeyHint}{(key.HasCertificates ? " and its certificate chain" : "")}");
-        return PackerProgram.Done;
+        return ToolProgram.Done;
     }
 
     // A signature counts while its certificates are valid: with an expired one no device would ever take the bundle.

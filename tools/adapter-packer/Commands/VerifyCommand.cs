@@ -7,7 +7,7 @@ using MeLo.Edge.Models;
 namespace AdapterPacker.Commands;
 
 /// <summary><c>verify</c>: whether a device with that trust folder, and that base, would take a bundle.</summary>
-internal sealed class VerifyCommand : PackerCommand
+internal sealed class VerifyCommand : ToolCommand
 {
     private readonly Argument<string> _file = new("FILE.melo") { Description = "The bundle." };
     private readonly Option<string> _trust = new("--trust") { Description = "A public key or CA certificate, or a folder of them: a device's trust folder.", Required = true, HelpName = "FILE_OR_DIR" };
@@ -37,10 +37,10 @@ internal sealed class VerifyCommand : PackerCommand
         output.WriteLine($"{path}: task {description.Task}, release {description.Release}");
         output.WriteLine($"bundle {bundle.Digest}");
         output.WriteLine($"signed by {bundle.Signature.Signer} ({(bundle.Signature.Method == SigningMethod.Key ? "key" : "certificate")} {bundle.Signature.KeyHint})");
-        if (parsed.GetValue(_base) is not { } folder) return PackerProgram.Done;
+        if (parsed.GetValue(_base) is not { } folder) return ToolProgram.Done;
         using EdgeEngine engine = EdgeEngine.Load(folder, new EdgeEngineOptions { Precision = BasePackage.PrecisionsOf(folder)[0] });
         InstalledTask installed = engine.Install(bundle);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"fits base {engine.Base.Digest}; probe difference {installed.ProbeDifference:G3} in {installed.Precision.Name()}"));
-        return PackerProgram.Done;
+        return ToolProgram.Done;
     }
 }

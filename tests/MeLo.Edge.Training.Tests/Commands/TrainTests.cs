@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using System.Xml.Linq;
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
+using MeLo.Edge.Tests;
+
+namespace MeLo.Edge.Training.Tests.Commands;
+
+public sealed class TrainTests(TrainingBench bench) : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task TrainedBundle_IsTakenByTheEngineAndAnswers()
+    {
+        string path = _folder["spots.melo"];
+        string output = TrainerTool.Done(bench.Train(path, 15, "--title", "Bright spots", "--licence", "Apache-2.0", "--learning-rate", "0.02"));
+        Assert.Contains("on 12 test samples: AUC", output, StringComparison.Ordinal);
+        using SigningKey key = SigningKey.FromPemFile(bench.Key);
+        Bundle bundle = Bundle.Open(path, TrustStore.FromKey(key));
+        Assert.Equal("adapter-trainer", bundle.Description.Lora.Source);
+        ModelCard card = bundle.Description.Card!;
+        Assert.Equal(new CardSamples(56, 12, 12), card.Dataset!.Samples);
+        Assert.InRange(card.Metrics["auc"], 0.9, 1);
+        Assert.Contains("learning rate: 0.02", card.Training!.LearningRate, StringComparison.Ordinal);
+        using EdgeEngine engine = EdgeEngine.Load(bench.Base);
+        engine.Install(bundle);
+        int right = 0;
+        string[] spots = [.. Directory.EnumerateFiles(Path.Combine(bench.Pictures, "spot")).Take(10)];
+        foreach (string file in spots) right += (await engine.PredictAsync("spots", file, TestContext.Current.CancellationToken)).Label == "spot" ? 1 : 0;
+        Assert.InRange(right, 8, 10);
+        Assert.False(Directory.Exists(path + ".training"));
+    }
+
+    [Fact]
+    public void Report_IsWholeAndNamesTheBundle()
+    {
+        TrainerTool.Done(bench.Train(_folder["spots.melo"]));
+        string html = File.ReadAllText(_folder["spots.html"]);
+        Assert.Contains(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(_folder["spots.melo"]))), html, StringComparison.Ordinal);
+        Assert.Contains("learning rate", html, StringComparison.Ordinal);
+        _ = XDocument.Parse(html[html.IndexOf("<html", StringComparison.Ordinal)..]);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task KilledTraining_GoesOnToTheSameAdapter(int epochs)
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        string[] more = ["--micro-batch", "4"];
+        TrainerTool.Done(bench.Train(_folder["whole.melo"], 6, more));
+        string path = _folder["killed.melo"];
+        using (Process process = TrainerTool.Start(bench.Train(path, 6, more)))
+        {
+            // Somewhere in the epoch after these.
+            for (int i = 0; i < epochs; i++)
+                while (!(await process.StandardError.ReadLineAsync(cancellation) ?? throw new InvalidOperationException("It ended by itself.")).StartsWith("epoch", StringComparison.Ordinal)) { }
+            await Task.Delay(Random.Shared.Next(60), cancellation);
+            process.Kill();
+            await process.WaitForExitAsync(cancellation);
+        }
+        Assert.False(File.Exists(path));
+        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, 6, more));
+        Assert.Equal(0, exitCode);
+        Assert.Contains("going on with", error, StringComparison.Ordinal);
+        BundleContents whole = Bundle.OpenUnverified(_folder["whole.melo"]), resumed = Bundle.OpenUnverified(path);
+        Assert.Equal(whole.Adapter.Pairs.SelectMany(p => p.A.Concat(p.B)), resumed.Adapter.Pairs.SelectMany(p => p.A.Concat(p.B)));
+        Assert.Equal(whole.Adapter.Head.Weight, resumed.Adapter.Head.Weight);
+    }
+
+    [Fact]
+    public void WholeModel_BecomesACheckpointThatImports()
+    {
+        string path = _folder["whole.safetensors"];
+        TrainerTool.Done("train", "--base", bench.Base, "--data", bench.Pictures, "--task", "spots", "--mode", "full", "--out", path, "--epochs", "1", "--warmup", "0");
+        BaseImport.Import(path, _folder["imported"], new BaseImportOptions { Heads = 4 }, cancellation: TestContext.Current.CancellationToken);
+        using BasePackage before = BasePackage.Open(bench.Base), after = BasePackage.Open(_folder["imported"]);
+        Assert.Equal(before.Architecture, after.Architecture);
+        Assert.NotEqual(before.Digest, after.Digest);
+    }
+
+    [Fact]
+    public void HeadAlone_IsABundleToo()
+    {
+        TrainerTool.Done(bench.Train(_folder["head.melo"], 3, "--mode", "head", "--probe", "generated"));
+        BundleContents contents = Bundle.OpenUnverified(_folder["head.melo"]);
+        Assert.All(contents.Adapter.Pairs, pair => Assert.All(pair.B, value => Assert.Equal(0, value)));
+    }
+
+    [Fact]
+    public void OtherSettings_AreRefusedUntilRestart()
+    {
+        string path = _folder["spots.melo"];
+        using (Process process = TrainerTool.Start(bench.Train(path, 50, "--patience", "0")))
+        {
+            while (!process.StandardError.ReadLine()!.StartsWith("epoch", StringComparison.Ordinal)) { }
+            process.Kill();
+            process.WaitForExit();
+        }
+        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, 50, "--patience", "0", "--rank", "2"));
+        Assert.Equal(1, exitCode);
+        Assert.Contains("rank: found 4, expected 2", error, StringComparison.Ordinal);
+        TrainerTool.Done(bench.Train(path, 3, "--rank", "2", "--restart"));
+    }
+
+    [Theory]
+    [InlineData("error: --targets", "--targets", "query,nothing")]
+    [InlineData("error: --augment", "--augment", "twirl")]
+    [InlineData("error: --rank", "--rank", "0")]
+    [InlineData("label smoothing: found 1", "--label-smoothing", "1")]
+    [InlineData("--mode full writes a checkpoint", "--mode", "full")]
+    public void WrongUsage_IsSaidInALine(string expected, params string[] more)
+    {
+        (int exitCode, string output, string error) = TrainerTool.Run(bench.Train(_folder["x.melo"], 3, more));
+        Assert.Equal(2, exitCode);
+        Assert.Equal("", output);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public void KeyThatWouldBeOverwritten_IsRefused()
+    {
+        string key = _folder["precious.pem"];
+        File.Copy(bench.Key, key);
+        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(key));
+        Assert.Equal(1, exitCode);
+        Assert.Contains("found a file that is no bundle", error, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,36 @@
+using MeLo.Edge.Native.OnnxRuntime;
+using MeLo.Edge.Onnx;
+
+namespace MeLo.Edge.Training.Tests.Gradients;
+
+/// <summary>A graph in the real ONNX Runtime.</summary>
+internal sealed class RuntimeGraph : IDisposable
+{
+    private readonly OrtSession _session;
+
+    /// <param name="graph">The graph.</param>
+    /// <param name="folder">Where the files lie that its constants refer to.</param>
+    public RuntimeGraph(GraphBuilder graph, string? folder = null)
+    {
+        using OrtSessionOptions options = SessionThreads.Of(2).Options();
+        if (folder is not null) options.WithExternalData(folder);
+        _session = OrtSession.Create(OnnxWriter.ToBytes(graph), options);
+    }
+
+    /// <summary>The outputs by name.</summary>
+    public Dictionary<string, float[]> Run(IReadOnlyDictionary<string, DoubleTensor> inputs)
+    {
+        OrtValue[] values = [.. _session.Inputs.Select(p => OrtValue.FromArray([.. inputs[p.Name].Values.Select(v => (float)v)], [.. inputs[p.Name].Shape.Select(s => (long)s)]))];
+        OrtValue[] outputs = _session.Run(values);
+        try
+        {
+            return _session.Outputs.Zip(outputs).ToDictionary(p => p.First.Name, p => p.Second.AsSpan<float>().ToArray());
+        }
+        finally
+        {
+            foreach (OrtValue value in values.Concat(outputs)) value.Dispose();
+        }
+    }
+
+    public void Dispose() => _session.Dispose();
+}

@@ -1,0 +1,183 @@
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Models;
+using MeLo.Edge.Training.Bases;
+using MeLo.Edge.Training.Data;
+using MeLo.Edge.Training.Metrics;
+using MeLo.Edge.Training.Optimization;
+
+namespace MeLo.Edge.Training.Tests.Training;
+
+public sealed class TrainerTests : IDisposable
+{
+    private static readonly TrainingSettings s_quick = new() { Epochs = 3, Batch = 16, MicroBatch = 8, Augmentation = Augmentation.None, Patience = 0 };
+
+    private readonly SmallTask _small = new();
+
+    public void Dispose() => _small.Dispose();
+
+    [Fact]
+    public void WholeModel_LearnsEveryTrainingSampleByHeart()
+    {
+        TrainingTask task = _small.Of(s_quick with { Mode = TrainingMode.Full, Epochs = 60, LearningRate = 3e-3, LabelSmoothing = 0, WeightDecay = 0 }, samples: 48);
+        using Trainer trainer = new(task);
+        TrainingHistory history = trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken);
+        Assert.True(history.Epochs[^1].TrainLoss < 0.02, $"loss {history.Epochs[^1].TrainLoss}");
+    }
+
+    [Theory]
+    [InlineData(TrainingMode.Lora, false, null)]
+    [InlineData(TrainingMode.Full, false, null)]
+    [InlineData(TrainingMode.Lora, true, null)]
+    [InlineData(TrainingMode.Lora, false, 4)]
+    public void Task_IsLearntAndAnsweredOnOtherSamples(TrainingMode mode, bool multiLabel, int? slices)
+    {
+        TrainingTask task = _small.Of(s_quick with { Mode = mode, Rank = 8, Alpha = 8, Targets = VitLinears.All, Epochs = 25, LearningRate = mode == TrainingMode.Full ? 2e-3 : 1e-2 }, samples: 400, multiLabel, slices);
+        using Trainer trainer = new(task);
+        trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken);
+        TrainingResult result = TrainingResult.Of(trainer, task.Parts, TestContext.Current.CancellationToken);
+        Assert.True(result.Test.Auc > 0.95, $"AUC {result.Test.Auc}");
+    }
+
+    [Fact]
+    public void SameSeed_GivesTheSameBits_AndAnotherOthers()
+    {
+        TrainingSettings settings = s_quick with { Augmentation = Augmentation.Default };
+        Assert.Equal(Learnt(settings), Learnt(settings));
+        Assert.NotEqual(Learnt(settings), Learnt(settings with { Seed = 2 }));
+    }
+
+    [Fact]
+    public void PartsOfABatch_LearnAsTheWholeDoes()
+    {
+        float[] parts = Learnt(s_quick with { MicroBatch = 3 }), whole = Learnt(s_quick with { MicroBatch = 16 });
+        Assert.Equal(whole.Length, parts.Length);
+        for (int i = 0; i < whole.Length; i++) Assert.Equal(whole[i], parts[i], 2e-3f); // Adam makes a step of full size of a gradient that is all rounding
+    }
+
+    [Theory]
+    [InlineData(TrainingMode.Lora)]
+    [InlineData(TrainingMode.Head)]
+    public void FrozenWeights_StayAsTheyAre(TrainingMode mode)
+    {
+        byte[] before = File.ReadAllBytes(_small.WeightsPath);
+        TrainingTask task = _small.Of(s_quick with { Mode = mode });
+        using Trainer trainer = new(task);
+        trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken);
+        Assert.Equal(before, File.ReadAllBytes(_small.WeightsPath));
+        Assert.DoesNotContain(trainer.Parameters, p => task.Weights.Tensors.ContainsKey(p.Name));
+        foreach (CanonicalWeight weight in CanonicalWeights.Of(SmallTask.Vit)) Assert.True(task.Weights[weight.Name].IsFinite());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(9)]
+    [InlineData(13)]
+    public void InterruptedTraining_GoesOnToTheSameBits(int batchesBefore)
+    {
+        TrainingSettings settings = s_quick with { Augmentation = Augmentation.Default };
+        TrainingTask task = _small.Of(settings);
+        TrainingStateFile state = new(_small["state.safetensors"], [("task", "small")]);
+        using (Trainer first = new(task))
+        {
+            using CancellationTokenSource stop = new();
+            Assert.ThrowsAny<OperationCanceledException>(() => first.Train(state, new StopAfter(batchesBefore, stop), stop.Token));
+        }
+        using Trainer second = new(task);
+        TrainingHistory history = second.Train(state, progress: null, TestContext.Current.CancellationToken);
+        Assert.Equal(3, history.Epochs.Count);
+        Assert.Equal(Learnt(settings), Values(second.Parameters));
+    }
+
+    [Fact]
+    public void StateOfAnotherTraining_IsRefusedWithTheDifferences()
+    {
+        TrainingTask task = _small.Of(s_quick with { Epochs = 1, WarmupEpochs = 0 });
+        using Trainer trainer = new(task);
+        trainer.Train(new TrainingStateFile(_small["state.safetensors"], [("seed", "1"), ("rank", "4")]), progress: null, TestContext.Current.CancellationToken);
+        TrainingException e = Assert.Throws<TrainingException>(() =>
+            new TrainingStateFile(_small["state.safetensors"], [("seed", "2"), ("rank", "4")]).Read(trainer.Parameters));
+        Assert.Contains("seed: found 1, expected 2", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("rank", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DamagedState_IsRefused()
+    {
+        TrainingTask task = _small.Of(s_quick with { Epochs = 1, WarmupEpochs = 0 });
+        using Trainer trainer = new(task);
+        TrainingStateFile state = new(_small["state.safetensors"], [("seed", "1")]);
+        trainer.Train(state, progress: null, TestContext.Current.CancellationToken);
+        byte[] whole = File.ReadAllBytes(_small["state.safetensors"]);
+        foreach (int length in (int[])[0, 7, 100, whole.Length / 2, whole.Length - 1])
+        {
+            File.WriteAllBytes(_small["state.safetensors"], whole[..length]);
+            Assert.Throws<TrainingException>(() => state.Read(trainer.Parameters));
+        }
+    }
+
+    [Fact]
+    public void Patience_EndsTrainingThatGetsNoBetter()
+    {
+        // Steps so large that the answers wander.
+        TrainingTask task = _small.Of(s_quick with { Mode = TrainingMode.Head, Epochs = 200, Patience = 3, LearningRate = 20, WeightDecay = 0, WarmupEpochs = 0 });
+        using Trainer trainer = new(task);
+        TrainingHistory history = trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken);
+        Assert.InRange(history.Epochs.Count, 4, 199);
+        Assert.Equal(3, history.Epochs.Count - history.Best!.Epoch);
+    }
+
+    [Fact]
+    public void ImpossibleLearningRate_IsSaidAndNotLearntFrom()
+    {
+        TrainingTask task = _small.Of(s_quick with { Mode = TrainingMode.Full, LearningRate = 1e30, WarmupEpochs = 0, WeightDecay = 0 });
+        using Trainer trainer = new(task);
+        TrainingException e = Assert.Throws<TrainingException>(() => trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken));
+        Assert.Contains("expected a number", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FaultySettings_AreAllNamed()
+    {
+        TrainingException e = Assert.Throws<TrainingException>(() => new Trainer(_small.Of(s_quick with { Rank = 0, Batch = 0, LabelSmoothing = 1 })));
+        Assert.Contains("rank: found 0", e.Message, StringComparison.Ordinal);
+        Assert.Contains("batch: found 0", e.Message, StringComparison.Ordinal);
+        Assert.Contains("label smoothing: found 1", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TrainedAdapter_OnTheEngineGivesTheTrainersLogits()
+    {
+        TrainingTask task = _small.Of(s_quick);
+        using Trainer trainer = new(task);
+        trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken);
+        LabelledLogits answers = trainer.Answers(task.Parts.Test, TestContext.Current.CancellationToken);
+        LoraAdapter adapter = TrainedAdapter.Of(task.Architecture, task.Settings, trainer.Parameters, temperature: 2);
+        string checkpoint = _small["vit.safetensors"], folder = _small["base"];
+        using (FileStream file = File.Create(checkpoint))
+            TimmCheckpoint.Write(file, task.Architecture, CanonicalWeights.Of(task.Architecture).ToDictionary(w => w.Name, w => task.Weights[w.Name].ToSingles()), half: false);
+        BaseImport.Import(checkpoint, folder, new BaseImportOptions { Heads = SmallTask.Vit.Heads }, cancellation: TestContext.Current.CancellationToken);
+        using Engine.EdgeEngine engine = Engine.EdgeEngine.Load(folder);
+        (float[] pixels, long[] shape) = task.Pixels(task.Parts.Test, task.Parts.Test.Count);
+        float[] logits = engine.Evaluate(adapter, pixels, shape, TestContext.Current.CancellationToken);
+        for (int i = 0; i < logits.Length; i++) Assert.Equal(answers.Logits[i] / 2, logits[i], 1e-5f);
+    }
+
+    private float[] Learnt(TrainingSettings settings)
+    {
+        using Trainer trainer = new(_small.Of(settings));
+        trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken);
+        return Values(trainer.Parameters);
+    }
+
+    private static float[] Values(IEnumerable<LearnedParameter> parameters) => [.. parameters.SelectMany(p => p.Values)];
+
+    private sealed class StopAfter(int batches, CancellationTokenSource stop) : IProgress<TrainingProgress>
+    {
+        private int _left = batches;
+
+        public void Report(TrainingProgress value)
+        {
+            if (value.Ended is null && _left-- == 0) stop.Cancel();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
+using MeLo.Edge.Tools;
+using MeLo.Edge.Training;
+using MeLo.Edge.Training.Data;
+
+namespace AdapterTrainer;
+
+/// <summary>The options that say what is trained on, and where it runs.</summary>
+internal sealed class BaseOptions
+{
+    private readonly Option<string> _base = new("--base") { Description = "The base package that is adapted; it is only read.", Required = true, HelpName = "DIR" };
+
+    private readonly Option<string> _preprocess = new("--preprocess")
+    {
+        Description = $"How a picture becomes the input: {string.Join(" or ", PreprocessRecipe.Presets.Keys)}, or a recipe as JSON or in a file.", DefaultValueFactory = _ => "half", HelpName = "PRESET_OR_JSON",
+    };
+
+    private readonly Option<string> _provider = new("--provider") { Description = "Where the graphs run.", DefaultValueFactory = _ => ExecutionProvider.Cpu.Name(), HelpName = string.Join('|', ExecutionProviders.Settings) };
+    private readonly Option<int> _threads = new("--threads") { Description = "Threads that compute; 0 for one a core.", DefaultValueFactory = _ => 0, HelpName = "N", CustomParser = NumberOption.Count };
+
+    /// <param name="command">The command that gets them.</param>
+    public BaseOptions(Command command)
+    {
+        foreach (Option option in (Option[])[_base, _preprocess, _provider, _threads]) command.Add(option);
+        _provider.AcceptOnlyFromAmong([.. ExecutionProviders.Settings]);
+    }
+
+    /// <summary>The base's folder.</summary>
+    public string Folder(ParseResult parsed) => parsed.GetRequiredValue(_base);
+
+    /// <summary>Opens the base and checks every weight: what is trained on another is worth nothing.</summary>
+    /// <exception cref="ModelException">It is damaged.</exception>
+    public BasePackage Open(ParseResult parsed)
+    {
+        BasePackage package = BasePackage.Open(Folder(parsed));
+        try
+        {
+            package.CheckWeights();
+            return package;
+        }
+        catch
+        {
+            package.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The provider that was asked for.</summary>
+    public ProviderChoice Provider(ParseResult parsed)
+    {
+        _ = ExecutionProviders.TryParse(parsed.GetRequiredValue(_provider), out ExecutionProvider? asked); // the option takes no other
+        return ProviderChoice.Make(asked, device: null, _ => { });
+    }
+
+    /// <summary>What is trained.</summary>
+    public TrainingTask Task(ParseResult parsed, BasePackage package, ProviderChoice provider, Dataset dataset, Splits parts, TrainingSettings settings, long cacheBytes) => new(
+        package.Architecture, package.Weights, package.Folder, package.Digest, dataset, parts, PreprocessOption.Resolve(parsed.GetRequiredValue(_preprocess), package.Architecture.ImageSize),
+        settings, provider.Provider, parsed.GetValue(_threads), cacheBytes);
+}

@@ -1,0 +1,135 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
+using MeLo.Edge.Tools;
+using MeLo.Edge.Training;
+using MeLo.Edge.Training.Data;
+
+namespace AdapterTrainer.Commands;
+
+/// <summary><c>compare</c>: the same task by adapters, by the whole model and by a head alone: MeLo's own comparison (arXiv 2311.08236, tables 1 and 2).</summary>
+internal sealed class CompareCommand : ToolCommand
+{
+    private readonly BaseOptions _base;
+    private readonly TrainingOptions _training;
+    private readonly Option<string> _modes = new("--modes") { Description = "What is compared.", DefaultValueFactory = _ => "lora,full,head", HelpName = "lora,full,head" };
+    private readonly Option<int> _seeds = new("--seeds") { Description = "How often each is trained: with --seed and those after it.", DefaultValueFactory = _ => 3, HelpName = "N", CustomParser = NumberOption.Whole };
+    private readonly Option<string> _out = new("--out") { Description = "A folder for what has been measured: trainings that are there are not repeated, an interrupted one goes on.", Required = true, HelpName = "DIR" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
+
+    public CompareCommand()
+        : base("compare", "Trains one task by adapters, by the whole model and by a head alone, and says what each is worth.")
+    {
+        _base = new BaseOptions(this);
+        _training = new TrainingOptions(this);
+        foreach (Option option in (Option[])[_modes, _seeds, _out, _json]) Add(option);
+        _modes.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { } text && ModesOf(text) is null) result.AddError($"--modes: found '{text}', expected each of lora, full and head at most once, separated by commas.");
+        });
+    }
+
+    public override IReadOnlyList<string> Examples =>
+    [
+        "adapter-trainer compare --base base --data pneumoniamnist.npz --labels normal,pneumonia --out compare-pneumonia",
+        "adapter-trainer compare --base base --data labels.csv --modes lora,head --seeds 5 --epochs 15 --out compare-chest --json",
+        "",
+        "Figures are of the test samples, with the parameters of the epoch that was best on the validation samples: mean and standard deviation over the seeds.",
+        "Storage is what a device must keep for the task: adapters and head, the whole model, or the head.",
+    ];
+
+    protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
+    {
+        TextWriter error = parsed.InvocationConfiguration.Error;
+        string folder = parsed.GetRequiredValue(_out);
+        TrainingMode[] modes = ModesOf(parsed.GetRequiredValue(_modes))!;
+        using BasePackage package = _base.Open(parsed);
+        Dataset dataset = _training.Open(parsed);
+        ProviderChoice provider = _base.Provider(parsed);
+        ulong first = _training.Seed(parsed);
+        List<ComparedRun> runs = [];
+        for (ulong seed = first; seed < first + (ulong)parsed.GetValue(_seeds); seed++)
+        {
+            foreach (TrainingMode mode in modes)
+            {
+                // The parts are the same for every seed: what is compared is the training.
+                TrainingTask task = _base.Task(parsed, package, provider, dataset, _training.Split(parsed, dataset, first), _training.Settings(parsed, mode, seed), _training.CacheBytes(parsed));
+                string name = string.Create(CultureInfo.InvariantCulture, $"{mode.ToString().ToLowerInvariant()}-{seed}");
+                error.WriteLine($"{name}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on");
+                runs.Add(ComparedRun.Of(task, Path.Combine(folder, name), error, cancellation));
+            }
+        }
+        JsonObject report = Report(package, dataset, provider, modes, runs);
+        OutputFile.Write(Path.Combine(folder, "comparison.json"), FileKind.Json, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
+        if (parsed.GetValue(_json)) JsonReport.Print(output, report);
+        else Print(output, package, dataset, modes, runs);
+        return ToolProgram.Done;
+    }
+
+    private static TrainingMode[]? ModesOf(string text)
+    {
+        string[] names = text.Split(',', StringSplitOptions.TrimEntries);
+        TrainingMode[] modes = [.. names.Where(n => n is "lora" or "full" or "head").Distinct().Select(n => Enum.Parse<TrainingMode>(n, ignoreCase: true))];
+        return modes.Length == names.Length ? modes : null;
+    }
+
+    private static void Print(TextWriter output, BasePackage package, Dataset dataset, TrainingMode[] modes, List<ComparedRun> runs)
+    {
+        output.WriteLine($"{dataset.Description} on {package.Architecture.Name}");
+        output.WriteLine($"{"",-6}{"AUC",-18}{"accuracy",-18}{"parameters",-22}{"storage",-12}{"time",-10}{"memory",-10}");
+        foreach (TrainingMode mode in modes)
+        {
+            ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
+            string parameters = string.Create(CultureInfo.InvariantCulture, $"{of[0].Parameters:N0} ({Share(package, of[0]):P2})");
+            output.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{mode.ToString().ToLowerInvariant(),-6}{MeanAndDeviation(of, r => r.Auc),-18}{MeanAndDeviation(of, r => r.Accuracy),-18}{parameters,-22}{of[0].StorageBytes / 1e6,-12:0.00' MB'}{of.Average(r => r.Seconds),-10:0' s'}{of.Max(r => r.PeakBytes) / 1e9,-10:0.0' GB'}").TrimEnd());
+        }
+    }
+
+    private static JsonObject Report(BasePackage package, Dataset dataset, ProviderChoice provider, TrainingMode[] modes, List<ComparedRun> runs)
+    {
+        JsonObject report = new()
+        {
+            ["dataset"] = dataset.Description,
+            ["datasetDigest"] = dataset.Digest,
+            ["base"] = package.Digest,
+            ["architecture"] = package.Architecture.Name,
+            ["provider"] = provider.Provider.Name,
+            ["processors"] = Environment.ProcessorCount,
+        };
+        foreach (TrainingMode mode in modes)
+        {
+            ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
+            report[mode.ToString().ToLowerInvariant()] = new JsonObject
+            {
+                ["auc"] = of.Average(r => r.Auc),
+                ["aucDeviation"] = Deviation(of, r => r.Auc),
+                ["accuracy"] = of.Average(r => r.Accuracy),
+                ["accuracyDeviation"] = Deviation(of, r => r.Accuracy),
+                ["parameters"] = of[0].Parameters,
+                ["parameterShare"] = Share(package, of[0]),
+                ["storageBytes"] = of[0].StorageBytes,
+                ["seconds"] = of.Average(r => r.Seconds),
+                ["peakBytes"] = of.Max(r => r.PeakBytes),
+                ["runs"] = new JsonArray([.. of.Select(r => r.ToJson())]),
+            };
+        }
+        return report;
+    }
+
+    private static double Share(BasePackage package, ComparedRun run) => (double)run.Parameters / (package.Architecture.ParameterCount + run.HeadParameters);
+
+    private static string MeanAndDeviation(ComparedRun[] runs, Func<ComparedRun, double> value) =>
+        string.Create(CultureInfo.InvariantCulture, $"{runs.Average(value):F4} ± {Deviation(runs, value):F4}");
+
+    // Of the sample; 0 for a single one.
+    private static double Deviation(ComparedRun[] runs, Func<ComparedRun, double> value)
+    {
+        double mean = runs.Average(value);
+        return runs.Length == 1 ? 0 : Math.Sqrt(runs.Sum(r => Math.Pow(value(r) - mean, 2)) / (runs.Length - 1));
+    }
+}

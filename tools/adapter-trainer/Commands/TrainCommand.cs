@@ -1,0 +1,128 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Models;
+using MeLo.Edge.Tools;
+using MeLo.Edge.Training;
+using MeLo.Edge.Training.Bases;
+using MeLo.Edge.Training.Data;
+using MeLo.Edge.Training.Metrics;
+using MeLo.Edge.Training.Reports;
+
+namespace AdapterTrainer.Commands;
+
+/// <summary><c>train</c>: from labelled pictures to a signed bundle.</summary>
+internal sealed class TrainCommand : ToolCommand
+{
+    private readonly BaseOptions _base;
+    private readonly TrainingOptions _training;
+    private readonly Option<string> _task = new("--task") { Description = "The clinical question's name: a-z, 0-9, '.', '_' and '-', at most 63.", Required = true, HelpName = "NAME" };
+    private readonly Option<string> _out = new("--out") { Description = "The bundle; an older bundle of that name is replaced. With --mode full a checkpoint, FILE.safetensors. The report is beside it.", Required = true, HelpName = "FILE.melo" };
+    private readonly Option<string?> _key = new("--key") { Description = "The signing key.", HelpName = "KEY.pem" };
+    private readonly Option<bool> _unsigned = new("--unsigned") { Description = "Leave the bundle unsigned; no device takes it before 'adapter-packer sign'." };
+    private readonly Option<string> _mode = new Option<string>("--mode") { Description = "What learns: low-rank adapters and a head, the whole model, or the head alone.", DefaultValueFactory = _ => "lora", HelpName = "lora|full|head" }.AcceptOnlyFromAmong("lora", "full", "head");
+    private readonly Option<int> _release = new("--release") { Description = "The task's version; it only goes up.", DefaultValueFactory = _ => 1, HelpName = "N", CustomParser = NumberOption.Whole };
+    private readonly Option<string?> _title = new("--title") { Description = "A name for people. Default: the task's.", HelpName = "TEXT" };
+    private readonly Option<string?> _use = new("--intended-use") { Description = "What it is for, for the model card.", HelpName = "TEXT" };
+    private readonly Option<string?> _licence = new("--licence") { Description = "Under which licence it may be used, for the model card.", HelpName = "TEXT" };
+
+    private readonly Option<string> _probe = new Option<string>("--probe")
+    {
+        Description = "The bundle's self-test: a validation sample, which then is in the bundle, or a made-up picture.", DefaultValueFactory = _ => "validation", HelpName = "validation|generated",
+    }.AcceptOnlyFromAmong("validation", "generated");
+
+    private readonly Option<bool> _restart = new("--restart") { Description = "Begin anew, although a training of that name was interrupted." };
+
+    public TrainCommand()
+        : base("train", "Trains a task on labelled pictures and packs it as a signed bundle.")
+    {
+        _base = new BaseOptions(this);
+        _training = new TrainingOptions(this);
+        foreach (Option option in (Option[])[_task, _out, _key, _unsigned, _mode, _release, _title, _use, _licence, _probe, _restart]) Add(option);
+        _task.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { } name && !AdapterDescription.IsTaskName(name))
+                result.AddError($"--task: found '{name}', expected a lower-case letter or digit, then up to 62 of a-z, 0-9, '.', '_' and '-'.");
+        });
+        Validators.Add(result =>
+        {
+            bool full = result.GetValue(_mode) == "full", signs = result.GetValue(_key) is not null, unsigned = result.GetValue(_unsigned);
+            if (full && (signs || unsigned)) result.AddError("--mode full writes a checkpoint, which is not signed: expected neither --key nor --unsigned.");
+            if (!full && signs == unsigned) result.AddError("Expected either --key or --unsigned.");
+        });
+    }
+
+    public override IReadOnlyList<string> Examples =>
+    [
+        "adapter-trainer train --base base --data smears/ --task blood-cell --key keys/signing.key.pem --out blood-cell.melo",
+        "adapter-trainer train --base base --data labels.csv --task chest --augment flip,intensity --epochs 20 --key keys/signing.key.pem --out chest.melo",
+        "adapter-trainer train --base base --data pneumoniamnist.npz --labels normal,pneumonia --task pneumonia --unsigned --out pneumonia.melo",
+        "adapter-trainer train --base base --data smears/ --task blood-cell --mode full --out blood-cell.safetensors",
+        "",
+        "The state is kept after every epoch in FILE.melo.training: the same command goes on from there after an interruption, with the same result as without.",
+        "FILE.html beside the bundle is the report: curves, figures on the test samples, calibration, settings.",
+    ];
+
+    protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
+    {
+        TextWriter error = parsed.InvocationConfiguration.Error;
+        string path = parsed.GetRequiredValue(_out);
+        TrainingMode mode = Enum.Parse<TrainingMode>(parsed.GetRequiredValue(_mode), ignoreCase: true);
+        TrainingSettings settings = _training.Settings(parsed, mode);
+        OutputFile.CheckReplaceable(path, mode == TrainingMode.Full ? FileKind.Safetensors : FileKind.Bundle);
+        using SigningKey? key = parsed.GetValue(_key) is { } keyPath ? SigningKey.FromPemFile(keyPath) : null;
+        using BasePackage package = _base.Open(parsed);
+        Dataset dataset = _training.Open(parsed);
+        if (dataset.IsVolume && mode != TrainingMode.Full)
+            throw RefusedException.File(dataset.Description, "found volumes, expected pictures: bundles take pictures only; 'compare' trains on volumes");
+        ProviderChoice provider = _base.Provider(parsed);
+        TrainingTask task = _base.Task(parsed, package, provider, dataset, _training.Split(parsed, dataset, settings.Seed), settings, _training.CacheBytes(parsed));
+        error.WriteLine($"{dataset.Description}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on");
+        string folder = path + ".training", state = Path.Combine(folder, "state.safetensors");
+        if (parsed.GetValue(_restart) && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        TrainingRun run = TrainingRun.Of(task, state, error, cancellation);
+        string? digest = mode == TrainingMode.Full ? WriteCheckpoint(run, path, output) : WriteBundle(parsed, run, path, key, output, error, cancellation);
+        string name = parsed.GetRequiredValue(_task), reportPath = Path.ChangeExtension(path, ".html");
+        OutputFile.Write(reportPath, FileKind.Html, HtmlReport.Write(run.Report(parsed.GetValue(_title) ?? name, name, [], digest)));
+        Directory.Delete(folder, recursive: true);
+        Print(output, run, reportPath);
+        return ToolProgram.Done;
+    }
+
+    private string WriteBundle(ParseResult parsed, TrainingRun run, string path, SigningKey? key, TextWriter output, TextWriter error, CancellationToken cancellation)
+    {
+        BundleLabel label = new(
+            parsed.GetRequiredValue(_task), parsed.GetValue(_release), parsed.GetValue(_title), parsed.GetValue(_use), parsed.GetValue(_licence), parsed.GetRequiredValue(_probe) == "generated");
+        TrainedBundle bundle = TrainedBundle.Make(run, _base.Folder(parsed), label, key, Path.GetFileName(path), cancellation);
+        OutputFile.Write(path, FileKind.Bundle, bundle.Bytes);
+        output.WriteLine($"{path}: task {label.Task}, release {label.Release}, {run.Task.Dataset.Labels.Count} classes, {bundle.SizeText}");
+        output.WriteLine(key is null ? "not signed: no device takes it before 'adapter-packer sign'" : $"signed with key {key.KeyHint}");
+        foreach (string line in bundle.PrecisionLines()) output.WriteLine(line);
+        foreach (PrecisionMeasurement damaging in bundle.Measured.Where(m => m.Damage is not null))
+            error.WriteLine($"warning: {damaging.Precision.Name()} damages this task: {damaging.Damage}. The bundle demands fp32.");
+        return bundle.Digest;
+    }
+
+    private static string? WriteCheckpoint(TrainingRun run, string path, TextWriter output)
+    {
+        OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, run.Task.Architecture, run.Parameters.ToDictionary(p => p.Name, p => p.Values), half: false));
+        output.WriteLine($"{path}: {run.Task.Architecture.Name} under timm's names, with a head of {run.Task.Dataset.Labels.Count} classes; 'adapter-packer base import' makes a base of it");
+        return null;
+    }
+
+    private static void Print(TextWriter output, TrainingRun run, string reportPath)
+    {
+        TrainingResult result = run.Result;
+        output.WriteLine($"{run.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} of {run.Task.Architecture.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters learnt; best of {run.History.Epochs.Count} epochs: {run.History.Best!.Epoch}; {run.Seconds:F0} s");
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"on {result.Test.Samples} test samples: AUC {result.Test.Auc:F4}, accuracy {result.Test.Accuracy:P1}, F1 {result.Test.F1:F3}, ECE {result.Calibrated.Ece:F3} ({result.Test.Ece:F3} before temperature {result.Temperature:F2})"));
+        for (int c = 0; c < run.Task.Dataset.Labels.Count; c++)
+        {
+            ClassEvaluation label = result.Calibrated.Classes[c];
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {run.Task.Dataset.Labels[c]}: AUC {label.Auc:F4}, from probability {label.Threshold:F3} on: sensitivity {label.Sensitivity:P1}, specificity {label.Specificity:P1}"));
+        }
+        output.WriteLine($"report: {reportPath}");
+    }
+}

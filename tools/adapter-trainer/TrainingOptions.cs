@@ -1,0 +1,153 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using MeLo.Edge.Adapters;
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Models;
+using MeLo.Edge.Tools;
+using MeLo.Edge.Training;
+using MeLo.Edge.Training.Data;
+
+namespace AdapterTrainer;
+
+/// <summary>The options that every command which trains has: the data, and how it is learnt.</summary>
+internal sealed class TrainingOptions
+{
+    private static readonly Dictionary<string, Func<Augmentation, Augmentation>> s_augmentations = new(StringComparer.Ordinal)
+    {
+        ["flip"] = a => a with { FlipHorizontal = true },
+        ["vflip"] = a => a with { FlipVertical = true },
+        ["rotate"] = a => a with { MaxRotationDegrees = Augmentation.Default.MaxRotationDegrees },
+        ["crop"] = a => a with { MinCrop = Augmentation.Default.MinCrop },
+        ["intensity"] = a => a with { Brightness = Augmentation.Default.Brightness, Contrast = Augmentation.Default.Contrast, Gamma = Augmentation.Default.Gamma },
+    };
+
+    private readonly Option<string> _data = new("--data") { Description = "A folder with a folder of pictures for each class (perhaps below train, val and test), a .csv file with paths and labels, or a MedMNIST .npz file.", Required = true, HelpName = "FOLDER_OR_FILE" };
+    private readonly Option<string?> _labels = new("--labels") { Description = "The classes in the order of the logits, separated by commas. Default: those that are found, in alphabetical order.", HelpName = "a,b,c" };
+    private readonly Option<string?> _pathColumn = new("--path-column") { Description = "The CSV's column of paths. Default: path, file, filename or image.", HelpName = "NAME" };
+    private readonly Option<string?> _labelColumns = new("--label-column") { Description = "The CSV's column of labels, or several with commas, each 0 or 1. Default: label, labels, class or target.", HelpName = "NAME" };
+    private readonly Option<string?> _splitColumn = new("--split-column") { Description = "The CSV's column of train, val or test. Default: split or part.", HelpName = "NAME" };
+    private readonly Option<string?> _patientColumn = new("--patient-column") { Description = "The CSV's column that tells patients apart, whose pictures are kept together. Default: patient or patient_id.", HelpName = "NAME" };
+    private readonly Option<int?> _slices = new("--slices") { Description = "How many slices of a volume are looked at along each axis. Default: all.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
+    private readonly Option<string> _axes = new Option<string>("--axes") { Description = "Along which axes a volume is cut.", DefaultValueFactory = _ => "axial", HelpName = "axial|coronal|sagittal|all" }.AcceptOnlyFromAmong("axial", "coronal", "sagittal", "all");
+    private readonly Option<double> _validation = Number("--validation-share", "The share of samples that choices are made by, where the data does not say.", 0.15);
+    private readonly Option<double> _test = Number("--test-share", "The share of samples that the figures come from, where the data does not say.", 0.15);
+
+    private readonly Option<int> _rank = Whole("--rank", "The adapters' rank.", s_defaults.Rank);
+    private readonly Option<double> _alpha = Number("--alpha", "The adapters' alpha: what A·B is multiplied by is alpha over rank.", s_defaults.Alpha);
+    private readonly Option<string> _targets = new("--targets") { Description = "The linears of every block that get an adapter.", DefaultValueFactory = _ => "query,value", HelpName = "a,b" };
+    private readonly Option<int> _epochs = Whole("--epochs", "The most passes over the training samples.", s_defaults.Epochs);
+    private readonly Option<int> _batch = Whole("--batch", "Samples between two changes of the parameters.", s_defaults.Batch);
+    private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples that run at once: fewer need less memory.", s_defaults.MicroBatch);
+    private readonly Option<double?> _learningRate = new("--learning-rate") { Description = "The highest learning rate. Default: 5e-3 for adapters, 1e-4 for whole models, 1e-2 for heads.", HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
+    private readonly Option<double> _warmup = Number("--warmup", "Epochs over which the learning rate rises.", s_defaults.WarmupEpochs);
+    private readonly Option<double> _weightDecay = Number("--weight-decay", "AdamW's decay of matrices; 0 is Adam.", s_defaults.WeightDecay);
+    private readonly Option<double> _labelSmoothing = Number("--label-smoothing", "The share of a target that goes to all classes alike.", s_defaults.LabelSmoothing);
+    private readonly Option<bool> _balance = new("--balance") { Description = "Rare classes count more, so that every class has the same weight in sum." };
+    private readonly Option<string> _augment = new("--augment") { Description = "How pictures are varied: default (flip,rotate,crop,intensity), none, or some of flip, vflip, rotate, crop, intensity.", DefaultValueFactory = _ => "default", HelpName = "default|none|a,b" };
+    private readonly Option<int> _patience = new("--patience") { Description = "Epochs without better answers to the validation samples (a higher AUC, or the same with a lower loss) after which training ends; 0 for never.", DefaultValueFactory = _ => s_defaults.Patience, HelpName = "N", CustomParser = NumberOption.Count };
+    private readonly Option<ulong> _seed = new("--seed") { Description = "Where every random choice begins: the same seed gives the same bits on one machine.", DefaultValueFactory = _ => s_defaults.Seed, HelpName = "N" };
+    private readonly Option<int> _cache = Whole("--cache", "The most megabytes of prepared pictures that are kept in memory.", (int)(TrainingTask.DefaultCacheBytes >> 20));
+
+    private static readonly TrainingSettings s_defaults = new();
+
+    /// <param name="command">The command that gets them.</param>
+    /// <param name="adapters">Whether it trains adapters.</param>
+    public TrainingOptions(Command command, bool adapters = true)
+    {
+        _augment.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { } text && AugmentationOf(text) is null)
+                result.AddError($"--augment: found '{text}', expected default, none, or some of {string.Join(", ", s_augmentations.Keys)}, separated by commas.");
+        });
+        _targets.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { } text && TargetsOf(text) is null)
+                result.AddError($"--targets: found '{text}', expected each of {string.Join(", ", VitLinears.All.Select(l => l.Name()))} at most once, separated by commas.");
+        });
+        command.Add(_data);
+        foreach (Option option in (Option[])[_labels, _pathColumn, _labelColumns, _splitColumn, _patientColumn, _slices, _axes, _validation, _test]) command.Add(option);
+        if (adapters)
+            foreach (Option option in (Option[])[_rank, _alpha, _targets]) command.Add(option);
+        foreach (Option option in (Option[])[_epochs, _batch, _microBatch, _learningRate, _warmup, _weightDecay, _labelSmoothing, _balance, _augment, _patience, _seed, _cache]) command.Add(option);
+    }
+
+    /// <summary>Opens the data.</summary>
+    /// <exception cref="DatasetException">It is not there, or has faults.</exception>
+    public Dataset Open(ParseResult parsed) => Dataset.Open(parsed.GetRequiredValue(_data), new DatasetOptions
+    {
+        Labels = List(parsed.GetValue(_labels)),
+        PathColumn = parsed.GetValue(_pathColumn),
+        LabelColumns = List(parsed.GetValue(_labelColumns)),
+        SplitColumn = parsed.GetValue(_splitColumn),
+        PatientColumn = parsed.GetValue(_patientColumn),
+        Slices = parsed.GetValue(_slices),
+        Axes = Enum.Parse<VolumeAxes>(parsed.GetRequiredValue(_axes), ignoreCase: true),
+    });
+
+    /// <summary>What its samples are for.</summary>
+    public Splits Split(ParseResult parsed, Dataset dataset, ulong seed) =>
+        Splits.Of(dataset, new SplitOptions { Validation = parsed.GetValue(_validation), Test = parsed.GetValue(_test), Seed = seed });
+
+    /// <summary>How it is learnt.</summary>
+    /// <exception cref="UsageException">Settings do not go together.</exception>
+    public TrainingSettings Settings(ParseResult parsed, TrainingMode mode, ulong? seed = null)
+    {
+        TrainingSettings settings = new()
+        {
+            Mode = mode,
+            Epochs = parsed.GetValue(_epochs),
+            Batch = parsed.GetValue(_batch),
+            MicroBatch = Math.Min(parsed.GetValue(_microBatch), parsed.GetValue(_batch)),
+            LearningRate = parsed.GetValue(_learningRate),
+            WarmupEpochs = parsed.GetValue(_warmup),
+            WeightDecay = parsed.GetValue(_weightDecay),
+            LabelSmoothing = parsed.GetValue(_labelSmoothing),
+            BalanceClasses = parsed.GetValue(_balance),
+            Augmentation = AugmentationOf(parsed.GetRequiredValue(_augment))!,
+            Patience = parsed.GetValue(_patience),
+            Seed = seed ?? Seed(parsed),
+        };
+        if (mode != TrainingMode.Full || parsed.CommandResult.Command.Options.Contains(_rank))
+            settings = settings with { Rank = parsed.GetValue(_rank), Alpha = parsed.GetValue(_alpha), Targets = TargetsOf(parsed.GetRequiredValue(_targets))! };
+        string[] faults = [.. settings.Faults()];
+        return faults.Length == 0 ? settings : throw UsageException.Options(string.Join("; ", faults) + ".");
+    }
+
+    /// <summary>Where every random choice begins.</summary>
+    public ulong Seed(ParseResult parsed) => parsed.GetValue(_seed);
+
+    /// <summary>The most memory of prepared pictures, in bytes.</summary>
+    public long CacheBytes(ParseResult parsed) => (long)parsed.GetValue(_cache) << 20;
+
+    private static Augmentation? AugmentationOf(string text)
+    {
+        if (text == "default") return Augmentation.Default;
+        Augmentation augmentation = Augmentation.None;
+        if (text == "none") return augmentation;
+        foreach (string name in List(text))
+        {
+            if (!s_augmentations.TryGetValue(name, out Func<Augmentation, Augmentation>? add)) return null;
+            augmentation = add(augmentation);
+        }
+        return augmentation;
+    }
+
+    private static VitLinear[]? TargetsOf(string text)
+    {
+        List<VitLinear> linears = [];
+        foreach (string name in List(text))
+        {
+            if (!VitLinears.TryParse(name, out VitLinear linear) || linears.Contains(linear)) return null;
+            linears.Add(linear);
+        }
+        return linears.Count > 0 ? [.. linears.Order()] : null;
+    }
+
+    private static string[] List(string? text) => text is null ? [] : text.Split(',', StringSplitOptions.TrimEntries);
+
+    private static Option<int> Whole(string name, string description, int value) => new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = "N", CustomParser = NumberOption.Whole };
+
+    private static Option<double> Number(string name, string description, double value) =>
+        new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = value.ToString("G", CultureInfo.InvariantCulture), CustomParser = NumberOption.NotNegative };
+}

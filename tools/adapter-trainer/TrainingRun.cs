@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using MeLo.Edge.Training;
+using MeLo.Edge.Training.Optimization;
+using MeLo.Edge.Training.Reports;
+
+namespace AdapterTrainer;
+
+/// <summary>One training from its data to its figures.</summary>
+/// <param name="Task">What was trained.</param>
+/// <param name="History">What the epochs came to.</param>
+/// <param name="Result">How good it is.</param>
+/// <param name="Parameters">What was learnt.</param>
+/// <param name="Seconds">How long it took, epochs before an interruption included.</param>
+/// <param name="PeakBytes">The most memory that the process had meanwhile.</param>
+internal sealed record TrainingRun(
+    TrainingTask Task, TrainingHistory History, TrainingResult Result, IReadOnlyList<LearnedParameter> Parameters, double Seconds, long PeakBytes)
+{
+    /// <summary>How many numbers learn.</summary>
+    public long ParameterCount => Parameters.Sum(p => (long)p.Values.Length);
+
+    /// <summary>Trains, going on from where it was interrupted, and measures.</summary>
+    /// <param name="task">What is trained.</param>
+    /// <param name="stateFile">Where the state is kept after every epoch.</param>
+    /// <param name="error">Where progress goes.</param>
+    /// <param name="cancellation">Stops it; what was kept stays.</param>
+    public static TrainingRun Of(TrainingTask task, string stateFile, TextWriter error, CancellationToken cancellation)
+    {
+        PeakMemory.Reset();
+        long start = Stopwatch.GetTimestamp();
+        TrainingStateFile state = new(stateFile, Identity(task));
+        using Trainer trainer = new(task, cancellation);
+        // For a head, the features of all samples.
+        double preparation = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        if (state.Exists) error.WriteLine($"going on with {stateFile}");
+        TrainingHistory history = TrainingDisplay.Show(error, progress => trainer.Train(state, progress, cancellation));
+        return new TrainingRun(task, history, TrainingResult.Of(trainer, task.Parts, cancellation), trainer.Parameters, preparation + history.Epochs.Sum(e => e.Seconds), PeakMemory.Bytes);
+    }
+
+    /// <summary>What a report says of it.</summary>
+    public ReportContent Report(string title, string name, IReadOnlyList<string> notes, string? bundleDigest)
+    {
+        MeLo.Edge.Training.Data.Dataset dataset = Task.Dataset;
+        return new ReportContent
+        {
+            Title = title,
+            Task = name,
+            Labels = dataset.Labels,
+            Notes = notes,
+            BaseDigest = Task.BaseDigest,
+            BundleDigest = bundleDigest,
+            Dataset = dataset.Description,
+            DatasetDigest = dataset.Digest,
+            Counts = [.. dataset.Labels.Select((label, c) => new ClassCounts(label, Count(Task.Parts.Train, c), Count(Task.Parts.Validation, c), Count(Task.Parts.Test, c)))],
+            Settings = Task.Settings.Describe(),
+            Epochs = History.Epochs,
+            BestEpoch = History.Best?.Epoch,
+            Test = Result.Test,
+            Calibrated = Result.Calibrated,
+        };
+
+        int Count(IReadOnlyList<int> part, int label) => part.Count(i => dataset.Samples[i].Targets[label] > 0.5f);
+    }
+
+    /// <summary>Everything that the next epoch depends on, by name.</summary>
+    public static IReadOnlyList<(string Name, string Value)> Identity(TrainingTask task) =>
+    [
+        .. task.Settings.Describe(), ("base", task.BaseDigest), ("dataset", task.Dataset.Digest), ("preprocessing", task.Recipe.ToString()!),
+        ("parts", $"{Digest(task.Parts.Train)} {Digest(task.Parts.Validation)}"), ("provider", task.Provider.Name),
+    ];
+
+    private static string Digest(IReadOnlyList<int> part) =>
+        Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>([.. part])))[..16];
+}
