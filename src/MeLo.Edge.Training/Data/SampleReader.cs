@@ -199,18 +199,17 @@ internal sealed class SampleReader
     private void WriteVaried(ReadOnlySpan<ushort> levels, int channels, Variation variation, Span<float> pixels)
     {
         int length = channels * _plane;
-        float[] source = ArrayPool<float>.Shared.Rent(length), varied = ArrayPool<float>.Shared.Rent(length);
+        float[] scratch = ArrayPool<float>.Shared.Rent(length), varied = ArrayPool<float>.Shared.Rent(length);
         for (int slice = 0; slice < _dataset.Slices; slice++)
         {
-            PreparedLevels.Restore(levels.Slice(slice * length, length), scale: 1, offset: 0, source.AsSpan(0, length));
-            variation.Apply(source.AsSpan(0, length), channels, varied.AsSpan(0, length));
+            variation.Apply(levels.Slice(slice * length, length), channels, scratch.AsSpan(0, length), varied.AsSpan(0, length));
             for (int c = 0; c < Channels; c++)
             {
                 ReadOnlySpan<float> from = varied.AsSpan(channels == 1 ? 0 : c * _plane, _plane);
                 PreparedLevels.Scale(from, 1 / _recipe.Std[c], -_recipe.Mean[c] / _recipe.Std[c], pixels.Slice(((slice * Channels) + c) * _plane, _plane));
             }
         }
-        ArrayPool<float>.Shared.Return(source);
+        ArrayPool<float>.Shared.Return(scratch);
         ArrayPool<float>.Shared.Return(varied);
     }
 }

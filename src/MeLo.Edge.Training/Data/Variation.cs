@@ -5,14 +5,17 @@ namespace MeLo.Edge.Training.Data;
 /// <summary>One drawing of an <see cref="Augmentation"/>: a curve over the samples, then an affine transform of the plane.</summary>
 internal readonly struct Variation
 {
+    private const int CurveStep = 4;
+
     private readonly int _size;
 
     // Where output pixel (x, y) comes from: (OriginX + x XByX + y XByY, OriginY + x YByX + y YByY).
     private readonly float _originX, _originY, _xByX, _xByY, _yByX, _yByY;
 
-    // sample^power * gain + offset
-    private readonly float _power, _gain, _offset;
-    private readonly bool _moves, _hasCurve;
+    private readonly bool _moves;
+
+    // What becomes of black, white and what lies between, 32 entries a level of 8 bits; null where nothing does.
+    private readonly float[]? _curve;
 
     private Variation(int size, double scale, double degrees, bool isMirrored, bool isUpsideDown, double shiftX, double shiftY, double power, double gain, double offset)
     {
@@ -23,8 +26,7 @@ internal readonly struct Variation
         _originX = (float)(centre + shiftX - (centre * ((cos * u) - (sin * v))));
         _originY = (float)(centre + shiftY - (centre * ((sin * u) + (cos * v))));
         _moves = size > 1 && (scale != 1 || degrees != 0 || isMirrored || isUpsideDown);
-        (_power, _gain, _offset) = ((float)power, (float)gain, (float)offset);
-        _hasCurve = power != 1 || gain != 1 || offset != 0;
+        if (power != 1 || gain != 1 || offset != 0) _curve = Curve((float)power, (float)gain, (float)offset);
     }
 
     /// <summary>Draws; the same seed gives the same. Every number is drawn whether it is used or not, so that switching one kind of variation off leaves the others as they were.</summary>
@@ -49,23 +51,33 @@ internal readonly struct Variation
     }
 
     /// <summary>Varies a picture.</summary>
-    /// <param name="source">[channels, size, size], 0 for black to 1 for white; overwritten.</param>
+    /// <param name="levels">[channels, size, size], as <see cref="PreparedLevels"/> has them.</param>
     /// <param name="channels">1 or 3.</param>
-    /// <param name="destination">As long as the source.</param>
-    public void Apply(Span<float> source, int channels, Span<float> destination)
+    /// <param name="scratch">As long as the levels; overwritten.</param>
+    /// <param name="destination">As long as the levels: 0 for black to 1 for white.</param>
+    public void Apply(ReadOnlySpan<ushort> levels, int channels, Span<float> scratch, Span<float> destination)
     {
-        if (_hasCurve)
+        Span<float> curved = _moves ? scratch : destination;
+        if (_curve is { } curve)
         {
-            if (_power != 1)
-            {
-                TensorPrimitives.Clamp(source, 0f, 1f, source);
-                TensorPrimitives.Pow(source, _power, source);
-            }
-            PreparedLevels.Scale(source, _gain, _offset, source);
-            TensorPrimitives.Clamp(source, 0f, 1f, source);
+            for (int i = 0; i < levels.Length; i++) curved[i] = curve[(uint)(Math.Clamp(levels[i] - PreparedLevels.Black, 0, PreparedLevels.White) + (CurveStep / 2)) / CurveStep];
         }
-        if (_moves) Move(source, channels, destination);
-        else source.CopyTo(destination);
+        else
+        {
+            PreparedLevels.Restore(levels, scale: 1, offset: 0, curved);
+        }
+        if (_moves) Move(curved, channels, destination);
+    }
+
+    // sample^power * gain + offset, within black and white.
+    private static float[] Curve(float power, float gain, float offset)
+    {
+        float[] curve = new float[(PreparedLevels.White / CurveStep) + 1];
+        for (int i = 0; i < curve.Length; i++) curve[i] = (float)i / (curve.Length - 1);
+        if (power != 1) TensorPrimitives.Pow(curve, power, curve);
+        PreparedLevels.Scale(curve, gain, offset, curve);
+        TensorPrimitives.Clamp(curve, 0f, 1f, curve);
+        return curve;
     }
 
     private void Move(ReadOnlySpan<float> source, int channels, Span<float> destination)
