@@ -10,21 +10,21 @@ namespace MeLo.Edge.Tests.Engine;
 public sealed class DeviceMemoryTests
 {
     // Matrices of ViT-B's size: 2.4 MB in fp32, 1.2 MB in fp16.
-    private static readonly VitArchitecture s_vit = new() { ImageSize = 16, PatchSize = 8, Dim = 768, Depth = 2, Heads = 2, MlpDim = 64 };
+    private static readonly VitArchitecture s_vit = new() { ImageSize = 16, PatchSize = 8, Dim = 768, Depth = 1, Heads = 2, MlpDim = 64 };
 
     [Fact]
     public void Fp32Tasks_TakeWhatTheBudgetCounts_AndNoMoreThanItAllows() => FaultyProcess.Run(driver => Measure(driver, Precision.Fp32), typeof(DeviceMemoryTests));
 
     [Fact]
-    public void Fp16Tasks_TakeWhatTheBudgetCounts_AndNoMoreThanItAllows() => FaultyProcess.Run(driver =>
+    public void Fp16Tasks_TakeWhatTheBudgetCounts_AndNoMoreThanItAllows()
     {
-        DeviceTests.RequireHalf();
-        Measure(driver, Precision.Fp16);
-    }, typeof(DeviceMemoryTests));
+        VulkanDriver.RequireSoftwareHalf();
+        FaultyProcess.Run(driver => Measure(driver, Precision.Fp16), typeof(DeviceMemoryTests));
+    }
 
     private static void Measure(FaultyVulkanDriver driver, Precision precision)
     {
-        const int Allowed = 6, Tasks = 16;
+        const int Allowed = 5, Tasks = 9;
         using EngineFixture fixture = new(s_vit, AdaptableSet.QueryValue, Precision.Fp32, Precision.Fp16);
         EdgeEngineOptions options = new() { Provider = ExecutionProvider.WebGpu, Precision = precision, Threads = 1, Strict = true };
         long task;

@@ -18,6 +18,9 @@ internal abstract class OrtHandle : SafeHandle
         _maker = maker;
     }
 
+    /// <summary>What stays until this is released.</summary>
+    protected OrtHandle? Maker => _maker;
+
     public override bool IsInvalid => handle == 0;
 
     /// <summary>Releases the object itself.</summary>

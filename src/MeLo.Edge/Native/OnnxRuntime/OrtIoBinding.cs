@@ -25,6 +25,7 @@ internal sealed unsafe class OrtIoBinding : OrtHandle
     /// <summary>Has a run write an output into an existing value.</summary>
     public void BindOutput(string name, OrtValue value)
     {
+        using Lock.Scope turn = _session.TakeTurn();
         using Lease self = Use();
         using Lease bound = value.Use();
         using Utf8 text = new(name);
@@ -34,6 +35,7 @@ internal sealed unsafe class OrtIoBinding : OrtHandle
     /// <summary>Has each run allocate an output in the named memory.</summary>
     public void BindOutput(string name, OrtMemoryInfo memory)
     {
+        using Lock.Scope turn = _session.TakeTurn();
         using Lease self = Use();
         using Lease bound = memory.Use();
         using Utf8 text = new(name);
@@ -56,6 +58,7 @@ internal sealed unsafe class OrtIoBinding : OrtHandle
     /// <summary>Lets go of every bound value.</summary>
     public void Clear()
     {
+        using Lock.Scope turn = _session.TakeTurn();
         using Lease self = Use();
         OrtLibrary.Api.ClearBoundInputs(self.Pointer);
         OrtLibrary.Api.ClearBoundOutputs(self.Pointer);
@@ -63,6 +66,7 @@ internal sealed unsafe class OrtIoBinding : OrtHandle
 
     protected override void Release()
     {
+        using Lock.Scope turn = _session.TakeTurn();
         OrtLibrary.Api.ReleaseIoBinding(handle);
     }
 

@@ -5,7 +5,9 @@ namespace MeLo.Edge.Native.OnnxRuntime;
 /// <summary>A named input or output of a session.</summary>
 internal sealed record OrtPort(string Name, OrtTensorInfo Info);
 
-/// <summary>A loaded graph. Runs are thread-safe; they overlap unless the options gave it a turn to take.</summary>
+/// <summary>
+/// A loaded graph. Runs are thread-safe; they overlap unless the options gave it a turn to take, which then everything takes that allocates or frees on the session's device.
+/// </summary>
 internal sealed unsafe class OrtSession : OrtHandle
 {
     private readonly Utf8Array _inputNames;
@@ -172,6 +174,7 @@ internal sealed unsafe class OrtSession : OrtHandle
 
     protected override void Release()
     {
+        using Lock.Scope turn = TakeTurn();
         OrtLibrary.Api.ReleaseSession(handle);
         _inputNames?.Dispose(); // null when the constructor did not finish
         _outputNames?.Dispose();

@@ -106,6 +106,8 @@ internal sealed unsafe class OrtValue : OrtHandle
 
     protected override void Release()
     {
+        // What lies on a device goes back to lists that runs take from, and the runtime guards them with nothing.
+        using Lock.Scope turn = Maker is OrtSession session ? session.TakeTurn() : default;
         OrtLibrary.Api.ReleaseValue(handle);
         if (_pinned.IsAllocated) _pinned.Free();
     }
