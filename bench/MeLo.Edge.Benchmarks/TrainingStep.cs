@@ -26,7 +26,8 @@ internal sealed class TrainingStep : IDisposable
     {
         _package = BasePackage.Open(baseFolder);
         _graph = TrainingGraph.Build(_package.Architecture, _package.Weights, new TrainingGraphOptions { Mode = mode, Classes = Classes });
-        using OrtSessionOptions options = SessionThreads.Of(threads).Options().WithExternalData(_package.Folder);
+        // A plan ahead would be one block of a step's largest need beside what the first step took from the system already.
+        using OrtSessionOptions options = SessionThreads.Of(threads).Options().WithoutMemoryPattern().WithExternalData(_package.Folder);
         _session = OrtSession.Create(OnnxWriter.ToBytes(_graph.Step), options);
         Random random = new(1);
         foreach (Parameter parameter in _graph.Parameters)

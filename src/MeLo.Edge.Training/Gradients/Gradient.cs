@@ -15,7 +15,7 @@ internal static class Gradient
     /// <param name="graph">The graph.</param>
     /// <param name="loss">A value of one element.</param>
     /// <param name="values">What to differentiate by: inputs, mostly.</param>
-    /// <returns>A gradient for each of the values, in its shape.</returns>
+    /// <returns>A gradient for each of the values, in its shape, named for it: <c>head.bias.gradient</c>.</returns>
     /// <exception cref="ArgumentException">The loss has more than one element, or does not depend on one of the values.</exception>
     /// <exception cref="NotSupportedException">An operator on the way has no rule (<see cref="GradientRules"/>).</exception>
     public static IReadOnlyList<GraphValue> Of(GraphBuilder graph, GraphValue loss, IReadOnlyList<GraphValue> values)
@@ -25,12 +25,8 @@ internal static class Gradient
         BackwardPass pass = new(graph, OnPath(forward, loss, values));
         pass.Begin(loss);
         foreach (GraphNode node in forward.Reverse())
-        {
-            if (node.Outputs.FirstOrDefault(pass.HasGradient) is null) continue;
-            if (!node.Inputs.Any(pass.Wants)) continue;
-            GradientRule rule = GradientRules.Of(node);
-            using (graph.Scope($"{node.Name}.gradient")) rule(pass, node, pass[node.Output]);
-        }
+            if (node.Outputs.Any(pass.HasGradient) && node.Inputs.Any(pass.Wants)) pass.GoThrough(node);
+        pass.End(values);
         return [.. values.Select(v => pass.HasGradient(v) ? pass[v] : throw new ArgumentException($"The loss '{loss.Name}' does not depend on '{v.Name}'.", nameof(values)))];
     }
 

@@ -8,22 +8,22 @@ internal static partial class GradientRules
     private static void Add(BackwardPass pass, GraphNode node, GraphValue g)
     {
         (GraphValue a, GraphValue b) = (node.Inputs[0]!, node.Inputs[1]!);
-        if (pass.Wants(a)) pass.Add(a, SumTo(pass, g, a));
-        if (pass.Wants(b)) pass.Add(b, SumTo(pass, g, b));
+        if (pass.Wants(a)) pass.Add(a, () => SumTo(pass, g, a));
+        if (pass.Wants(b)) pass.Add(b, () => SumTo(pass, g, b));
     }
 
     private static void Sub(BackwardPass pass, GraphNode node, GraphValue g)
     {
         (GraphValue a, GraphValue b) = (node.Inputs[0]!, node.Inputs[1]!);
-        if (pass.Wants(a)) pass.Add(a, SumTo(pass, g, a));
+        if (pass.Wants(a)) pass.Add(a, () => SumTo(pass, g, a));
         if (pass.Wants(b)) pass.Add(b, sum => sum is null ? pass.Graph.Neg(SumTo(pass, g, b)) : pass.Graph.Sub(sum, SumTo(pass, g, b)));
     }
 
     private static void Mul(BackwardPass pass, GraphNode node, GraphValue g)
     {
         (GraphValue a, GraphValue b) = (node.Inputs[0]!, node.Inputs[1]!);
-        if (pass.Wants(a)) pass.Add(a, SumTo(pass, pass.Graph.Mul(g, b), a));
-        if (pass.Wants(b)) pass.Add(b, SumTo(pass, pass.Graph.Mul(g, a), b));
+        if (pass.Wants(a)) pass.Add(a, () => SumTo(pass, pass.Graph.Mul(g, b), a));
+        if (pass.Wants(b)) pass.Add(b, () => SumTo(pass, pass.Graph.Mul(g, a), b));
     }
 
     private static void Div(BackwardPass pass, GraphNode node, GraphValue g)
@@ -31,8 +31,8 @@ internal static partial class GradientRules
         GraphBuilder graph = pass.Graph;
         (GraphValue a, GraphValue b) = (node.Inputs[0]!, node.Inputs[1]!);
         GraphValue quotient = graph.Div(g, b);                                           // g / b
-        if (pass.Wants(a)) pass.Add(a, SumTo(pass, quotient, a));
-        if (pass.Wants(b)) pass.Add(b, graph.Neg(SumTo(pass, graph.Mul(quotient, node.Output), b))); // -g·(a / b) / b
+        if (pass.Wants(a)) pass.Add(a, () => SumTo(pass, quotient, a));
+        if (pass.Wants(b)) pass.Add(b, () => graph.Neg(SumTo(pass, graph.Mul(quotient, node.Output), b))); // -g·(a / b) / b
     }
 
     /// <summary>The sum over the axes that a value was repeated along.</summary>
@@ -44,7 +44,7 @@ internal static partial class GradientRules
         return repeated.Length > 0 ? pass.Graph.ReduceSum(gradient, repeated, keepDimensions: true) : gradient;
     }
 
-    private static void ReduceSum(BackwardPass pass, GraphNode node, GraphValue g) => pass.Add(node.Inputs[0]!, Repeat(pass, node, g));
+    private static void ReduceSum(BackwardPass pass, GraphNode node, GraphValue g) => pass.Add(node.Inputs[0]!, () => Repeat(pass, node, g));
 
     private static void ReduceMean(BackwardPass pass, GraphNode node, GraphValue g)
     {
@@ -52,7 +52,7 @@ internal static partial class GradientRules
         Dimension[] reduced = [.. Constant(node, 1).Select(axis => x[(int)axis])];
         if (reduced.Any(d => d.IsSymbolic)) throw Unsupported(node, "expected a mean over dimensions of known size");
         float count = reduced.Aggregate(1f, (product, d) => product * d.Size);
-        pass.Add(x, Repeat(pass, node, pass.Graph.Mul(g, pass.Graph.Scalar("share", 1 / count, g.Type))));
+        pass.Add(x, () => Repeat(pass, node, pass.Graph.Mul(g, pass.Graph.Scalar("share", 1 / count, g.Type))));
     }
 
     // Along the axes that a reduction made disappear, or 1.

@@ -17,21 +17,22 @@ internal static partial class GradientRules
         long axis = Int(node, "axis", -1);
         if (axis != -1 && axis != x.Rank - 1) throw Unsupported(node, "expected a normalisation over the last axis");
         int[] outer = [.. Enumerable.Range(0, x.Rank - 1)];
-        if (pass.Wants(bias)) pass.Add(bias!, graph.ReduceSum(g, outer));
+        if (pass.Wants(bias)) pass.Add(bias!, () => graph.ReduceSum(g, outer));
         if (!pass.Wants(x) && !pass.Wants(weight)) return;
 
         Dimension[] one = [.. x.Shape.SkipLast(1), 1];
         GraphNode normalized = graph.Node("LayerNormalization", [x, pass.Vector("ones", 1, x[-1].Size)],
             [(x.Type, x.Shape), (ElementType.F32, one), (ElementType.F32, one)], [("axis", -1L), ("epsilon", Float(node, "epsilon", 1e-5f))], "normalized");
         (GraphValue z, GraphValue s) = (normalized.Outputs[0], normalized.Outputs[2]);
-        if (pass.Wants(weight)) pass.Add(weight, graph.ReduceSum(graph.Mul(g, z), outer));
+        if (pass.Wants(weight)) pass.Add(weight, () => graph.ReduceSum(graph.Mul(g, z), outer));
         if (!pass.Wants(x)) return;
-
-        GraphValue h = graph.Mul(g, weight);
-        GraphValue along = graph.ReduceMean(graph.Mul(h, z), -1, keepDimension: true);   // [..., 1]
-        GraphValue level = graph.ReduceMean(h, -1, keepDimension: true);                 // [..., 1]
-        GraphValue across = graph.Sub(graph.Sub(h, level), graph.Mul(z, along));
-        pass.Add(x, graph.Mul(across, s));
+        pass.Add(x, () =>
+        {
+            GraphValue h = graph.Mul(g, weight);
+            GraphValue along = graph.ReduceMean(graph.Mul(h, z), -1, keepDimension: true); // [..., 1]
+            GraphValue level = graph.ReduceMean(h, -1, keepDimension: true);             // [..., 1]
+            return graph.Mul(graph.Sub(graph.Sub(h, level), graph.Mul(z, along)), s);
+        });
     }
 
     /// <remarks>
@@ -47,16 +48,15 @@ internal static partial class GradientRules
         GraphValue product = last && pass.OnlyReader(y) is { OperatorType: "MatMul" } reader && reader.Inputs[0] == y && reader.Output.Shape.SkipLast(1).SequenceEqual(y.Shape.SkipLast(1))
             ? graph.Mul(pass[reader.Output], reader.Output)
             : graph.Mul(g, y);
-        GraphValue sum = graph.ReduceSum(product, [(int)axis], keepDimensions: true);
-        pass.Add(node.Inputs[0]!, graph.Mul(graph.Sub(g, sum), y));
+        pass.Add(node.Inputs[0]!, () => graph.Mul(graph.Sub(g, graph.ReduceSum(product, [(int)axis], keepDimensions: true)), y));
     }
 
     /// <remarks>g - exp(y)·Σ g</remarks>
     private static void LogSoftmax(BackwardPass pass, GraphNode node, GraphValue g)
     {
         GraphBuilder graph = pass.Graph;
-        GraphValue sum = graph.ReduceSum(g, [(int)Int(node, "axis", -1)], keepDimensions: true);
-        pass.Add(node.Inputs[0]!, graph.Sub(g, graph.Mul(graph.Exp(node.Output), sum)));
+        int axis = (int)Int(node, "axis", -1);
+        pass.Add(node.Inputs[0]!, () => graph.Sub(g, graph.Mul(graph.Exp(node.Output), graph.ReduceSum(g, [axis], keepDimensions: true))));
     }
 
     /// <remarks>
@@ -68,10 +68,12 @@ internal static partial class GradientRules
         if (node.Attribute("approximate") is NodeAttribute.Text { Value: not "none" }) throw Unsupported(node, "expected the exact one");
         GraphBuilder graph = pass.Graph;
         GraphValue x = node.Inputs[0]!;
-        GraphValue t = graph.Mul(x, graph.Scalar("root", (float)(1 / Math.Sqrt(2)), x.Type));
-        GraphValue share = graph.HardSigmoid(graph.Erf(t), 0.5f, 0.5f);                  // erf is within ±1, where this is linear
-        GraphValue exponent = graph.Sub(graph.Scalar("norm", (float)(-Math.Log(Math.PI) / 2), x.Type), graph.Mul(t, t));
-        GraphValue slope = graph.Add(share, graph.Mul(t, graph.Exp(exponent)));
-        pass.Add(x, graph.Mul(g, slope));
+        pass.Add(x, () =>
+        {
+            GraphValue t = graph.Mul(x, graph.Scalar("root", (float)(1 / Math.Sqrt(2)), x.Type));
+            GraphValue share = graph.HardSigmoid(graph.Erf(t), 0.5f, 0.5f);              // erf is within ±1, where this is linear
+            GraphValue exponent = graph.Sub(graph.Scalar("norm", (float)(-Math.Log(Math.PI) / 2), x.Type), graph.Mul(t, t));
+            return graph.Mul(g, graph.Add(share, graph.Mul(t, graph.Exp(exponent))));
+        });
     }
 }

@@ -17,11 +17,11 @@ internal static partial class GradientRules
             if (pass.Wants(b)) pass.Add(b, sum => graph.Gemm(graph.Rows(a), rows, sum, transposeA: true)); // aᵀ·g
             return;
         }
-        if (pass.Wants(a)) pass.Add(a, SumTo(pass, graph.MatMul(g, Turned(graph, b)), a)); // g·bᵀ
+        if (pass.Wants(a)) pass.Add(a, () => SumTo(pass, graph.MatMul(g, Turned(graph, b)), a)); // g·bᵀ
         if (!pass.Wants(b)) return;
         // Of a turned value the gradient turned back is a product, too: one that leaves nothing to turn.
-        if (TurnedFrom(b) is { } source) pass.Add(source, SumTo(pass, graph.MatMul(Turned(graph, g), a), source)); // gᵀ·a
-        else pass.Add(b, SumTo(pass, graph.MatMul(Turned(graph, a), g), b));             // aᵀ·g
+        if (TurnedFrom(b) is { } source) pass.Add(source, () => SumTo(pass, graph.MatMul(Turned(graph, g), a), source)); // gᵀ·a
+        else pass.Add(b, () => SumTo(pass, graph.MatMul(Turned(graph, a), g), b));             // aᵀ·g
     }
 
     private static void Gemm(BackwardPass pass, GraphNode node, GraphValue g)
@@ -31,10 +31,7 @@ internal static partial class GradientRules
         (bool turnA, bool turnB) = (Int(node, "transA", 0) != 0, Int(node, "transB", 0) != 0);
         (float alpha, float beta) = (Float(node, "alpha", 1), Float(node, "beta", 1));
         if (node.Inputs.ElementAtOrDefault(2) is { } c && pass.Wants(c))
-        {
-            GraphValue sum = SumTo(pass, g, c);
-            pass.Add(c, beta == 1 ? sum : graph.Mul(sum, graph.Scalar("beta", beta, g.Type)));
-        }
+            pass.Add(c, () => beta == 1 ? SumTo(pass, g, c) : graph.Mul(SumTo(pass, g, c), graph.Scalar("beta", beta, g.Type)));
         if (pass.Wants(a))
             pass.Add(a, sum => turnA
                 ? graph.Gemm(b, g, sum, alpha, transposeA: turnB, transposeB: true)      // b·gᵀ

@@ -19,13 +19,13 @@ internal static partial class GradientRules
         ["Sub"] = Sub,
         ["Mul"] = Mul,
         ["Div"] = Div,
-        ["Neg"] = (pass, node, g) => pass.Add(node.Inputs[0]!, pass.Graph.Neg(g)),
+        ["Neg"] = (pass, node, g) => pass.Add(node.Inputs[0]!, () => pass.Graph.Neg(g)),
         ["MatMul"] = MatMul,
         ["Gemm"] = Gemm,
         ["LayerNormalization"] = LayerNormalization,
         ["Softmax"] = Softmax,
         ["LogSoftmax"] = LogSoftmax,
-        ["Softplus"] = (pass, node, g) => pass.Add(node.Inputs[0]!, pass.Graph.Mul(g, pass.Graph.Sigmoid(node.Inputs[0]!))),
+        ["Softplus"] = (pass, node, g) => pass.Add(node.Inputs[0]!, () => pass.Graph.Mul(g, pass.Graph.Sigmoid(node.Inputs[0]!))),
         ["Gelu"] = Gelu,
         ["ReduceSum"] = ReduceSum,
         ["ReduceMean"] = ReduceMean,
@@ -33,8 +33,8 @@ internal static partial class GradientRules
         ["Transpose"] = Transpose,
         ["Slice"] = Slice,
         ["Pad"] = Pad,
-        ["Cast"] = (pass, node, g) => pass.Add(node.Inputs[0]!, pass.Graph.Cast(g, node.Inputs[0]!.Type)),
-        ["Identity"] = (pass, node, g) => pass.Add(node.Inputs[0]!, g),
+        ["Cast"] = (pass, node, g) => pass.Add(node.Inputs[0]!, () => pass.Graph.Cast(g, node.Inputs[0]!.Type)),
+        ["Identity"] = (pass, node, g) => pass.Add(node.Inputs[0]!, () => g),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     /// <summary>The operators that have a rule.</summary>

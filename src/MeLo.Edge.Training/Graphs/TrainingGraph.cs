@@ -111,8 +111,7 @@ internal sealed class TrainingGraph
         GraphValue loss = LossOf(logits);
         graph.Output(loss);
         graph.Output(logits);
-        IReadOnlyList<GraphValue> gradients = Gradient.Of(graph, loss, [.. Parameters.Select(p => graph[p.Name])]);
-        for (int i = 0; i < gradients.Count; i++) graph.Output(graph.Identity(gradients[i], Parameters[i].GradientName));
+        foreach (GraphValue gradient in Gradient.Of(graph, loss, [.. Parameters.Select(p => graph[p.Name])])) graph.Output(gradient);
         return graph;
     }
 

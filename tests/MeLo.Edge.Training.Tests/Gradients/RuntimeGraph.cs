@@ -1,5 +1,6 @@
 using MeLo.Edge.Native.OnnxRuntime;
 using MeLo.Edge.Onnx;
+using MeLo.Edge.Providers;
 
 namespace MeLo.Edge.Training.Tests.Gradients;
 
@@ -10,9 +11,10 @@ internal sealed class RuntimeGraph : IDisposable
 
     /// <param name="graph">The graph.</param>
     /// <param name="folder">Where the files lie that its constants refer to.</param>
-    public RuntimeGraph(GraphBuilder graph, string? folder = null)
+    /// <param name="device">A device that all of its nodes run on, or it is refused; null for the host.</param>
+    public RuntimeGraph(GraphBuilder graph, string? folder = null, Provider? device = null)
     {
-        using OrtSessionOptions options = SessionThreads.Of(2).Options();
+        using OrtSessionOptions options = device is null ? SessionThreads.Of(2).Options() : device.Options(SessionThreads.Of(1)).With("session.disable_cpu_ep_fallback", "1");
         if (folder is not null) options.WithExternalData(folder);
         _session = OrtSession.Create(OnnxWriter.ToBytes(graph), options);
     }
