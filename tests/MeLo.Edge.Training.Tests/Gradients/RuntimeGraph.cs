@@ -11,13 +11,16 @@ internal sealed class RuntimeGraph : IDisposable
 
     /// <param name="graph">The graph.</param>
     /// <param name="folder">Where the files lie that its constants refer to.</param>
-    /// <param name="device">A device that all of its nodes run on, or it is refused; null for the host.</param>
+    /// <param name="device">Where it runs; null for the host.</param>
     public RuntimeGraph(GraphBuilder graph, string? folder = null, Provider? device = null)
     {
-        using OrtSessionOptions options = device is null ? SessionThreads.Of(2).Options() : device.Options(SessionThreads.Of(1)).With("session.disable_cpu_ep_fallback", "1");
+        using OrtSessionOptions options = device is null ? SessionThreads.Of(2).Options() : device.Options(SessionThreads.Of(1));
         if (folder is not null) options.WithExternalData(folder);
         _session = OrtSession.Create(OnnxWriter.ToBytes(graph), options);
     }
+
+    /// <summary>The operators that run on the host beside a device.</summary>
+    public IEnumerable<string> OperatorsOnHost => _session.NodesOnHost()!.Keys;
 
     /// <summary>The outputs by name.</summary>
     public Dictionary<string, float[]> Run(IReadOnlyDictionary<string, DoubleTensor> inputs)

@@ -121,6 +121,22 @@ public sealed class TrainingGraphTests
     }
 
     [Fact]
+    public void GradientsByParameters_AreTheLastNodes_TheFirstBlocksFirst()
+    {
+        // The runtime begins with the last one: the head's, then block by block, and of each what it needs (BackwardPass.End).
+        using TrainingBase origin = TrainingBase.Random(s_small);
+        GraphBuilder step = origin.Graph(s_lora with { Mode = TrainingMode.Full }).Step;
+        string[] gradients = [.. step.Nodes.Where(n => n.OperatorType == "Identity").Select(n => n.Name)];
+        Assert.Equal("patch_embedding.weight.gradient", gradients[0]);
+        Assert.Equal(["head.weight.gradient", "head.bias.gradient"], gradients[^2..]);
+        int[] layers = [.. gradients.Where(n => n.StartsWith("layers.", StringComparison.Ordinal)).Select(n => n["layers.".Length] - '0')];
+        Assert.Equal(layers.Order(), layers);
+        string[] names = [.. step.Nodes.Select(n => n.Name)];
+        int[] products = [.. step.Nodes.Where(n => n.OperatorType == "Gemm" && !n.Output.Shape.Any(d => d.IsSymbolic)).Select(n => Array.IndexOf(names, n.Name))];
+        Assert.True(products.Min() > Array.FindLastIndex(names, n => n.StartsWith("layers.0.norm1.gradient.Sub", StringComparison.Ordinal)), "a weight's gradient is before what goes back");
+    }
+
+    [Fact]
     public void LastBlock_GoesBackForTheClassTokenAlone()
     {
         using TrainingBase origin = TrainingBase.Random(s_small);
