@@ -34,8 +34,9 @@ internal sealed class Trainer : IDisposable
     {
         _task = task;
         _settings = task.Settings;
-        string[] faults = [.. _settings.Faults()];
-        if (faults.Length > 0) throw new TrainingException(string.Join("; ", faults));
+        List<string> faults = [.. _settings.Faults()];
+        if (_settings.Mode == TrainingMode.Lora && _settings.Rank > task.Architecture.Dim) faults.Add($"rank: found {_settings.Rank}, expected at most {task.Architecture.Dim}, the width of the base");
+        if (faults.Count > 0) throw new TrainingException(string.Join("; ", faults));
         _classes = task.Dataset.Labels.Count;
         _loss = task.Dataset.IsMultiLabel ? LossKind.BinaryCrossEntropy : LossKind.CrossEntropy;
         _graph = TrainingGraph.Build(task.Architecture, task.Weights, new TrainingGraphOptions

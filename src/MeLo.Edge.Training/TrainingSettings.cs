@@ -64,6 +64,9 @@ internal sealed record TrainingSettings
     /// <summary>The highest learning rate.</summary>
     public double PeakLearningRate => LearningRate ?? DefaultLearningRate;
 
+    /// <summary>The learning rate as a report and a model card write it.</summary>
+    public string LearningRateText => $"{Text(PeakLearningRate)}, cosine to {Text(FinalLearningRate)}";
+
     /// <summary>Every fault, in words; empty when there is none.</summary>
     public IEnumerable<string> Faults()
     {
@@ -76,7 +79,7 @@ internal sealed record TrainingSettings
         if (!(PeakLearningRate > 0) || !double.IsFinite(PeakLearningRate)) yield return $"learning rate: found {Text(PeakLearningRate)}, expected more than 0";
         if (!(FinalLearningRate >= 0) || FinalLearningRate > PeakLearningRate) yield return $"final learning rate: found {Text(FinalLearningRate)}, expected 0 to {Text(PeakLearningRate)}, the highest";
         if (!(WarmupEpochs >= 0) || WarmupEpochs >= Epochs) yield return $"warm-up: found {Text(WarmupEpochs)} epochs, expected 0 to less than {Epochs}";
-        if (!(WeightDecay >= 0) || WeightDecay * PeakLearningRate >= 1) yield return $"weight decay: found {Text(WeightDecay)}, expected 0 or more, and less than 1 times the learning rate";
+        if (!(WeightDecay >= 0) || WeightDecay * PeakLearningRate >= 1) yield return $"weight decay: found {Text(WeightDecay)} at a learning rate of {Text(PeakLearningRate)}, expected 0 or more and a product of the two below 1";
         if (!(MaxGradientNorm > 0)) yield return $"largest gradient norm: found {Text(MaxGradientNorm)}, expected more than 0";
         if (!(LabelSmoothing >= 0 && LabelSmoothing < 1)) yield return $"label smoothing: found {Text(LabelSmoothing)}, expected 0 to less than 1";
         if (Patience < 0) yield return $"patience: found {Patience}, expected 0 or more";
@@ -91,7 +94,7 @@ internal sealed record TrainingSettings
         lines.AddRange(
         [
             ("epochs, at most", Text(Epochs)), ("batch", Text(Batch)), ("micro-batch", Text(MicroBatch)),
-            ("learning rate", $"{Text(PeakLearningRate)}, cosine to {Text(FinalLearningRate)}"), ("warm-up epochs", Text(WarmupEpochs)),
+            ("learning rate", LearningRateText), ("warm-up epochs", Text(WarmupEpochs)),
             ("optimiser", WeightDecay > 0 ? $"AdamW, weight decay {Text(WeightDecay)}" : "Adam"), ("largest gradient norm", Text(MaxGradientNorm)),
             ("label smoothing", Text(LabelSmoothing)), ("classes", BalanceClasses ? "balanced" : "as they are"), ("augmentation", Augmentation.ToString()),
             ("patience", Patience == 0 ? "none" : Text(Patience)), ("seed", Seed.ToString(CultureInfo.InvariantCulture)),

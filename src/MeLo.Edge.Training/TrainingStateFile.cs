@@ -11,8 +11,9 @@ namespace MeLo.Edge.Training;
 /// best ones, and in its metadata what the epochs came to and what was being trained.
 /// </summary>
 /// <param name="path">The file.</param>
-/// <param name="identity">What is trained, by name: a state with another is refused.</param>
-internal sealed class TrainingStateFile(string path, IReadOnlyList<(string Name, string Value)> identity)
+/// <param name="identity">What is trained: a state of another training is refused.</param>
+/// <param name="advice">What to do about a state that is refused.</param>
+internal sealed class TrainingStateFile(string path, TrainingIdentity identity, string advice)
 {
     private const string Schema = "melo.training-state/1";
     private const string EpochsKey = "epochs", IdentityKey = "identity", SchemaKey = "schema";
@@ -34,7 +35,7 @@ internal sealed class TrainingStateFile(string path, IReadOnlyList<(string Name,
         {
             using SafetensorsFile file = SafetensorsFile.Open(path);
             if (file.Metadata.GetValueOrDefault(SchemaKey) != Schema) throw Fault($"found schema '{file.Metadata.GetValueOrDefault(SchemaKey)}', expected '{Schema}'");
-            CheckIdentity(JsonSerializer.Deserialize<string[][]>(file.Metadata[IdentityKey])!);
+            CheckIdentity(TrainingIdentity.Parse(file.Metadata[IdentityKey]));
             EpochRecord[] epochs = JsonSerializer.Deserialize<EpochRecord[]>(file.Metadata[EpochsKey], s_json)!;
             foreach (LearnedParameter parameter in parameters)
             {
@@ -66,7 +67,7 @@ internal sealed class TrainingStateFile(string path, IReadOnlyList<(string Name,
         Dictionary<string, string> metadata = new()
         {
             [SchemaKey] = Schema,
-            [IdentityKey] = JsonSerializer.Serialize(identity.Select(line => new[] { line.Name, line.Value })),
+            [IdentityKey] = identity.ToJson(),
             [EpochsKey] = JsonSerializer.Serialize(history.Epochs, s_json),
         };
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
@@ -79,16 +80,11 @@ internal sealed class TrainingStateFile(string path, IReadOnlyList<(string Name,
         File.Move(temporary, path, overwrite: true);
     }
 
-    private void CheckIdentity(string[][] found)
+    private void CheckIdentity(TrainingIdentity found)
     {
-        Dictionary<string, string> kept = found.ToDictionary(line => line[0], line => line[1]);
-        string[] differences =
-        [
-            .. identity.Where(line => kept.GetValueOrDefault(line.Name) != line.Value).Select(line => $"{line.Name}: found {kept.GetValueOrDefault(line.Name) ?? "nothing"}, expected {line.Value}"),
-            .. kept.Keys.Except(identity.Select(line => line.Name)).Order(StringComparer.Ordinal).Select(name => $"{name}: found {kept[name]}, expected nothing"),
-        ];
-        if (differences.Length > 0) throw Fault($"found the state of another training, expected one of this: {string.Join("; ", differences)}");
+        string differences = identity.Differences(found);
+        if (differences.Length > 0) throw Fault($"found the state of another training, expected one of this: {differences}");
     }
 
-    private TrainingException Fault(string what, Exception? cause = null) => new($"{path}: {what}", cause);
+    private TrainingException Fault(string what, Exception? cause = null) => new($"{path}: {what}; {advice}", cause);
 }

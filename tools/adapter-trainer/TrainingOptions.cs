@@ -104,7 +104,8 @@ internal sealed class TrainingOptions
             WeightDecay = parsed.GetValue(_weightDecay),
             LabelSmoothing = parsed.GetValue(_labelSmoothing),
             BalanceClasses = parsed.GetValue(_balance),
-            Augmentation = AugmentationOf(parsed.GetRequiredValue(_augment))!,
+            // A head learns from features that are worked out once, of the pictures as they are.
+            Augmentation = mode == TrainingMode.Head ? Augmentation.None : AugmentationOf(parsed.GetRequiredValue(_augment))!,
             Patience = parsed.GetValue(_patience),
             Seed = seed ?? Seed(parsed),
         };

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MeLo.Edge.Bundles;
 using MeLo.Edge.Training;
 using MeLo.Edge.Training.Optimization;
 using MeLo.Edge.Training.Reports;
@@ -18,22 +19,50 @@ internal sealed record TrainingRun(
     /// <summary>How many numbers learn.</summary>
     public long ParameterCount => Parameters.Sum(p => (long)p.Values.Length);
 
+    /// <summary>How many numbers the base and the head have.</summary>
+    public long ModelParameterCount => Task.Architecture.ParameterCount + (Task.Dataset.Labels.Count * (Task.Architecture.Dim + 1L));
+
     /// <summary>Trains, going on from where it was interrupted, and measures.</summary>
     /// <param name="task">What is trained.</param>
     /// <param name="stateFile">Where the state is kept after every epoch.</param>
+    /// <param name="advice">What to do about a state that is refused.</param>
     /// <param name="error">Where progress goes.</param>
     /// <param name="cancellation">Stops it; what was kept stays.</param>
-    public static TrainingRun Of(TrainingTask task, string stateFile, TextWriter error, CancellationToken cancellation)
+    public static TrainingRun Of(TrainingTask task, string stateFile, string advice, TextWriter error, CancellationToken cancellation)
     {
         PeakMemory.Reset();
         long start = Stopwatch.GetTimestamp();
-        TrainingStateFile state = new(stateFile, Identity(task));
+        TrainingStateFile state = new(stateFile, Identity(task), advice);
+        using FileStream alone = TakeAlone(stateFile);
+        if (state.Exists) error.WriteLine($"found the state of an interrupted training: {stateFile}");
         using Trainer trainer = new(task, cancellation);
         // For a head, the features of all samples.
         double preparation = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        if (state.Exists) error.WriteLine($"going on with {stateFile}");
-        TrainingHistory history = TrainingDisplay.Show(error, progress => trainer.Train(state, progress, cancellation));
+        TrainingHistory history;
+        try
+        {
+            history = TrainingDisplay.Show(error, progress => trainer.Train(state, progress, cancellation));
+        }
+        catch (OperationCanceledException)
+        {
+            error.WriteLine(state.Exists ? $"the state after the last whole epoch is in {stateFile}: the same command goes on from there" : "no epoch has ended: nothing is kept");
+            throw;
+        }
         return new TrainingRun(task, history, TrainingResult.Of(trainer, task.Parts, cancellation), trainer.Parameters, preparation + history.Epochs.Sum(e => e.Seconds), PeakMemory.Bytes);
+    }
+
+    // Two trainings of one name would write over each other's state.
+    private static FileStream TakeAlone(string stateFile)
+    {
+        string path = Path.Combine(Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(stateFile))!).FullName, "lock");
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (File.Exists(path))
+        {
+            throw new TrainingException($"{path}: found another training of this name at work, expected none", e);
+        }
     }
 
     /// <summary>What a report says of it.</summary>
@@ -51,7 +80,11 @@ internal sealed record TrainingRun(
             Dataset = dataset.Description,
             DatasetDigest = dataset.Digest,
             Counts = [.. dataset.Labels.Select((label, c) => new ClassCounts(label, Count(Task.Parts.Train, c), Count(Task.Parts.Validation, c), Count(Task.Parts.Test, c)))],
-            Settings = Task.Settings.Describe(),
+            Settings =
+            [
+                .. Task.Settings.Describe(), ("preprocessing", PreprocessRecipeJson.ToText(Task.Recipe)), ("architecture", Task.Architecture.Name), ("provider", Task.Provider.Name),
+                ("threads", Task.Threads == 0 ? "one a core" : $"{Task.Threads}"),
+            ],
             Epochs = History.Epochs,
             BestEpoch = History.Best?.Epoch,
             Test = Result.Test,
@@ -61,12 +94,12 @@ internal sealed record TrainingRun(
         int Count(IReadOnlyList<int> part, int label) => part.Count(i => dataset.Samples[i].Targets[label] > 0.5f);
     }
 
-    /// <summary>Everything that the next epoch depends on, by name.</summary>
-    public static IReadOnlyList<(string Name, string Value)> Identity(TrainingTask task) =>
+    /// <summary>Everything that the next epoch depends on.</summary>
+    public static TrainingIdentity Identity(TrainingTask task) => new(
     [
-        .. task.Settings.Describe(), ("base", task.BaseDigest), ("dataset", task.Dataset.Digest), ("preprocessing", task.Recipe.ToString()!),
-        ("parts", $"{Digest(task.Parts.Train)} {Digest(task.Parts.Validation)}"), ("provider", task.Provider.Name),
-    ];
+        .. task.Settings.Describe(), ("base", task.BaseDigest), ("dataset", task.Dataset.Digest), ("preprocessing", PreprocessRecipeJson.ToText(task.Recipe)),
+        ("samples to train on and to choose by", $"{Digest(task.Parts.Train)} {Digest(task.Parts.Validation)}"), ("provider", task.Provider.Name),
+    ]);
 
     private static string Digest(IReadOnlyList<int> part) =>
         Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>([.. part])))[..16];

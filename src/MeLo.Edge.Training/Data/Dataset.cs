@@ -36,8 +36,8 @@ internal sealed class Dataset
     public IReadOnlyList<Sample> Samples { get; }
 
     /// <summary>
-    /// SHA-256 in lowercase hexadecimal over the list of samples: names, labels, patients, parts and the files' lengths, and all bytes of an <c>.npz</c> file; and over the choice of slices. What
-    /// tells that a run is continued with the data it began with; that files of the same lengths hold the same pictures it cannot say.
+    /// SHA-256 in lowercase hexadecimal over the samples: names, labels, patients, parts and all bytes of their files; and over the choice of slices. What tells that a
+    /// run is continued with the data it began with.
     /// </summary>
     public string Digest { get; }
 

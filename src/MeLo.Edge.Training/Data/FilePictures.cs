@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Security.Cryptography;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Training.Data;
@@ -6,58 +6,60 @@ namespace MeLo.Edge.Training.Data;
 /// <summary>Pictures that lie in files. What they are is told by their first bytes, not by their names.</summary>
 internal sealed class FilePictures : IPictures
 {
-    private const int SignatureBytes = 16;
-
     private readonly string _source;
     private readonly IReadOnlyList<PictureFile> _files;
     private readonly DecodeLimits _limits;
 
     private FilePictures(string source, IReadOnlyList<PictureFile> files, DecodeLimits limits) => (_source, _files, _limits) = (source, files, limits);
 
-    /// <summary>Looks at the beginning and the length of every file.</summary>
+    /// <summary>Reads every file once, on all cores: what it is, and the digest of its bytes.</summary>
     /// <param name="source">The dataset.</param>
     /// <param name="files">The samples' files, in their order.</param>
     /// <param name="limits">What a picture may cost.</param>
     /// <exception cref="DatasetException">Files are not there, or no pictures; the message lists them up to a limit.</exception>
     public static FilePictures Open(string source, IReadOnlyList<PictureFile> files, DecodeLimits limits)
     {
-        List<string> faults = [];
-        byte[] start = new byte[SignatureBytes];
-        string[] lengths = new string[files.Count];
-        for (int i = 0; i < files.Count; i++)
+        string?[] faults = new string?[files.Count];
+        byte[][] digests = new byte[files.Count][];
+        Parallel.For(0, files.Count, i =>
         {
             try
             {
-                using FileStream stream = new(files[i].Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-                limits.CheckFile(stream.Length);
-                _ = ImageSignature.Identify(start.AsSpan(0, stream.ReadAtLeast(start, SignatureBytes, throwOnEndOfStream: false)));
-                lengths[i] = stream.Length.ToString(CultureInfo.InvariantCulture);
+                byte[] bytes = ReadFile(files[i], limits);
+                _ = ImageSignature.Identify(bytes);
+                digests[i] = SHA256.HashData(bytes);
             }
             catch (Exception e) when (IsOfTheFile(e))
             {
-                faults.Add(Fault(files[i], e));
+                faults[i] = Fault(files[i], e);
             }
-        }
-        if (faults.Count > 0) throw DatasetException.Of(source, faults);
-        return new FilePictures(source, files, limits) { Lengths = string.Join(',', lengths) };
+        });
+        string[] found = [.. faults.OfType<string>()];
+        if (found.Length > 0) throw DatasetException.Of(source, found);
+        return new FilePictures(source, files, limits) { Digest = Convert.ToHexStringLower(SHA256.HashData([.. digests.SelectMany(d => d)])) };
     }
 
-    /// <summary>The files' lengths in bytes, with commas.</summary>
-    public string Lengths { get; private init; } = "";
+    /// <summary>SHA-256 over the SHA-256 of every file, in their order, in hexadecimal.</summary>
+    public string Digest { get; private init; } = "";
 
     public PixelBuffer Read(int sample, int slice)
     {
         PictureFile file = _files[sample];
         try
         {
-            // Before all of it is read: it may have grown since.
-            _limits.CheckFile(new FileInfo(file.Path).Length);
-            return RasterDecoder.Decode(File.ReadAllBytes(file.Path), _limits);
+            return RasterDecoder.Decode(ReadFile(file, _limits), _limits);
         }
         catch (Exception e) when (IsOfTheFile(e))
         {
             throw DatasetException.Of(_source, Fault(file, e), e);
         }
+    }
+
+    private static byte[] ReadFile(PictureFile file, DecodeLimits limits)
+    {
+        // Before all of it is read: it may be anything, or have grown.
+        limits.CheckFile(new FileInfo(file.Path).Length);
+        return File.ReadAllBytes(file.Path);
     }
 
     private static bool IsOfTheFile(Exception e) => e is IOException or UnauthorizedAccessException || e is ImageException { IsFileAtFault: true };

@@ -76,7 +76,7 @@ internal static class HtmlReport
         // Thresholds belong to the probabilities that a device shows.
         Evaluation shown = content.Calibrated ?? content.Test;
         html.Line($"<h2>Classes</h2>");
-        html.Line($"""<div class="scroll"><table><caption>Each class against the rest. The threshold has the largest sum of sensitivity and specificity on the validation samples (Youden).</caption>""");
+        html.Line($"""<div class="scroll"><table><caption>Each class against the rest. The threshold has the largest sum of sensitivity and specificity on the validation samples (Youden). F1 is of the answers (the most probable class, or what reaches 0.5), not of the threshold.</caption>""");
         html.Line($"""<thead><tr><th scope="col">class</th><th scope="col" class="number">samples</th><th scope="col" class="number">AUC</th><th scope="col" class="number">threshold</th>""");
         html.Line($"""<th scope="col" class="number">sensitivity</th><th scope="col" class="number">specificity</th><th scope="col" class="number">F1</th></tr></thead><tbody>""");
         foreach ((string label, ClassEvaluation c) in content.Labels.Zip(shown.Classes))

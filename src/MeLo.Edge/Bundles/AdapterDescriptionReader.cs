@@ -10,7 +10,8 @@ namespace MeLo.Edge.Bundles;
 internal static partial class AdapterDescriptionReader
 {
     /// <summary>Titles and labels are shown in one line; the limit is far above what fits.</summary>
-    private const int LongestLine = 200;
+    /// <summary>The most characters of a title or label.</summary>
+    internal const int LongestLine = 200;
 
     private const int DigestLength = 64;
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using MeLo.Edge.Imaging;
 
@@ -46,6 +47,14 @@ public static class PreprocessRecipeJson
             json.Add(recipe.Path, e.Message);
             return null;
         }
+    }
+
+    /// <summary>The recipe as a line of JSON; equal recipes give equal lines.</summary>
+    internal static string ToText(PreprocessRecipe recipe)
+    {
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter json = new(stream)) Write(json, recipe);
+        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
     }
 
     internal static void Write(Utf8JsonWriter json, PreprocessRecipe recipe)

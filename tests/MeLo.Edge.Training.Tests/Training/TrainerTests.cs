@@ -76,7 +76,7 @@ public sealed class TrainerTests : IDisposable
     {
         TrainingSettings settings = s_quick with { Augmentation = Augmentation.Default };
         TrainingTask task = _small.Of(settings);
-        TrainingStateFile state = new(_small["state.safetensors"], [("task", "small")]);
+        TrainingStateFile state = new(_small["state.safetensors"], new TrainingIdentity([("task", "small")]), "begin anew");
         using (Trainer first = new(task))
         {
             using CancellationTokenSource stop = new();
@@ -93,9 +93,9 @@ public sealed class TrainerTests : IDisposable
     {
         TrainingTask task = _small.Of(s_quick with { Epochs = 1, WarmupEpochs = 0 });
         using Trainer trainer = new(task);
-        trainer.Train(new TrainingStateFile(_small["state.safetensors"], [("seed", "1"), ("rank", "4")]), progress: null, TestContext.Current.CancellationToken);
+        trainer.Train(new TrainingStateFile(_small["state.safetensors"], new TrainingIdentity([("seed", "1"), ("rank", "4")]), "begin anew"), progress: null, TestContext.Current.CancellationToken);
         TrainingException e = Assert.Throws<TrainingException>(() =>
-            new TrainingStateFile(_small["state.safetensors"], [("seed", "2"), ("rank", "4")]).Read(trainer.Parameters));
+            new TrainingStateFile(_small["state.safetensors"], new TrainingIdentity([("seed", "2"), ("rank", "4")]), "begin anew").Read(trainer.Parameters));
         Assert.Contains("seed: found 1, expected 2", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("rank", e.Message, StringComparison.Ordinal);
     }
@@ -105,7 +105,7 @@ public sealed class TrainerTests : IDisposable
     {
         TrainingTask task = _small.Of(s_quick with { Epochs = 1, WarmupEpochs = 0 });
         using Trainer trainer = new(task);
-        TrainingStateFile state = new(_small["state.safetensors"], [("seed", "1")]);
+        TrainingStateFile state = new(_small["state.safetensors"], new TrainingIdentity([("seed", "1")]), "begin anew");
         trainer.Train(state, progress: null, TestContext.Current.CancellationToken);
         byte[] whole = File.ReadAllBytes(_small["state.safetensors"]);
         foreach (int length in (int[])[0, 7, 100, whole.Length / 2, whole.Length - 1])

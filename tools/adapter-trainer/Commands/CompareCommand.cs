@@ -38,6 +38,7 @@ internal sealed class CompareCommand : ToolCommand
         "adapter-trainer compare --base base --data labels.csv --modes lora,head --seeds 5 --epochs 15 --out compare-chest --json",
         "",
         "Figures are of the test samples, with the parameters of the epoch that was best on the validation samples: mean and standard deviation over the seeds.",
+        "A head learns from the features of the pictures as they are: --augment is for the others.",
         "Storage is what a device must keep for the task: adapters and head, the whole model, or the head.",
     ];
 
@@ -106,10 +107,10 @@ internal sealed class CompareCommand : ToolCommand
             ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
             report[mode.ToString().ToLowerInvariant()] = new JsonObject
             {
-                ["auc"] = of.Average(r => r.Auc),
-                ["aucDeviation"] = Deviation(of, r => r.Auc),
-                ["accuracy"] = of.Average(r => r.Accuracy),
-                ["accuracyDeviation"] = Deviation(of, r => r.Accuracy),
+                ["auc"] = Figure(of.Average(r => r.Auc)),
+                ["aucDeviation"] = Figure(Deviation(of, r => r.Auc)),
+                ["accuracy"] = Figure(of.Average(r => r.Accuracy)),
+                ["accuracyDeviation"] = Figure(Deviation(of, r => r.Accuracy)),
                 ["parameters"] = of[0].Parameters,
                 ["parameterShare"] = Share(package, of[0]),
                 ["storageBytes"] = of[0].StorageBytes,
@@ -120,6 +121,9 @@ internal sealed class CompareCommand : ToolCommand
         }
         return report;
     }
+
+    // What the test samples do not define is null.
+    private static double? Figure(double value) => double.IsFinite(value) ? value : null;
 
     private static double Share(BasePackage package, ComparedRun run) => (double)run.Parameters / (package.Architecture.ParameterCount + run.HeadParameters);
 

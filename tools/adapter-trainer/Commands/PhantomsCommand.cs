@@ -17,6 +17,9 @@ internal sealed class PhantomsCommand : ToolCommand
         HelpName = string.Join('|', s_kinds.Select(k => k.Name).Append(OrganPhantom.Name)),
     };
 
+    // Their list alone takes 24 bytes each.
+    private const int MostSamples = 10_000_000;
+
     private readonly Option<int> _count = new("--count") { Description = "How many samples, of every class as many.", Required = true, HelpName = "N", CustomParser = NumberOption.Whole };
     private readonly Option<int> _seed = new("--seed") { Description = "Another set for every seed; the same for the same, on every machine.", DefaultValueFactory = _ => 1, HelpName = "S", CustomParser = NumberOption.Whole };
     private readonly Option<int> _size = new("--size") { Description = "Height and width (and depth, of volumes) in pixels. Default: 64, volumes 28.", HelpName = "PX", CustomParser = Size };
@@ -50,6 +53,7 @@ internal sealed class PhantomsCommand : ToolCommand
     {
         string task = parsed.GetRequiredValue(_task), path = parsed.GetRequiredValue(_out);
         int count = parsed.GetValue(_count), given = parsed.GetValue(_size);
+        if (count > MostSamples) throw UsageException.Options($"--count: found {count}, expected at most {MostSamples}.");
         bool isFile = Path.GetExtension(path).Equals(".npz", StringComparison.OrdinalIgnoreCase);
         Phantom? kind = Array.Find(s_kinds, k => k.Name == task);
         if (kind is null && !isFile) throw UsageException.Options($"--out: found '{path}', expected a name that ends with .npz: volumes are no pictures.");

@@ -24,6 +24,7 @@ internal sealed class PretrainCommand : ToolCommand
     private readonly Option<int> _heads = Size("--heads", "The number of attention heads.", 4);
     private readonly Option<int?> _mlp = new("--mlp") { Description = "The width inside the MLP. Default: 4 times --dim.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
     private readonly Option<bool> _half = new("--half") { Description = "Round the weights to F16: half the size." };
+    private readonly Option<bool> _restart = new("--restart") { Description = "Begin anew, although a training of that name was interrupted." };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads that compute; 0 for one a core.", DefaultValueFactory = _ => 0, HelpName = "N", CustomParser = NumberOption.Count };
 
     public PretrainCommand()
@@ -31,7 +32,7 @@ internal sealed class PretrainCommand : ToolCommand
     {
         Add(_out);
         _training = new TrainingOptions(this, adapters: false);
-        foreach (Option option in (Option[])[_imageSize, _patchSize, _dim, _depth, _heads, _mlp, _half, _threads]) Add(option);
+        foreach (Option option in (Option[])[_imageSize, _patchSize, _dim, _depth, _heads, _mlp, _half, _threads, _restart]) Add(option);
     }
 
     public override IReadOnlyList<string> Examples =>
@@ -51,6 +52,7 @@ internal sealed class PretrainCommand : ToolCommand
         TrainingSettings settings = _training.Settings(parsed, TrainingMode.Full);
         if (settings.LearningRate is null) settings = settings with { LearningRate = 1e-3 }; // there is nothing that a high rate could tear down
         Dataset dataset = _training.Open(parsed);
+        if (parsed.GetValue(_restart) && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         Directory.CreateDirectory(folder);
         string weights = Path.Combine(folder, "initial.safetensors");
         using (FileStream file = File.Create(weights)) RandomWeights.Write(file, vit, settings.Seed);
@@ -62,11 +64,11 @@ internal sealed class PretrainCommand : ToolCommand
                 vit, initial, folder, $"seed {settings.Seed.ToString(CultureInfo.InvariantCulture)}, {vit.Name}", dataset, _training.Split(parsed, dataset, settings.Seed), recipe, settings,
                 ProviderChoice.Make(ExecutionProvider.Cpu, device: null, _ => { }).Provider, parsed.GetValue(_threads), _training.CacheBytes(parsed));
             error.WriteLine($"{dataset.Description}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on; {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
-            run = TrainingRun.Of(task, Path.Combine(folder, "state.safetensors"), error, cancellation);
+            run = TrainingRun.Of(task, Path.Combine(folder, "state.safetensors"), "--restart begins anew", error, cancellation);
         }
         OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, vit, run.Parameters.ToDictionary(p => p.Name, p => p.Values), parsed.GetValue(_half)));
         Directory.Delete(folder, recursive: true);
-        output.WriteLine($"{path}: {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, best of {run.History.Epochs.Count} epochs: {run.History.Best!.Epoch}; {run.Seconds:F0} s");
+        output.WriteLine($"{path}: {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"on {run.Result.Test.Samples} test samples: AUC {run.Result.Test.Auc:F4}, accuracy {run.Result.Test.Accuracy:P1}"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"next: adapter-packer base import {path} --heads {vit.Heads} --out base"));
         return ToolProgram.Done;
@@ -77,6 +79,9 @@ internal sealed class PretrainCommand : ToolCommand
         int image = parsed.GetValue(_imageSize), patch = parsed.GetValue(_patchSize), dim = parsed.GetValue(_dim), heads = parsed.GetValue(_heads);
         if (image % patch != 0) throw UsageException.Options($"--image-size: found {image}, expected a multiple of --patch-size, {patch}.");
         if (dim % heads != 0) throw UsageException.Options($"--dim: found {dim}, expected a multiple of --heads, {heads}.");
+        // Far above what anybody trains on a workstation; more would fail for want of memory in the middle.
+        const int MostDim = 2048, MostDepth = 48;
+        if (dim > MostDim || parsed.GetValue(_depth) > MostDepth) throw UsageException.Options($"--dim, --depth: found {dim} and {parsed.GetValue(_depth)}, expected at most {MostDim} and {MostDepth}.");
         return new VitArchitecture { ImageSize = image, PatchSize = patch, Dim = dim, Depth = parsed.GetValue(_depth), Heads = heads, MlpDim = parsed.GetValue(_mlp) ?? 4 * dim };
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
@@ -16,6 +17,9 @@ namespace AdapterTrainer.Commands;
 /// <summary><c>train</c>: from labelled pictures to a signed bundle.</summary>
 internal sealed class TrainCommand : ToolCommand
 {
+    // Fewer, and one sample more or less moves the figures by percents.
+    private const int FewSamples = 30;
+
     private readonly BaseOptions _base;
     private readonly TrainingOptions _training;
     private readonly Option<string> _task = new("--task") { Description = "The clinical question's name: a-z, 0-9, '.', '_' and '-', at most 63.", Required = true, HelpName = "NAME" };
@@ -51,6 +55,8 @@ internal sealed class TrainCommand : ToolCommand
             bool full = result.GetValue(_mode) == "full", signs = result.GetValue(_key) is not null, unsigned = result.GetValue(_unsigned);
             if (full && (signs || unsigned)) result.AddError("--mode full writes a checkpoint, which is not signed: expected neither --key nor --unsigned.");
             if (!full && signs == unsigned) result.AddError("Expected either --key or --unsigned.");
+            string extension = full ? ".safetensors" : ".melo";
+            if (result.GetValue(_out) is { } path && !path.EndsWith(extension, StringComparison.OrdinalIgnoreCase)) result.AddError($"--out: found '{path}', expected a name that ends in {extension}.");
         });
     }
 
@@ -68,27 +74,41 @@ internal sealed class TrainCommand : ToolCommand
     protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
     {
         TextWriter error = parsed.InvocationConfiguration.Error;
-        string path = parsed.GetRequiredValue(_out);
+        string path = parsed.GetRequiredValue(_out), reportPath = Path.ChangeExtension(path, ".html");
         TrainingMode mode = Enum.Parse<TrainingMode>(parsed.GetRequiredValue(_mode), ignoreCase: true);
         TrainingSettings settings = _training.Settings(parsed, mode);
         OutputFile.CheckReplaceable(path, mode == TrainingMode.Full ? FileKind.Safetensors : FileKind.Bundle);
+        OutputFile.CheckReplaceable(reportPath, FileKind.Html);
         using SigningKey? key = parsed.GetValue(_key) is { } keyPath ? SigningKey.FromPemFile(keyPath) : null;
         using BasePackage package = _base.Open(parsed);
         Dataset dataset = _training.Open(parsed);
         if (dataset.IsVolume && mode != TrainingMode.Full)
             throw RefusedException.File(dataset.Description, "found volumes, expected pictures: bundles take pictures only; 'compare' trains on volumes");
+        CheckBeforehand(package, dataset, settings);
         ProviderChoice provider = _base.Provider(parsed);
         TrainingTask task = _base.Task(parsed, package, provider, dataset, _training.Split(parsed, dataset, settings.Seed), settings, _training.CacheBytes(parsed));
         error.WriteLine($"{dataset.Description}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on");
         string folder = path + ".training", state = Path.Combine(folder, "state.safetensors");
         if (parsed.GetValue(_restart) && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        TrainingRun run = TrainingRun.Of(task, state, error, cancellation);
+        TrainingRun run = TrainingRun.Of(task, state, "--restart begins anew", error, cancellation);
         string? digest = mode == TrainingMode.Full ? WriteCheckpoint(run, path, output) : WriteBundle(parsed, run, path, key, output, error, cancellation);
-        string name = parsed.GetRequiredValue(_task), reportPath = Path.ChangeExtension(path, ".html");
+        string name = parsed.GetRequiredValue(_task);
         OutputFile.Write(reportPath, FileKind.Html, HtmlReport.Write(run.Report(parsed.GetValue(_title) ?? name, name, [], digest)));
         Directory.Delete(folder, recursive: true);
         Print(output, run, reportPath);
         return ToolProgram.Done;
+    }
+
+    // What no bundle can hold is said before hours of training, not after them.
+    private static void CheckBeforehand(BasePackage package, Dataset dataset, TrainingSettings settings)
+    {
+        if (settings.Mode == TrainingMode.Full) return;
+        LinearId[] missing = [.. settings.Targets.Select(t => new LinearId(0, t)).Except(package.AdaptableLinears)];
+        if (missing.Length > 0)
+            throw RefusedException.File(package.Folder, $"found a base whose {missing[0].Linear.Name()} no adapter may change, expected one imported with --adapt all for --targets {string.Join(",", settings.Targets.Select(t => t.Name()))}");
+        foreach (string label in dataset.Labels)
+            if (label.Length is 0 or > AdapterDescriptionReader.LongestLine || label.Any(char.IsControl))
+                throw RefusedException.File(dataset.Source, $"found the label '{label}', expected a text of 1 to {AdapterDescriptionReader.LongestLine} characters without control characters, as bundles hold them");
     }
 
     private string WriteBundle(ParseResult parsed, TrainingRun run, string path, SigningKey? key, TextWriter output, TextWriter error, CancellationToken cancellation)
@@ -99,6 +119,7 @@ internal sealed class TrainCommand : ToolCommand
         OutputFile.Write(path, FileKind.Bundle, bundle.Bytes);
         output.WriteLine($"{path}: task {label.Task}, release {label.Release}, {run.Task.Dataset.Labels.Count} classes, {bundle.SizeText}");
         output.WriteLine(key is null ? "not signed: no device takes it before 'adapter-packer sign'" : $"signed with key {key.KeyHint}");
+        output.WriteLine(label.GeneratedProbe ? "self-test: a made-up picture" : "self-test: a validation sample, whose prepared pixels are in the bundle (--probe generated takes a made-up picture)");
         foreach (string line in bundle.PrecisionLines()) output.WriteLine(line);
         foreach (PrecisionMeasurement damaging in bundle.Measured.Where(m => m.Damage is not null))
             error.WriteLine($"warning: {damaging.Precision.Name()} damages this task: {damaging.Damage}. The bundle demands fp32.");
@@ -115,9 +136,11 @@ internal sealed class TrainCommand : ToolCommand
     private static void Print(TextWriter output, TrainingRun run, string reportPath)
     {
         TrainingResult result = run.Result;
-        output.WriteLine($"{run.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} of {run.Task.Architecture.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters learnt; best of {run.History.Epochs.Count} epochs: {run.History.Best!.Epoch}; {run.Seconds:F0} s");
+        output.WriteLine($"{run.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} of {run.ModelParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters learnt; epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"on {result.Test.Samples} test samples: AUC {result.Test.Auc:F4}, accuracy {result.Test.Accuracy:P1}, F1 {result.Test.F1:F3}, ECE {result.Calibrated.Ece:F3} ({result.Test.Ece:F3} before temperature {result.Temperature:F2})"));
+        if (Math.Min(result.Validation.Samples, result.Test.Samples) < FewSamples)
+            output.WriteLine($"warning: {result.Validation.Samples} samples to choose by and {result.Test.Samples} to test on say little; expected {FewSamples} of each at least");
         for (int c = 0; c < run.Task.Dataset.Labels.Count; c++)
         {
             ClassEvaluation label = result.Calibrated.Classes[c];

@@ -1,0 +1,53 @@
+using System.Text.Json.Nodes;
+
+namespace MeLo.Edge.Training.Tests.Commands;
+
+public sealed class CompareTests(TrainingBench bench) : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Comparison_HasEveryModeWithItsShare_AndRepeatsNothing()
+    {
+        string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--seeds", "2", "--epochs", "2", "--warmup", "0", "--out", _folder.Root, "--json"];
+        JsonNode first = JsonNode.Parse(TrainerTool.Done(command))!;
+        Assert.Equal(3, (first["lora"]!["runs"]!.AsArray().Count + first["full"]!["runs"]!.AsArray().Count + first["head"]!["runs"]!.AsArray().Count) / 2);
+        Assert.Equal(1, first["full"]!["parameterShare"]!.GetValue<double>());
+        Assert.InRange(first["lora"]!["parameterShare"]!.GetValue<double>(), 0.001, 0.1);
+        Assert.Equal(2 * (64 + 1), first["head"]!["parameters"]!.GetValue<int>());
+        Assert.Equal(4 * 2 * (64 + 1), first["head"]!["storageBytes"]!.GetValue<int>());
+        // The same figures to the last bit, times and memory included: nothing was trained again.
+        Assert.Equal(first.ToJsonString(), JsonNode.Parse(TrainerTool.Done(command))!.ToJsonString());
+        Assert.Contains("± ", TrainerTool.Done(command[..^1]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ResultsOfAnotherTraining_AreRefusedByWhatDiffers()
+    {
+        string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--modes", "head", "--seeds", "1", "--warmup", "0", "--out", _folder.Root];
+        TrainerTool.Done([.. command, "--epochs", "2"]);
+        ProgramResult other = TrainerTool.Run([.. command, "--epochs", "3"]);
+        Assert.Equal(1, other.ExitCode);
+        Assert.Contains("epochs, at most: found 2, expected 3; to train it anew, delete", other.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("seed:", other.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void UndefinedFigure_IsNull()
+    {
+        // No test sample has the second class.
+        string csv = _folder["list.csv"];
+        IEnumerable<string> rows = Directory.EnumerateFiles(bench.Pictures, "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select((path, i) =>
+        {
+            string label = Path.GetFileName(Path.GetDirectoryName(path)!);
+            return $"{path},{label},{(label == "none" && i % 4 == 0 ? "test" : i % 4 == 1 ? "val" : "train")}";
+        });
+        File.WriteAllLines(csv, ["path,label,split", .. rows]);
+        string[] command = ["compare", "--base", bench.Base, "--data", csv, "--modes", "head", "--seeds", "1", "--epochs", "1", "--warmup", "0", "--out", Path.Combine(_folder.Root, "out"), "--json"];
+        JsonNode report = JsonNode.Parse(TrainerTool.Done(command))!;
+        Assert.Null(report["head"]!["auc"]);
+        Assert.InRange(report["head"]!["accuracy"]!.GetValue<double>(), 0, 1);
+    }
+}
