@@ -85,9 +85,14 @@ internal sealed class TrainingOptions
         Axes = Enum.Parse<VolumeAxes>(parsed.GetRequiredValue(_axes), ignoreCase: true),
     });
 
-    /// <summary>What its samples are for.</summary>
-    public Splits Split(ParseResult parsed, Dataset dataset, ulong seed) =>
-        Splits.Of(dataset, new SplitOptions { Validation = parsed.GetValue(_validation), Test = parsed.GetValue(_test), Seed = seed });
+    /// <summary>What its samples are for; warns of pictures that are for more than one thing.</summary>
+    public Splits Split(ParseResult parsed, Dataset dataset, ulong seed, TextWriter error)
+    {
+        Splits splits = Splits.Of(dataset, new SplitOptions { Validation = parsed.GetValue(_validation), Test = parsed.GetValue(_test), Seed = seed });
+        if (splits.Shared(dataset) is { Count: > 0 } shared)
+            error.WriteLine($"warning: found {shared.Count} pictures in more than one part, the first as {string.Join(" and ", shared[0].Take(2).Select(name => $"'{name}'"))}: what was learnt is tested on itself, and the figures are better than the task");
+        return splits;
+    }
 
     /// <summary>How it is learnt.</summary>
     /// <exception cref="UsageException">Settings do not go together.</exception>

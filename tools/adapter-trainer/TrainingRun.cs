@@ -65,6 +65,8 @@ internal sealed record TrainingRun(
         }
     }
 
+    private static string ToolVersion => typeof(TrainingRun).Assembly.GetName().Version!.ToString(3);
+
     /// <summary>What a report says of it.</summary>
     public ReportContent Report(string title, string name, IReadOnlyList<string> notes, string? bundleDigest)
     {
@@ -83,7 +85,7 @@ internal sealed record TrainingRun(
             Settings =
             [
                 .. Task.Settings.Describe(), ("preprocessing", PreprocessRecipeJson.ToText(Task.Recipe)), ("architecture", Task.Architecture.Name), ("provider", Task.Provider.Name),
-                ("threads", Task.Threads == 0 ? "one a core" : $"{Task.Threads}"),
+                ("threads", Task.Threads == 0 ? "one a core" : $"{Task.Threads}"), ("adapter-trainer", ToolVersion),
             ],
             Epochs = History.Epochs,
             BestEpoch = History.Best?.Epoch,

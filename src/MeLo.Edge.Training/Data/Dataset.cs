@@ -36,7 +36,7 @@ internal sealed class Dataset
     public IReadOnlyList<Sample> Samples { get; }
 
     /// <summary>
-    /// SHA-256 in lowercase hexadecimal over the samples: names, labels, patients, parts and all bytes of their files; and over the choice of slices. What tells that a
+    /// SHA-256 in lowercase hexadecimal over the samples: names, labels, patients, parts and contents; and over the choice of slices. What tells that a
     /// run is continued with the data it began with.
     /// </summary>
     public string Digest { get; }
@@ -75,12 +75,11 @@ internal sealed class Dataset
     /// <param name="labels">The classes' names.</param>
     /// <param name="isMultiLabel">Whether a sample can have any number of labels.</param>
     /// <param name="samples">The samples.</param>
-    /// <param name="content">What the pixels follow from, such as a file's digest or a seed; it goes into <see cref="Digest"/>.</param>
     /// <param name="pictures">The pixels.</param>
     /// <param name="volumes">How volumes are cut; null for pictures.</param>
     /// <exception cref="DatasetException">Something does not fit; the message lists every fault.</exception>
     public static Dataset Of(
-        string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string content, IPictures pictures, VolumeSlices? volumes = null)
+        string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, IPictures pictures, VolumeSlices? volumes = null)
     {
         int fewest = isMultiLabel ? 1 : 2;
         List<string> faults = [];
@@ -95,7 +94,7 @@ internal sealed class Dataset
 
         string kind = volumes is null ? "pictures" : $"volumes of {volumes.Description}";
         string description = string.Create(CultureInfo.InvariantCulture, $"{source}: {samples.Count} {kind}, {labels.Count} {(isMultiLabel ? "labels, any number a sample" : "classes")}");
-        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([content, volumes?.Description ?? "", .. labels], samples), pictures, volumes?.Count ?? 1, volumes is not null);
+        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([volumes?.Description ?? "", .. labels], samples), pictures, volumes?.Count ?? 1, volumes is not null);
 
         bool Fits(float[] targets) => targets.Length == labels.Count && targets.All(t => t is 0 or 1) && (isMultiLabel || targets.Sum() == 1);
     }
@@ -110,6 +109,7 @@ internal sealed class Dataset
             Add(string.Concat(sample.Targets.Select(t => t > 0 ? '1' : '0')));
             Add(sample.Patient ?? "");
             Add(sample.Part?.ToString() ?? "");
+            Add(sample.Content ?? "");
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
 

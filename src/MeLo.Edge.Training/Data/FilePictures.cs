@@ -20,14 +20,14 @@ internal sealed class FilePictures : IPictures
     public static FilePictures Open(string source, IReadOnlyList<PictureFile> files, DecodeLimits limits)
     {
         string?[] faults = new string?[files.Count];
-        byte[][] digests = new byte[files.Count][];
+        string[] digests = new string[files.Count];
         Parallel.For(0, files.Count, i =>
         {
             try
             {
                 byte[] bytes = ReadFile(files[i], limits);
                 _ = ImageSignature.Identify(bytes);
-                digests[i] = SHA256.HashData(bytes);
+                digests[i] = Convert.ToHexStringLower(SHA256.HashData(bytes));
             }
             catch (Exception e) when (IsOfTheFile(e))
             {
@@ -36,11 +36,11 @@ internal sealed class FilePictures : IPictures
         });
         string[] found = [.. faults.OfType<string>()];
         if (found.Length > 0) throw DatasetException.Of(source, found);
-        return new FilePictures(source, files, limits) { Digest = Convert.ToHexStringLower(SHA256.HashData([.. digests.SelectMany(d => d)])) };
+        return new FilePictures(source, files, limits) { Digests = digests };
     }
 
-    /// <summary>SHA-256 over the SHA-256 of every file, in their order, in hexadecimal.</summary>
-    public string Digest { get; private init; } = "";
+    /// <summary>SHA-256 of every file, in their order, in hexadecimal.</summary>
+    public IReadOnlyList<string> Digests { get; private init; } = [];
 
     public PixelBuffer Read(int sample, int slice)
     {

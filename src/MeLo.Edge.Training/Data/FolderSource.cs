@@ -30,7 +30,7 @@ internal static class FolderSource
 
         found.Sort((a, b) => string.CompareOrdinal(a.File.Id, b.File.Id));
         FilePictures pictures = FilePictures.Open(source, [.. found.Select(f => f.File)], options.Limits);
-        return Dataset.Of(source, labels.Names, isMultiLabel: false, [.. found.Select(f => f.Sample)], pictures.Digest, pictures);
+        return Dataset.Of(source, labels.Names, isMultiLabel: false, [.. found.Zip(pictures.Digests, (f, digest) => f.Sample with { Content = digest })], pictures);
     }
 
     private static List<ClassFolder> Classes(string root, string source)

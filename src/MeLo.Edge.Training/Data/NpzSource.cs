@@ -49,12 +49,12 @@ internal static class NpzSource
             throw DatasetException.Of(source, $"found {other.LabelColumns} labels a sample in {other.Name}_labels, expected {columns} as in {parts[0].Name}_labels");
 
         IReadOnlyList<string> labels = Names(source, columns > 1 ? columns : (int)parts.Max(p => p.Labels.Max()) + 1, options.Labels);
-        Sample[] samples = [.. parts.SelectMany(part => part.Pictures.Select((_, row) =>
-            new Sample($"{part.Name}/{row.ToString(CultureInfo.InvariantCulture)}", Targets(part, row, labels.Count), Patient: null, part.Kind)))];
+        Sample[] samples = [.. parts.SelectMany(part => part.Pictures.Select((picture, row) =>
+            new Sample($"{part.Name}/{row.ToString(CultureInfo.InvariantCulture)}", Targets(part, row, labels.Count), Patient: null, part.Kind) { Content = Convert.ToHexStringLower(SHA256.HashData(picture)) }))];
         byte[][] all = [.. parts.SelectMany(p => p.Pictures)];
         bool isVolume = shape!.Length == 3 && shape[2] is not (1 or 3);
         VolumeSlices? cuts = isVolume ? new VolumeSlices(shape[0], shape[1], shape[2], options.Axes, options.Slices) : null;
-        return Dataset.Of(source, labels, columns > 1, samples, Digest(path, source), cuts is null ? new ArrayPictures(all, shape) : new ArrayVolumes(all, cuts), cuts);
+        return Dataset.Of(source, labels, columns > 1, samples, cuts is null ? new ArrayPictures(all, shape) : new ArrayVolumes(all, cuts), cuts);
     }
 
     private static int[] RowShape(NpyHeader header, string place, DecodeLimits limits)
@@ -93,18 +93,5 @@ internal static class NpzSource
         if (part.LabelColumns == 1) targets[part.Labels[row]] = 1;
         else for (int c = 0; c < classes; c++) targets[c] = part.Labels[(row * classes) + c];
         return targets;
-    }
-
-    private static string Digest(string path, string source)
-    {
-        try
-        {
-            using FileStream stream = File.OpenRead(path);
-            return Convert.ToHexStringLower(SHA256.HashData(stream));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw DatasetException.Of(source, e.Message, e);
-        }
     }
 }

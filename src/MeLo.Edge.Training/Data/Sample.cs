@@ -18,4 +18,8 @@ internal enum DatasetPart
 /// <param name="Targets">[classes], 1 where the label applies and 0 elsewhere: exactly one 1 unless the dataset is multi-label.</param>
 /// <param name="Patient">Whose picture it is; null where the dataset does not say.</param>
 /// <param name="Part">The part that the dataset has it in; null where it does not say.</param>
-internal sealed record Sample(string Id, float[] Targets, string? Patient, DatasetPart? Part);
+internal sealed record Sample(string Id, float[] Targets, string? Patient, DatasetPart? Part)
+{
+    /// <summary>SHA-256 of its file or array in hexadecimal, by which the same picture is known under another name; null where nobody worked it out.</summary>
+    public string? Content { get; init; }
+}

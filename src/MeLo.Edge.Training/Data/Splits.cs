@@ -13,7 +13,7 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
 
     /// <summary>
     /// The parts that the dataset has; those that it lacks are taken from its training samples. Where it has none, all three are made. What is made is stratified by label, keeps a patient's samples
-    /// together, and depends on nothing but the dataset and the options.
+    /// and the copies of a picture together, and depends on nothing but the dataset and the options.
     /// </summary>
     /// <param name="dataset">The dataset.</param>
     /// <param name="options">Shares and seed.</param>
@@ -89,9 +89,9 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         }
     }
 
-    // Training samples that must stay together: a patient's, or each on its own.
+    // Training samples that must stay together: a patient's, or the copies of a picture.
     private static int[][] Groups(Dataset dataset, DatasetPart[] parts) =>
-        [.. Enumerable.Range(0, parts.Length).Where(i => parts[i] == DatasetPart.Train).GroupBy(i => dataset.Samples[i].Patient ?? $"\0{i}").Select(g => g.ToArray())];
+        [.. Enumerable.Range(0, parts.Length).Where(i => parts[i] == DatasetPart.Train).GroupBy(i => dataset.Samples[i].Patient ?? dataset.Samples[i].Content ?? $"\0{i}").Select(g => g.ToArray())];
 
     // [labels + 1]: samples with each label, and all.
     private static int[] Count(Dataset dataset, int[] group)
@@ -113,6 +113,16 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
             if (left[l] > 0 && (rarest < 0 || left[l] < left[rarest])) rarest = l;
         return rarest;
     }
+
+    /// <summary>Pictures that are in more than one part, under one name or several: the names of each.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> Shared(Dataset dataset) =>
+    [
+        .. from found in s_parts.SelectMany(part => this[part].Select(i => (dataset.Samples[i].Content, dataset.Samples[i].Id, Part: part)))
+           where found.Content is not null
+           group found by found.Content into copies
+           where copies.Select(c => c.Part).Distinct().Count() > 1
+           select copies.Select(c => c.Id).ToArray(),
+    ];
 
     private static IEnumerable<string> PatientFaults(Dataset dataset, DatasetPart[] parts) =>
         from sample in dataset.Samples.Select((s, i) => (s.Patient, Part: parts[i]))

@@ -202,7 +202,7 @@ public sealed class SampleReaderTests
     }
 
     private static Dataset Of(int count, IPictures pictures) =>
-        Dataset.Of("test", ["a", "b"], false, [.. Enumerable.Range(0, count).Select(i => new Sample($"{i}", [1, 0], null, null))], "", pictures);
+        Dataset.Of("test", ["a", "b"], false, [.. Enumerable.Range(0, count).Select(i => new Sample($"{i}", [1, 0], null, null))], pictures);
 
     private sealed class OnePicture(Func<PixelBuffer> picture) : IPictures
     {

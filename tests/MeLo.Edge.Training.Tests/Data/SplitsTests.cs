@@ -101,6 +101,19 @@ public sealed class SplitsTests
     }
 
     [Fact]
+    public void CopiesOfAPicture_StayTogether_AndAreFoundWhereThePartsAreGiven()
+    {
+        Sample[] copies = [.. Enumerable.Range(0, 120).Select(i => new Sample($"{i}", OneHot(i % 2, 2), null, null) { Content = $"{i / 4 * 2 + (i % 2)}" })];
+        Dataset dataset = Of(["a", "b"], false, copies);
+        Splits splits = Splits.Of(dataset, new SplitOptions());
+        AssertPartition(dataset, splits);
+        Assert.Empty(splits.Shared(dataset));
+
+        Dataset given = Of(["a", "b"], false, [.. copies.Select((s, i) => s with { Part = (DatasetPart)(i % 6 / 2), Content = i is 3 or 8 or 10 ? "same" : $"{i}" })]);
+        Assert.Equal(["3", "8", "10"], Assert.Single(Splits.Of(given, new SplitOptions()).Shared(given)).OrderBy(int.Parse));
+    }
+
+    [Fact]
     public void GivenParts_AreTakenAsTheyAre()
     {
         Dataset dataset = Of(["a", "b"], false, [.. Both(DatasetPart.Test), .. Both(DatasetPart.Train), .. Both(DatasetPart.Validation)]);
@@ -158,5 +171,5 @@ public sealed class SplitsTests
     }
 
     private static Dataset Of(string[] labels, bool isMultiLabel, IReadOnlyList<Sample> samples) =>
-        Dataset.Of("test", labels, isMultiLabel, samples, "", new ArrayPictures([.. samples.Select(_ => new byte[1])], [1, 1]));
+        Dataset.Of("test", labels, isMultiLabel, samples, new ArrayPictures([.. samples.Select(_ => new byte[1])], [1, 1]));
 }

@@ -34,7 +34,7 @@ internal sealed class SmallTask : IDisposable
     public TrainingTask Of(TrainingSettings settings, int samples = 96, bool multiLabel = false, int? slices = null)
     {
         Spots spots = new(multiLabel, slices);
-        Dataset dataset = Dataset.Of("spots", ["a", "b", "c", "d"], multiLabel, [.. Enumerable.Range(0, samples).Select(spots.Sample)], "spots 1", spots, slices is { } count ? new VolumeSlices(count, ImageSize, ImageSize, VolumeAxes.Axial, null) : null);
+        Dataset dataset = Dataset.Of("spots", ["a", "b", "c", "d"], multiLabel, [.. Enumerable.Range(0, samples).Select(spots.Sample)], spots, slices is { } count ? new VolumeSlices(count, ImageSize, ImageSize, VolumeAxes.Axial, null) : null);
         PreprocessRecipe recipe = new(ResizeMode.Squash, ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
         return new TrainingTask(Vit, _weights, Path.GetDirectoryName(WeightsPath)!, "test", dataset, Splits.Of(dataset, new SplitOptions()), recipe, settings, new CpuProvider(), Threads: 2);
     }

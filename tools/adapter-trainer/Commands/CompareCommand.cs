@@ -51,13 +51,14 @@ internal sealed class CompareCommand : ToolCommand
         Dataset dataset = _training.Open(parsed);
         ProviderChoice provider = _base.Provider(parsed);
         ulong first = _training.Seed(parsed);
+        // The same for every seed: what is compared is the training.
+        Splits parts = _training.Split(parsed, dataset, first, error);
         List<ComparedRun> runs = [];
         for (ulong seed = first; seed < first + (ulong)parsed.GetValue(_seeds); seed++)
         {
             foreach (TrainingMode mode in modes)
             {
-                // The parts are the same for every seed: what is compared is the training.
-                TrainingTask task = _base.Task(parsed, package, provider, dataset, _training.Split(parsed, dataset, first), _training.Settings(parsed, mode, seed), _training.CacheBytes(parsed));
+                TrainingTask task = _base.Task(parsed, package, provider, dataset, parts, _training.Settings(parsed, mode, seed), _training.CacheBytes(parsed));
                 string name = string.Create(CultureInfo.InvariantCulture, $"{mode.ToString().ToLowerInvariant()}-{seed}");
                 error.WriteLine($"{name}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on");
                 runs.Add(ComparedRun.Of(task, Path.Combine(folder, name), error, cancellation));
@@ -87,7 +88,7 @@ internal sealed class CompareCommand : ToolCommand
             string parameters = string.Create(CultureInfo.InvariantCulture, $"{of[0].Parameters:N0} ({Share(package, of[0]):P2})");
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{mode.ToString().ToLowerInvariant(),-6}{MeanAndDeviation(of, r => r.Auc),-18}{MeanAndDeviation(of, r => r.Accuracy),-18}{parameters,-22}{of[0].StorageBytes / 1e6,-12:0.00' MB'}{of.Average(r => r.Seconds),-10:0' s'}{of.Max(r => r.PeakBytes) / 1e9,-10:0.0' GB'}").TrimEnd());
+                $"{mode.ToString().ToLowerInvariant(),-6}{MeanAndDeviation(of, r => r.Auc),-18}{MeanAndDeviation(of, r => r.Accuracy),-18}{parameters,-22}{Size(of[0].StorageBytes),-12}{Time(of.Average(r => r.Seconds)),-10}{of.Max(r => r.PeakBytes) / 1e9,-10:0.0' GB'}").TrimEnd());
         }
     }
 
@@ -121,6 +122,10 @@ internal sealed class CompareCommand : ToolCommand
         }
         return report;
     }
+
+    private static string Size(long bytes) => bytes < 1_000_000 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e3:0.0} kB") : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB");
+
+    private static string Time(double seconds) => seconds < 10 ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s") : string.Create(CultureInfo.InvariantCulture, $"{seconds:0} s");
 
     // What the test samples do not define is null.
     private static double? Figure(double value) => double.IsFinite(value) ? value : null;

@@ -61,7 +61,7 @@ internal sealed class PretrainCommand : ToolCommand
         using (SafetensorsFile initial = SafetensorsFile.Open(weights))
         {
             TrainingTask task = new(
-                vit, initial, folder, $"seed {settings.Seed.ToString(CultureInfo.InvariantCulture)}, {vit.Name}", dataset, _training.Split(parsed, dataset, settings.Seed), recipe, settings,
+                vit, initial, folder, $"seed {settings.Seed.ToString(CultureInfo.InvariantCulture)}, {vit.Name}", dataset, _training.Split(parsed, dataset, settings.Seed, error), recipe, settings,
                 ProviderChoice.Make(ExecutionProvider.Cpu, device: null, _ => { }).Provider, parsed.GetValue(_threads), _training.CacheBytes(parsed));
             error.WriteLine($"{dataset.Description}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on; {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
             run = TrainingRun.Of(task, Path.Combine(folder, "state.safetensors"), "--restart begins anew", error, cancellation);

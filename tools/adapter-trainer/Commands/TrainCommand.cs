@@ -86,7 +86,7 @@ internal sealed class TrainCommand : ToolCommand
             throw RefusedException.File(dataset.Description, "found volumes, expected pictures: bundles take pictures only; 'compare' trains on volumes");
         CheckBeforehand(package, dataset, settings);
         ProviderChoice provider = _base.Provider(parsed);
-        TrainingTask task = _base.Task(parsed, package, provider, dataset, _training.Split(parsed, dataset, settings.Seed), settings, _training.CacheBytes(parsed));
+        TrainingTask task = _base.Task(parsed, package, provider, dataset, _training.Split(parsed, dataset, settings.Seed, error), settings, _training.CacheBytes(parsed));
         error.WriteLine($"{dataset.Description}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on");
         string folder = path + ".training", state = Path.Combine(folder, "state.safetensors");
         if (parsed.GetValue(_restart) && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
