@@ -59,7 +59,7 @@ internal sealed class ResidentModel : IDisposable
         catch (Exception e)
         {
             Dispose();
-            if (e is OrtException error && provider.DeviceError(error) is { } fault) throw fault;
+            if (e is OrtException error && provider.DeviceError(error, () => DeviceBytes(package, precision, provider)) is { } fault) throw fault;
             throw;
         }
     }
@@ -225,6 +225,21 @@ internal sealed class ResidentModel : IDisposable
         _merger?.Dispose();
         Constants?.Dispose();
         _beside?.Dispose();
+    }
+
+    // What lies on the device for good: the constants as the graph has them, and what adapters may change in fp32, and rounded too where the graph takes fewer bits.
+    private static long DeviceBytes(BasePackage package, Precision precision, Provider provider)
+    {
+        HashSet<string> adaptable = [.. package.AdaptableLinears.Select(CanonicalWeights.LinearWeight)];
+        int size = MergedFormat.Of(precision).Input(1, 1).Type.Size();
+        using SafetensorsFile? own = package.OpenOwnWeights(precision);
+        long bytes = 0;
+        foreach ((string name, TensorView canonical) in package.Weights.Tensors)
+        {
+            if (!adaptable.Contains(name)) bytes += provider.AllocatedBytes((own?.Tensors.GetValueOrDefault(name) ?? canonical).ByteLength);
+            else bytes += provider.AllocatedBytes(canonical.ByteLength) + (size < canonical.Type.Size() ? provider.AllocatedBytes(canonical.ByteLength / canonical.Type.Size() * size) : 0);
+        }
+        return bytes;
     }
 
     // base.json says what adapters may change, the graph what can be bound; each is well-formed without the other.

@@ -29,7 +29,7 @@ internal sealed class WebGpuProvider : Provider
     // Its buffer cache keeps a buffer that got no memory, and hands it out again (docs/decisions/0012-device-faults.md).
     public override bool IsSpoiledByLackOfMemory => true;
 
-    public override string? Device => _search.Value.Fastest?.Name;
+    public override string? Device => _search.Value.Fastest?.Title;
 
     // A rasteriser is there on machines that have never had a GPU, and slower than the processor's own kernels by two orders of magnitude.
     public override string? Drawback => _search.Value.IsSoftware ? $"found a software device only ({Device}), expected a GPU, or {Name} asked for by name" : null;
