@@ -99,7 +99,7 @@ internal abstract class Provider
 
     /// <summary>The error as what it says about the device, or null where it says nothing about it.</summary>
     /// <param name="error">What the runtime said.</param>
-    /// <param name="weights">Where weights were being brought to the device: what they take there, in bytes.</param>
+    /// <param name="weights">What the weights of the model take on the device, in bytes; null where it is not about a model.</param>
     public ProviderException? DeviceError(OrtException error, Func<long>? weights = null) => !IsDevice ? null : DeviceFaults.Of(error) switch
     {
         DeviceFault.OutOfMemory => ProviderException.OutOfMemory(Name, DeviceText, weights?.Invoke(), error),

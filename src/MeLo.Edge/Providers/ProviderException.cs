@@ -42,7 +42,7 @@ public sealed class ProviderException : MeLoException
 
     /// <param name="provider">The provider.</param>
     /// <param name="device">The device, as messages call it.</param>
-    /// <param name="weights">What the weights take that were to lie there, in bytes; null where it was not they that found no room.</param>
+    /// <param name="weights">What the model's weights take there, in bytes; null where it is not about a model.</param>
     /// <param name="inner">What the runtime said.</param>
     internal static ProviderException OutOfMemory(string provider, string device, long? weights, OrtException inner) =>
         new(ProviderFault.OutOfMemory, provider, $"found no memory left on {device}{Room(weights)} ({inner.Message}); expected more of it free: {Remedies}", inner) { LacksMemory = true };
