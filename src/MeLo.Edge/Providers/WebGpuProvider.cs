@@ -44,6 +44,7 @@ internal sealed class WebGpuProvider : Provider
 
     protected override void Append(OrtSessionOptions options) => options.OneAtATime(s_turn).WithProvider("WebGPU");
 
-    protected override string Explain(OrtException error) =>
-        $"found {_search.Value.Names}, expected a device that ONNX Runtime takes ({error.Message})";
+    protected override string Explain(OrtException error) => error.Message.Contains("No supported adapters", StringComparison.Ordinal)
+        ? $"found {_search.Value.Names}, expected a driver with all features that WebGPU needs, which a newer one may have ({error.Message})"
+        : $"found {_search.Value.Names}, expected a device that ONNX Runtime takes ({error.Message})";
 }

@@ -90,7 +90,7 @@ internal static unsafe class VulkanDevices
             _ => "error",
         };
         return GpuSearch.Failed($"found a Vulkan driver that does not start: {function} failed with {name} ({result}) ({VulkanManifests.Describe()}; {GpuFiles.Describe()}), "
-            + "expected a driver of a GPU that this machine has, of the kernel's version of it, and a user and a service that may open its device file");
+            + "expected a driver of a GPU that this machine has, which fits the kernel's part of it, and a user and a service that may open its device file");
     }
 
 #pragma warning disable CS0649 // The loader reads the structures; what is not set here is null.

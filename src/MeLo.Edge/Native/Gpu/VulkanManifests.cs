@@ -52,7 +52,7 @@ internal static class VulkanManifests
         try
         {
             NativeLibrary.Load(path); // never freed: drivers do not like it
-            return $"{manifest} names {library}";
+            return $"{manifest} names {library}, which loads";
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {

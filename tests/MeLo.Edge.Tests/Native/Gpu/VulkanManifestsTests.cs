@@ -24,7 +24,7 @@ public sealed class VulkanManifestsTests : IDisposable
     public void EveryNamedManifest_IsLookedAt()
     {
         string loads = Manifest("""{ "ICD": { "library_path": "libm.so.6" } }"""), broken = Manifest("{"), other = Manifest("[]");
-        Assert.Equal($"{loads} names libm.so.6; {broken} is no driver's manifest; {other} is no driver's manifest; there is no /nonexistent.json",
+        Assert.Equal($"{loads} names libm.so.6, which loads; {broken} is no driver's manifest; {other} is no driver's manifest; there is no /nonexistent.json",
             VulkanManifests.Describe($"{loads}:{broken}:{other}:/nonexistent.json"));
     }
 
