@@ -194,7 +194,7 @@ internal static class GpuBenchmark
         foreach ((string name, JsonNode? value) in report)
             if (name.EndsWith("_over_peer", StringComparison.Ordinal)) table.AddRow("", name, Markup.Escape(value!.ToJsonString()));
         AnsiConsole.Write(table);
-        foreach (JsonNode? reason in report["left_out"] as JsonArray ?? []) AnsiConsole.WriteLine($"left out: {reason}");
+        foreach (JsonNode? reason in report["left_out"] as JsonArray ?? []) Console.WriteLine($"left out: {reason}"); // whole lines, however narrow the terminal
     }
 
     // What NVIDIA's driver says: name, driver, memory. Others have no such program.

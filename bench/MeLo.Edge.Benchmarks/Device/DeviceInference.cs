@@ -123,7 +123,7 @@ internal static class DeviceInference
                     float[] logits = await side.WarmUpAsync();
                     // The first image is of the first task on every side.
                     if (_sides.Count > 0) Compare(logits, _sides[0].FirstLogits, what);
-                    if (budget.IsTooLong(side.Run)) leftOut.Add(string.Create(CultureInfo.InvariantCulture, $"{what}: a run takes {side.Run.TotalSeconds:F1} s, expected at most {budget.Longest.TotalSeconds:F2} s (--seconds)"));
+                    if (budget.IsTooLong(side.Run)) leftOut.Add(string.Create(CultureInfo.InvariantCulture, $"{what}: a run takes {side.Run.TotalSeconds:F2} s, expected at most {budget.Longest.TotalSeconds:F2} s (--seconds)"));
                     else _sides.Add(side);
                 }
                 catch (MeLoException e)
