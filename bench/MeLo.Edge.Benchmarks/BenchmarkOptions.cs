@@ -31,11 +31,8 @@ internal sealed class BenchmarkOptions
         DefaultValueFactory = _ => Precision.Fp32.Name(),
     };
 
-    private readonly Option<string> _provider = new("--provider")
-    {
-        Description = "Where the graphs run. On a device other sides are measured than on the processor, and --seconds counts.",
-        DefaultValueFactory = _ => ExecutionProvider.Cpu.Name(),
-    };
+    private readonly Option<string> _provider = new("--provider");
+    private readonly ExecutionProvider _defaultProvider;
 
     private readonly Option<double> _seconds = new("--seconds")
     {
@@ -49,11 +46,21 @@ internal sealed class BenchmarkOptions
 
     /// <param name="rounds">The rounds by default.</param>
     /// <param name="seconds">How long they go on by default, on a device.</param>
-    public BenchmarkOptions(int rounds, double seconds = 20)
+    /// <param name="deviceOnly">Whether there is nothing to measure on the processor: it is then refused, and the default is WebGPU.</param>
+    public BenchmarkOptions(int rounds, double seconds = 20, bool deviceOnly = false)
     {
         _rounds.DefaultValueFactory = _ => rounds;
         _seconds.DefaultValueFactory = _ => seconds;
-        _provider.AcceptOnlyFromAmong([.. Enum.GetValues<ExecutionProvider>().Select(p => p.Name())]);
+        _defaultProvider = deviceOnly ? ExecutionProvider.WebGpu : ExecutionProvider.Cpu;
+        _provider.DefaultValueFactory = _ => _defaultProvider.Name();
+        _provider.Description = deviceOnly ? "The device that is measured." : "Where the graphs run. On a device other sides are measured than on the processor, and --seconds counts.";
+        string[] names = [.. Enum.GetValues<ExecutionProvider>().Where(p => !deviceOnly || p != ExecutionProvider.Cpu).Select(p => p.Name())];
+        _provider.HelpName = string.Join('|', names);
+        _provider.Validators.Add(result =>
+        {
+            string found = result.GetValueOrDefault<string>();
+            if (!names.Contains(found, StringComparer.OrdinalIgnoreCase)) result.AddError($"--provider: found '{found}', expected {string.Join(" or ", names)}{(deviceOnly ? ": a device is what this measures" : "")}.");
+        });
     }
 
     public void AddTo(Command command)
@@ -70,13 +77,16 @@ internal sealed class BenchmarkOptions
         foreach (Option option in new Option[] { _provider, _seconds, _folder }) command.Options.Add(option);
     }
 
+    /// <summary>For a command that has nothing to do without a folder.</summary>
+    public void RequireFolder() => _folder.Required = true;
+
     /// <summary>Adds the choice of provider and nothing else.</summary>
     public void AddProviderAloneTo(Command command) => command.Options.Add(_provider);
 
     public ExecutionProvider ReadProvider(ParseResult result)
     {
-        _ = ExecutionProviders.TryParse(result.GetValue(_provider) ?? ExecutionProvider.Cpu.Name(), out ExecutionProvider? provider); // the option takes no other
-        return provider ?? ExecutionProvider.Cpu;
+        _ = ExecutionProviders.TryParse(result.GetValue(_provider) ?? _defaultProvider.Name(), out ExecutionProvider? provider); // the option takes no other
+        return provider ?? _defaultProvider;
     }
 
     public Settings Read(ParseResult result)

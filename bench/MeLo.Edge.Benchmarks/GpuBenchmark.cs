@@ -20,7 +20,7 @@ internal static class GpuBenchmark
 
     public static Command Command()
     {
-        BenchmarkOptions options = new(rounds: 1, seconds: 8); // a machine is lent for minutes
+        BenchmarkOptions options = new(rounds: 1, seconds: 8, deviceOnly: true); // a machine is lent for minutes
         Option<DirectoryInfo> output = new("--out")
         {
             Description = "Where gpu-MODEL.json is written.",
@@ -41,7 +41,7 @@ internal static class GpuBenchmark
     /// <summary>The command that says which device there is: exit code 0 for one, 2 for a program that stands in for one.</summary>
     public static Command DeviceCommand()
     {
-        BenchmarkOptions options = new(rounds: 1);
+        BenchmarkOptions options = new(rounds: 1, deviceOnly: true);
         Command command = new("device", "Says which device a provider runs on, or why it does not start here.");
         options.AddProviderAloneTo(command);
         command.SetAction(result =>
@@ -56,16 +56,16 @@ internal static class GpuBenchmark
     /// <summary>The command that makes what the others measure.</summary>
     public static Command GenerateCommand()
     {
-        BenchmarkOptions options = new(rounds: 1);
+        BenchmarkOptions options = new(rounds: 1, deviceOnly: true);
         Command command = new("generate", "Makes a base of random weights in --folder, for benchmarks on a device.");
         options.AddTo(command);
         options.AddProviderTo(command);
+        options.RequireFolder();
         command.SetAction(result =>
         {
             BenchmarkOptions.Settings settings = options.Read(result);
-            if (settings.Folder is null) throw new ArgumentException("found no --folder, expected one to generate a base in");
-            Directory.CreateDirectory(settings.Folder);
-            BenchmarkModel.Generate(settings.Folder, settings.Model, BenchmarkModel.DevicePrecisions);
+            Directory.CreateDirectory(settings.Folder!); // required
+            BenchmarkModel.Generate(settings.Folder!, settings.Model, BenchmarkModel.DevicePrecisions);
             Progress.Clear();
             return 0;
         });
@@ -75,7 +75,6 @@ internal static class GpuBenchmark
     private static async Task<int> RunAsync(
         BenchmarkOptions.Settings settings, DirectoryInfo output, TimeSpan limit, FileInfo? peer, string python, CancellationToken cancellation)
     {
-        if (!settings.IsDevice) settings = settings with { Provider = ExecutionProvider.WebGpu };
         long start = Stopwatch.GetTimestamp();
         output.Create();
         string path = Path.Combine(output.FullName, $"gpu-{settings.Model.Name}.json"), folder = settings.Folder ?? Directory.CreateTempSubdirectory("melo-edge-bench-").FullName;
@@ -114,7 +113,7 @@ internal static class GpuBenchmark
             await part.RunAsync(limit, cancellation);
             Say(string.Create(CultureInfo.InvariantCulture, $"{part.Name}: {part.Fault ?? "done"}, {part.Took.TotalSeconds:F0} s"));
             // After each: whoever ends this process has what there is by then.
-            report = Join(settings, parts, gpu, Stopwatch.GetElapsedTime(start));
+            report = Join(settings, parts, gpu, peer is not null, Stopwatch.GetElapsedTime(start));
             await File.WriteAllTextAsync(path, report.ToJsonString(s_indented) + "\n", cancellation);
         }
 
@@ -135,7 +134,7 @@ internal static class GpuBenchmark
         return new GpuPart("peer", start);
     }
 
-    private static JsonObject Join(BenchmarkOptions.Settings settings, List<GpuPart> parts, string? gpu, TimeSpan took)
+    private static JsonObject Join(BenchmarkOptions.Settings settings, List<GpuPart> parts, string? gpu, bool hasPeer, TimeSpan took)
     {
         JsonObject machine = Machine.Describe();
         if (gpu is not null) machine.Add("gpu", gpu);
@@ -155,6 +154,7 @@ internal static class GpuBenchmark
             ["took_s"] = Math.Round(took.TotalSeconds, 1),
             ["part_took_s"] = seconds,
             ["failed"] = failed,
+            ["left_out"] = new JsonArray([.. LeftOut(parts, hasPeer).Select(reason => JsonValue.Create(reason))]),
         };
         foreach (Precision precision in BenchmarkModel.DevicePrecisions)
         {
@@ -171,6 +171,17 @@ internal static class GpuBenchmark
         static double Ratio(JsonNode mine, JsonNode theirs) => Math.Round(mine.GetValue<double>() / theirs.GetValue<double>(), 3);
     }
 
+    // Everything that is not in the report, by part: what failed as a whole, and what a part left out.
+    private static IEnumerable<string> LeftOut(List<GpuPart> parts, bool hasPeer)
+    {
+        if (!hasPeer) yield return "peer: found no --peer, expected bench/gpu/peer.py to measure PyTorch";
+        foreach (GpuPart part in parts)
+        {
+            if (part.Fault is not null) yield return $"{part.Name}: {part.Fault}";
+            foreach (JsonNode? reason in part.Result?["left_out"] as JsonArray ?? []) yield return $"{part.Name}: {reason}";
+        }
+    }
+
     private static void Print(JsonObject report, List<GpuPart> parts)
     {
         Table table = new Table().Title($"gpu: {report["model"]}, {report["provider"]}").AddColumns("part", "what", "value");
@@ -183,8 +194,7 @@ internal static class GpuBenchmark
         foreach ((string name, JsonNode? value) in report)
             if (name.EndsWith("_over_peer", StringComparison.Ordinal)) table.AddRow("", name, Markup.Escape(value!.ToJsonString()));
         AnsiConsole.Write(table);
-        foreach (GpuPart part in parts)
-            if (part.Fault is not null) AnsiConsole.WriteLine($"failed: {part.Name}: {part.Fault}");
+        foreach (JsonNode? reason in report["left_out"] as JsonArray ?? []) Console.WriteLine($"left out: {reason}"); // whole lines, however narrow the terminal
     }
 
     // What NVIDIA's driver says: name, driver, memory. Others have no such program.

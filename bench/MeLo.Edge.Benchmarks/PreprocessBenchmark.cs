@@ -15,6 +15,12 @@ internal static class PreprocessBenchmark
         Argument<FileInfo[]> files = new("files") { Description = "Image files to measure besides the generated PNG ones.", Arity = ArgumentArity.ZeroOrMore };
         Command command = new("preprocess", "Decoding and preparing pictures: generated ones, and files of your own.");
         options.AddTo(command);
+        // What looks like an option and is none would be taken for a file.
+        files.Validators.Add(result =>
+        {
+            foreach (string found in result.Tokens.Select(t => t.Value).Where(name => !File.Exists(name)))
+                result.AddError(found.StartsWith('-') ? $"found '{found}', expected an option of 'preprocess' (it runs on the processor alone) or an image file." : $"found no file '{found}', expected an image file.");
+        });
         command.Arguments.Add(files);
         command.SetAction(result => Run(options.Read(result), result.GetValue(files) ?? []));
         return command;

@@ -79,7 +79,7 @@ internal sealed class Report(string name, BenchmarkOptions.Settings settings, st
         foreach ((string number, double value, string meaning) in _numbers)
             table.AddRow(Markup.Escape(number), Rounded(value).ToString(CultureInfo.InvariantCulture), Markup.Escape(meaning));
         AnsiConsole.Write(table);
-        foreach (string reason in _leftOut) AnsiConsole.WriteLine($"left out: {reason}");
+        foreach (string reason in _leftOut) Console.WriteLine($"left out: {reason}"); // whole lines, however narrow the terminal
         AnsiConsole.WriteLine(Machine.Describe().ToJsonString());
     }
 

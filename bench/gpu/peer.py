@@ -101,9 +101,11 @@ def run_ms(device, run):
 def throughput(device, model, a, dtype, deadline, left_out, name):
     """Images per second by batch; what fails or comes too late is left out, and said."""
     found = {}
-    for batch in BATCHES:
+    for i, batch in enumerate(BATCHES):
+        # Once one is left out, so are the larger ones, for the same reason.
+        leave_out = lambda reason: left_out.extend(f"{name}, {n} images: {reason}" for n in BATCHES[i:])
         if time.perf_counter() > deadline:
-            left_out.append(f"{name}, {batch} images: no time left")
+            leave_out("no time left")
             break
         try:
             pixels = torch.randn(batch, 3, a.image, a.image, device=device).to(dtype)
@@ -115,11 +117,11 @@ def throughput(device, model, a, dtype, deadline, left_out, name):
                 while len(times) < 5 or (len(times) < 200 and time.perf_counter() < end):
                     times.append(run_ms(device, run))
                     if len(times) == 1 and times[0] > a.seconds * 1000 / 10:
-                        left_out.append(f"{name}, {batch} images: a run takes {times[0] / 1000:.1f} s")
+                        leave_out(f"a run of {batch} takes {times[0] / 1000:.1f} s")
                         return found
             found[str(batch)] = round(1000 * batch / statistics.median(times), 3)
         except Exception as e:  # a compiler that is not there, memory that does not do: the rest goes on
-            left_out.append(f"{name}, {batch} images: {type(e).__name__}: {str(e).strip().splitlines()[0] if str(e).strip() else ''}")
+            leave_out(f"{type(e).__name__}: {str(e).strip().splitlines()[0] if str(e).strip() else ''}")
             break
     return found
 

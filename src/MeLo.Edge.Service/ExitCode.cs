@@ -27,7 +27,7 @@ internal enum ExitCode
     /// <summary>A step made no progress for so long that only a fresh process can help.</summary>
     Stalled = 7,
 
-    /// <summary>The execution provider that was asked for cannot start, or cannot run the base as it was asked to.</summary>
+    /// <summary>The execution provider that was asked for cannot start, lacks the memory to, or cannot run the base as it was asked to.</summary>
     Provider = 8,
 
     /// <summary>The device that the model runs on is lost; only a fresh process can have it back. No image is lost: a service manager should start the service again.</summary>

@@ -27,7 +27,11 @@ internal sealed class ServiceException : MeLoException
         new(ExitCode.Base, $"the base package '{folder}' cannot be loaded: {cause.Message}", cause);
 
     public static ServiceException Provider(ProviderException cause) =>
-        new(cause.Fault == ProviderFault.DeviceLost ? ExitCode.DeviceLost : ExitCode.Provider, cause.Message, cause);
+        new(CodeOf(cause), cause.Message, cause);
+
+    /// <summary>The code that the program ends with where its provider fails it while it starts: a device that is lost for want of memory would be lost again.</summary>
+    public static ExitCode CodeOf(ProviderException cause) =>
+        cause.Fault == ProviderFault.DeviceLost && !cause.LacksMemory ? ExitCode.DeviceLost : ExitCode.Provider;
 
     public static ServiceException Decoder(Exception cause) =>
         new(ExitCode.Failed, $"pictures cannot be decoded on this machine: {cause.Message}", cause);

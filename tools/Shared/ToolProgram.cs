@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using MeLo.Edge.Providers;
 
 namespace MeLo.Edge.Tools;
 
@@ -16,13 +17,19 @@ internal static class ToolProgram
     /// <summary>The command line was wrong.</summary>
     public const int WrongUsage = 2;
 
+    /// <summary>The execution provider that was asked for cannot start, or its device failed: the same numbers as the service's.</summary>
+    public const int NoProvider = 8;
+
+    /// <inheritdoc cref="NoProvider"/>
+    public const int DeviceLost = 9;
+
     /// <summary>A program's tree of commands, whose help ends with examples.</summary>
     public static RootCommand Root(string description, IReadOnlyList<string> examples, params Command[] commands)
     {
         RootCommand root = new(description);
         foreach (Command command in commands) root.Add(command);
         HelpOption help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new HelpWithExamples((HelpAction)help.Action!, [.. examples, "", "Exit codes: 0 done; 1 the input was refused, with one line on stderr; 2 wrong usage."]);
+        help.Action = new HelpWithExamples((HelpAction)help.Action!, [.. examples, "", "Exit codes: 0 done; 1 the input was refused, with one line on stderr; 2 wrong usage; 8 --provider cannot start here, or its device lacks what is needed; 9 the device was lost."]);
         return root;
     }
 
@@ -45,6 +52,11 @@ internal static class ToolProgram
         {
             await error.WriteLineAsync(OneLine($"error: {e.Message} See '{NameOf(name, parsed)} --help'."));
             return WrongUsage;
+        }
+        catch (ProviderException e)
+        {
+            await error.WriteLineAsync(OneLine($"error: {e.Message}"));
+            return e.Fault == ProviderFault.DeviceLost ? DeviceLost : NoProvider;
         }
         catch (Exception e) when (e is MeLoException or RefusedException or IOException or UnauthorizedAccessException)
         {

@@ -19,14 +19,13 @@ internal sealed class BaseOptions
         Description = $"How a picture becomes the input: {string.Join(" or ", PreprocessRecipe.Presets.Keys)}, or a recipe as JSON or in a file.", DefaultValueFactory = _ => "half", HelpName = "PRESET_OR_JSON",
     };
 
-    private readonly Option<string> _provider = new("--provider") { Description = "Where the graphs run.", DefaultValueFactory = _ => ExecutionProvider.Cpu.Name(), HelpName = string.Join('|', ExecutionProviders.Settings) };
+    private readonly Option<string> _provider = ProviderOption.Create("Where the graphs run.");
     private readonly Option<int> _threads = new("--threads") { Description = "Threads that compute; 0 for one a core.", DefaultValueFactory = _ => 0, HelpName = "N", CustomParser = NumberOption.Count };
 
     /// <param name="command">The command that gets them.</param>
     public BaseOptions(Command command)
     {
         foreach (Option option in (Option[])[_base, _preprocess, _provider, _threads]) command.Add(option);
-        _provider.AcceptOnlyFromAmong([.. ExecutionProviders.Settings]);
     }
 
     /// <summary>The base's folder.</summary>
@@ -50,11 +49,7 @@ internal sealed class BaseOptions
     }
 
     /// <summary>The provider that was asked for.</summary>
-    public ProviderChoice Provider(ParseResult parsed)
-    {
-        _ = ExecutionProviders.TryParse(parsed.GetRequiredValue(_provider), out ExecutionProvider? asked); // the option takes no other
-        return ProviderChoice.Make(asked, device: null, _ => { });
-    }
+    public ProviderChoice Provider(ParseResult parsed) => ProviderChoice.Make(ProviderOption.Read(parsed, _provider), device: null, _ => { });
 
     /// <summary>What is trained.</summary>
     public TrainingTask Task(ParseResult parsed, BasePackage package, ProviderChoice provider, Dataset dataset, Splits parts, TrainingSettings settings, long cacheBytes) => new(

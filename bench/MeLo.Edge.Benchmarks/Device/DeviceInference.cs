@@ -109,8 +109,13 @@ internal static class DeviceInference
             async Task AddAsync(string name, int at, Func<Task<float[]>> run)
             {
                 // Where fewer images were too slow, or as many of one task, these are too.
-                if (at > 0 && !_sides.Any(s => name == "mixed" ? s.Name == "engine" && s.Images == s_batches[at] : s.Name == name && s.Images == s_batches[at - 1])) return;
                 string what = $"{_precision.Name()} {name}, {s_batches[at]} images";
+                (string before, int images) = name == "mixed" ? ("engine", s_batches[at]) : (name, s_batches[Math.Max(0, at - 1)]);
+                if (at > 0 && !_sides.Any(s => s.Name == before && s.Images == images))
+                {
+                    leftOut.Add($"{what}: {before}, {images} images is left out already");
+                    return;
+                }
                 Progress.Show(what);
                 Side side = new(name, s_batches[at], run);
                 try
@@ -118,7 +123,7 @@ internal static class DeviceInference
                     float[] logits = await side.WarmUpAsync();
                     // The first image is of the first task on every side.
                     if (_sides.Count > 0) Compare(logits, _sides[0].FirstLogits, what);
-                    if (budget.IsTooLong(side.Run)) leftOut.Add(string.Create(CultureInfo.InvariantCulture, $"{what}: a run takes {side.Run.TotalSeconds:F1} s"));
+                    if (budget.IsTooLong(side.Run)) leftOut.Add(string.Create(CultureInfo.InvariantCulture, $"{what}: a run takes {side.Run.TotalSeconds:F2} s, expected at most {budget.Longest.TotalSeconds:F2} s (--seconds)"));
                     else _sides.Add(side);
                 }
                 catch (MeLoException e)

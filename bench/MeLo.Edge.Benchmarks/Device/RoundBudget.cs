@@ -24,5 +24,8 @@ internal sealed class RoundBudget(BenchmarkOptions.Settings settings)
     }
 
     /// <summary>Whether so many seconds are too many for one run of one side, of which every round has several.</summary>
-    public bool IsTooLong(TimeSpan run) => run.TotalSeconds * 5 * Least > settings.Seconds;
+    public bool IsTooLong(TimeSpan run) => run > Longest;
+
+    /// <summary>What one run of one side may take.</summary>
+    public TimeSpan Longest => TimeSpan.FromSeconds(settings.Seconds / (5 * Least));
 }

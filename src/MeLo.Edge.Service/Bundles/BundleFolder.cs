@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Service.Files;
 using MeLo.Edge.Service.Hosting;
 using MeLo.Edge.Service.Ingestion;
@@ -232,7 +233,7 @@ internal sealed class BundleFolder(
             isRefused = true;
             return false;
         }
-        catch (Exception e) when (!StorageTrouble.Is(e))
+        catch (Exception e) when (!StorageTrouble.Is(e) && e is not ProviderException { Fault: ProviderFault.DeviceLost }) // after a loss no other bundle fares better
         {
             // Not the bundle's fault as far as anybody knows (memory, the runtime): it is not refused for it.
             Hinder($"task {file.Task} cannot be activated: {Failure.Describe(e)}");

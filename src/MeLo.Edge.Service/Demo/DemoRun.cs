@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using MeLo.Edge.Engine;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Service.Hosting;
 using MeLo.Edge.Service.Options;
 using MeLo.Edge.Service.Reporting;
@@ -8,9 +10,18 @@ namespace MeLo.Edge.Service.Demo;
 /// <summary>What <c>--demo</c> does before the service starts in its ordinary way, and after it has ended.</summary>
 internal static class DemoRun
 {
-    /// <exception cref="ServiceException">The data folder is in use, cannot be used, or is a real installation's.</exception>
+    /// <exception cref="ServiceException">The provider cannot start, or the data folder is in use, cannot be used, or is a real installation's.</exception>
     public static void Prepare(ServiceOptions options)
     {
+        try
+        {
+            // Before anything is made: a demonstration that cannot run afterwards is not worth the wait.
+            if (options.Provider is { } provider) EdgeEngine.CheckProvider(provider, options.DeviceId);
+        }
+        catch (ProviderException e)
+        {
+            throw ServiceException.Provider(e);
+        }
         long start = Stopwatch.GetTimestamp();
         DataFolder folder = new(options.Data);
         Console.Out.WriteLine($"Preparing a demonstration in {folder.Root}");

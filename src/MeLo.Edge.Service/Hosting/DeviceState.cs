@@ -24,12 +24,15 @@ internal sealed class DeviceState
         set => _scan = value;
     }
 
-    /// <summary>Whether the first look at every folder is done and work goes on.</summary>
+    /// <summary>Whether the first look at every folder is done and work goes on: not after the model's device has refused for good, although the process has still to end.</summary>
     public bool IsReady
     {
-        get => _isReady;
+        get => _isReady && !IsDeviceLost;
         set => _isReady = value;
     }
+
+    /// <summary>Whether the device that the model runs on is known to be lost.</summary>
+    public bool IsDeviceLost => _device?.Engine.IsDeviceLost == true;
 
     /// <summary>The pass over the bundles that <c>--once</c> ended with.</summary>
     public BundleScan Bundles { get; set; } = new();

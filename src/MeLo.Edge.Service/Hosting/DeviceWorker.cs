@@ -23,6 +23,7 @@ internal sealed class DeviceWorker(
     ServiceManagerNotifier notifier,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
+    IEnumerable<ILoggerProvider> logs,
     ILogger<DeviceWorker> logger) : BackgroundService
 {
     /// <summary>No step of one image takes this long on any device; a scan of a network share may.</summary>
@@ -36,6 +37,7 @@ internal sealed class DeviceWorker(
     private readonly StallWatch _watch = new(s_stallLimit, time);
     private readonly Hint _inboxHint = new();
     private readonly Hint _bundleHint = new();
+    private bool _hasStarted;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -59,7 +61,7 @@ internal sealed class DeviceWorker(
         }
         catch (ProviderException e) when (e.Fault == ProviderFault.DeviceLost)
         {
-            EndWithoutDevice(e.Message);
+            EndWithoutDevice(e.Message, _hasStarted ? ExitCode.DeviceLost : ServiceException.CodeOf(e));
         }
         catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
         {
@@ -109,6 +111,7 @@ internal sealed class DeviceWorker(
             WatchBundlesAsync(device, [bundleWatcher, trustWatcher], failed.Token),
             MonitorAsync(device, failed.Token),
         ];
+        _hasStarted = true;
         state.IsReady = true;
         notifier.Ready();
 
@@ -120,7 +123,7 @@ internal sealed class DeviceWorker(
             // A stop is not the file's fault.
             if (device.Preparation.Parsing is Job parsing) device.Journal.Return(parsing);
             device.Journal.Checkpoint();
-            HardExit.Now(state.ExitCode); // nothing can be disposed of under a native call
+            EndNow(state.ExitCode); // nothing can be disposed of under a native call
         }
         await pipeline;
         await first; // what failed first is what is reported
@@ -221,9 +224,9 @@ internal sealed class DeviceWorker(
             if (_watch.IsStalled)
             {
                 logger.Stalled(s_stallLimit);
-                HardExit.Now(ExitCode.Stalled);
+                EndNow(ExitCode.Stalled);
             }
-            if (device.Engine.IsDeviceLost) EndWithoutDevice("the device is lost");
+            if (device.Engine.IsDeviceLost) EndWithoutDevice("the device is lost", ExitCode.DeviceLost);
             if (notifier.WatchdogInterval is TimeSpan limit && sinceWatchdog >= limit)
             {
                 notifier.Watchdog();
@@ -235,13 +238,20 @@ internal sealed class DeviceWorker(
     }
 
     // Nothing of the model can be freed in order where there is no device to free it on. The journal has every image that is not answered.
-    private void EndWithoutDevice(string what)
+    private void EndWithoutDevice(string what, ExitCode code)
     {
         state.IsReady = false;
         conditions.Set(Conditions.Device, what);
         logger.DeviceLost(what);
-        Console.Error.WriteLine($"error: {what}"); // the log is written by a thread that does not live to do it
-        HardExit.Now(ExitCode.DeviceLost);
+        Console.Error.WriteLine($"error: {what}");
+        EndNow(code);
+    }
+
+    // The log is written by a thread of its own, which disposing of it waits for: its last lines are those that say why the process ended.
+    private void EndNow(ExitCode code)
+    {
+        foreach (ILoggerProvider log in logs) log.Dispose();
+        HardExit.Now(code);
     }
 
     private bool CheckDisk(Device device)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace MeLo.Edge.Service.Hosting;
@@ -10,11 +9,16 @@ internal static partial class HardExit
 {
     public static void Now(ExitCode code)
     {
-        if (OperatingSystem.IsLinux()) ExitWithoutCleanup((int)code);
-        using Process self = Process.GetCurrentProcess();
-        self.Kill();
+        if (OperatingSystem.IsWindows()) _ = TerminateProcess(GetCurrentProcess(), (uint)code);
+        else ExitWithoutCleanup((int)code);
     }
 
     [LibraryImport("libc", EntryPoint = "_exit")]
     private static partial void ExitWithoutCleanup(int status);
+
+    [LibraryImport("kernel32")]
+    private static partial nint GetCurrentProcess();
+
+    [LibraryImport("kernel32")]
+    private static partial int TerminateProcess(nint process, uint exitCode);
 }

@@ -16,6 +16,8 @@ internal static class Endpoints
         app.MapGet("/health/live", () => Results.Text("alive\n"));
         app.MapGet("/health/ready", (DeviceState state, Conditions conditions) =>
         {
+            // Known to the engine from the first run that met it; the process ends within a second of that.
+            if (state.IsDeviceLost) conditions.Set(Conditions.Device, "the device is lost; the process ends, for a fresh one to take it");
             bool takes = state.IsReady && !conditions.Has(Conditions.DiskLow);
             return Results.Json(
                 new { ready = takes, hindered = conditions.Current },

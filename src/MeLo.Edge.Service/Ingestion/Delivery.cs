@@ -76,8 +76,9 @@ internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbo
             journal.Audit(AuditEvent.Quarantined, file.Task, null, null, detail: reason.Code);
             metrics.Quarantine(reason.Code);
             logger.Quarantined(file.Task, reason.Code, "not read");
+            inbox.Settle(file);
         }
-        inbox.Release(file);
+        else inbox.Release(file);
     }
 
     /// <summary>Leaves a file for a later try because of the storage, whichever step met it: one condition, not a log line a file.</summary>
@@ -94,7 +95,7 @@ internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbo
         {
             if (job.State == JobState.Done) DeliverResult(file, job);
             else DeliverQuarantined(file, job);
-            inbox.Release(file);
+            inbox.Settle(file);
             // One task's folders work: that says nothing about another's, whose files still wait.
             if (!inbox.HasDeferred && conditions.Clear(Conditions.Storage)) logger.NoLongerHindered(Conditions.Storage);
         }

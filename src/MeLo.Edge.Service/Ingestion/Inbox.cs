@@ -51,6 +51,7 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
     private sealed record Deferral(FileStamp Stamp, long Since, TimeSpan Delay, int Failures);
 
     private readonly Lock _lock = new();
+    private long _settled;
     private readonly HashSet<(string Task, Priority Priority, string Name)> _inWork = [];
     private readonly Dictionary<(string Task, Priority Priority, string Name), Deferral> _deferred = [];
 
@@ -58,6 +59,12 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
     public int InWork
     {
         get { lock (_lock) return _inWork.Count; }
+    }
+
+    /// <summary>How many files have an outcome and are out of work for good, and how many are queued or being worked on: each is one of the two.</summary>
+    public (long Settled, int InWork) Counts
+    {
+        get { lock (_lock) return (_settled, _inWork.Count); }
     }
 
     /// <summary>Whether a file that failed waits for another try, or has it at the moment.</summary>
@@ -97,6 +104,16 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
         {
             _inWork.Remove(file.Place);
             _deferred.Remove(file.Place);
+        }
+    }
+
+    /// <summary>Ends the work on a file that has its outcome, delivered.</summary>
+    public void Settle(InboxFile file)
+    {
+        lock (_lock)
+        {
+            Release(file);
+            _settled++;
         }
     }
 

@@ -10,6 +10,9 @@ internal sealed class ServiceOptionsReader
 {
     public const string Section = "MeLo";
 
+    // Said on the command line, and kept in the section with the settings; nobody is to write them into a file.
+    private static readonly string[] s_commandLineOnly = [nameof(ServiceOptions.Demo), nameof(ServiceOptions.Once), nameof(ServiceOptions.WindowsService)];
+
     private readonly IConfigurationSection _section;
     private readonly List<string> _faults = [];
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
@@ -31,7 +34,7 @@ internal sealed class ServiceOptionsReader
             WindowsService = Flag(nameof(ServiceOptions.WindowsService)),
             Port = Port(defaults.Port),
             Provider = Provider(),
-            DeviceId = Value(nameof(ServiceOptions.DeviceId)) is null ? null : (int)Number(nameof(ServiceOptions.DeviceId), 0, 0, int.MaxValue),
+            DeviceId = DeviceId(),
             Strict = Flag(nameof(ServiceOptions.Strict)),
             Precision = Precision(defaults.Precision),
             Fp32Tasks = Fp32Tasks(defaults.Fp32Tasks),
@@ -47,12 +50,16 @@ internal sealed class ServiceOptionsReader
         if (string.IsNullOrWhiteSpace(options.Data)) _faults.Add($"{Section}:Data: found an empty path, expected the data folder");
         if (options.WindowsService && (options.Once || !OperatingSystem.IsWindows()))
             _faults.Add($"{Section}:WindowsService: found true, expected false with --once and on systems other than Windows");
-        if (options.DeviceId is not null && options.Provider is not (ExecutionProvider.Cuda or ExecutionProvider.DirectMl))
-            _faults.Add($"{Section}:DeviceId: found {options.DeviceId}, expected none unless the provider is {ExecutionProvider.Cuda.Name()} or {ExecutionProvider.DirectMl.Name()}");
+        // With auto too: the number would mean another GPU for each provider that is tried.
+        if (options.DeviceId is { } device && options.Provider is not (ExecutionProvider.Cuda or ExecutionProvider.DirectMl))
+        {
+            _faults.Add($"{Section}:DeviceId: found {device} with provider {options.Provider?.Name() ?? ExecutionProviders.Automatic}, "
+                + $"expected {Section}:Provider {ExecutionProvider.Cuda.Name()} or {ExecutionProvider.DirectMl.Name()} beside it: each numbers the GPUs in its own order, the others choose for themselves");
+        }
         foreach (IConfigurationSection child in _section.GetChildren())
         {
             if (!_known.Contains(child.Key))
-                _faults.Add($"{Section}:{child.Key}: found a setting of that name, expected one of {string.Join(", ", _known.Order(StringComparer.Ordinal))}");
+                _faults.Add($"{Section}:{child.Key}: found a setting of that name, expected one of {string.Join(", ", _known.Except(s_commandLineOnly).Order(StringComparer.Ordinal))}");
         }
         return _faults.Count == 0 ? options : throw ServiceException.Settings(_faults);
     }
@@ -93,6 +100,12 @@ internal sealed class ServiceOptionsReader
         if (!ExecutionProviders.TryParse(value, out ExecutionProvider? provider))
             _faults.Add($"{Section}:Provider: found '{value}', expected {string.Join(" or ", ExecutionProviders.Settings)}");
         return provider;
+    }
+
+    private int? DeviceId()
+    {
+        const long None = -1;
+        return Value(nameof(ServiceOptions.DeviceId)) is not null && Number(nameof(ServiceOptions.DeviceId), None, 0, int.MaxValue) is >= 0 and long number ? (int)number : null;
     }
 
     private string Precision(string fallback)

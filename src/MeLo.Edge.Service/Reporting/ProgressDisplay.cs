@@ -63,13 +63,13 @@ internal sealed class ProgressDisplay(DeviceState state, ServiceMetrics metrics,
         return $"{settled} of {all} files settled, {device.Tasks.All.Count} tasks active, {metrics.Refused} bundles refused";
     }
 
-    private (long Settled, long All) Counts(Device device) => Counts(state.Scan, device.Inbox.InWork, metrics);
+    private (long Settled, long All) Counts(Device device) => Counts(state.Scan, device.Inbox);
 
     /// <summary>How many files are settled, and how many there are, those of the latest scan that wait included.</summary>
-    internal static (long Settled, long All) Counts(InboxScan scan, int inWork, ServiceMetrics metrics)
+    internal static (long Settled, long All) Counts(InboxScan scan, Inbox inbox)
     {
-        // What the last scan took may have been settled since; what is in work now is known by itself.
-        long settled = metrics.Results + metrics.Duplicates + metrics.Quarantined;
+        // What the last scan took may have been settled since; what is in work now is known by itself. A result that is committed and not delivered yet is in work.
+        (long settled, int inWork) = inbox.Counts;
         return (settled, settled + inWork + scan.Files - scan.Queued - scan.InWork);
     }
 

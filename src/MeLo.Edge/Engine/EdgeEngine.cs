@@ -95,6 +95,15 @@ public sealed class EdgeEngine : IDisposable
         _cache.Count,
         _cache.BufferBytes);
 
+    /// <summary>
+    /// Checks that a provider starts on this machine, by running a graph of one operator there: what <see cref="Load"/> does first. For programs that have work to do
+    /// before they load a base.
+    /// </summary>
+    /// <param name="provider">The provider.</param>
+    /// <param name="deviceId">Which of its devices: <see cref="EdgeEngineOptions.DeviceId"/>.</param>
+    /// <exception cref="ProviderException">It does not; the message names what is missing.</exception>
+    public static void CheckProvider(ExecutionProvider provider, int? deviceId = null) => ProviderChoice.Make(provider, deviceId, _ => { });
+
     /// <summary>Loads a base package, checks it against its own digest, and makes it resident.</summary>
     /// <param name="baseFolder">The folder that <c>adapter-packer base import</c> wrote.</param>
     /// <param name="options">How to load it; null for the defaults.</param>
@@ -399,7 +408,7 @@ public sealed class EdgeEngine : IDisposable
     // Of a device that is lost the runtime may say anything, or nothing for a long time.
     private void ThrowIfLost()
     {
-        if (_lost is { } lost) throw ProviderException.DeviceLost(_provider.Name, lost.InnerException);
+        if (_lost is { } lost) throw lost.Again();
     }
 
     private void Finish(PendingPrediction pending, RunAnswer answer)

@@ -33,12 +33,12 @@ public static class ExecutionProviders
     };
 
     /// <summary>Reads a setting.</summary>
-    /// <param name="setting">One of <see cref="Settings"/>.</param>
+    /// <param name="setting">One of <see cref="Settings"/>, in any case.</param>
     /// <param name="provider">The provider of that name; null for <see cref="Automatic"/>.</param>
     /// <returns>False where it is none of them.</returns>
     public static bool TryParse(string setting, out ExecutionProvider? provider)
     {
-        provider = Enum.GetValues<ExecutionProvider>().Cast<ExecutionProvider?>().FirstOrDefault(p => p!.Value.Name() == setting);
-        return provider is not null || setting == Automatic;
+        provider = Enum.GetValues<ExecutionProvider>().Cast<ExecutionProvider?>().FirstOrDefault(p => string.Equals(p!.Value.Name(), setting, StringComparison.OrdinalIgnoreCase));
+        return provider is not null || string.Equals(setting, Automatic, StringComparison.OrdinalIgnoreCase);
     }
 }

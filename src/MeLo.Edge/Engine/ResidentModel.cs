@@ -19,6 +19,7 @@ internal sealed class ResidentModel : IDisposable
     private readonly OrtSession _session;
     private readonly TaskMerger _merger;
     private readonly Provider _provider;
+    private readonly Func<long> _deviceBytes;
     private readonly ResidentModel? _beside;
     private readonly HashSet<LinearId> _linears;
     private readonly Dictionary<string, int> _inputIndex = [];
@@ -36,6 +37,7 @@ internal sealed class ResidentModel : IDisposable
     {
         Threads = threads.Count;
         _provider = provider;
+        _deviceBytes = () => DeviceBytes(package, precision, provider);
         if (!package.Precisions.Contains(precision))
             throw EngineException.Base($"found the precisions {string.Join(", ", package.Precisions.Select(p => p.Name()))}, expected {precision.Name()} among them");
         _linears = [.. package.AdaptableLinears];
@@ -59,7 +61,7 @@ internal sealed class ResidentModel : IDisposable
         catch (Exception e)
         {
             Dispose();
-            if (e is OrtException error && provider.DeviceError(error) is { } fault) throw fault;
+            if (e is OrtException error && provider.DeviceError(error, _deviceBytes) is { } fault) throw fault;
             throw;
         }
     }
@@ -151,7 +153,7 @@ internal sealed class ResidentModel : IDisposable
         catch (Exception e)
         {
             pool.Return(buffer);
-            if (e is OrtException error && _provider.DeviceError(error) is { } fault) throw fault;
+            if (e is OrtException error && _provider.DeviceError(error, _deviceBytes) is { } fault) throw fault;
             throw;
         }
     }
@@ -179,7 +181,7 @@ internal sealed class ResidentModel : IDisposable
         }
         catch (OrtException e)
         {
-            if (_provider.DeviceError(e) is { } fault) throw fault;
+            if (_provider.DeviceError(e, _deviceBytes) is { } fault) throw fault;
             cancellation.ThrowIfCancellationRequested();
             throw;
         }
@@ -225,6 +227,21 @@ internal sealed class ResidentModel : IDisposable
         _merger?.Dispose();
         Constants?.Dispose();
         _beside?.Dispose();
+    }
+
+    // What lies on the device for good: the constants as the graph has them, and what adapters may change in fp32, and rounded too where the graph takes fewer bits.
+    private static long DeviceBytes(BasePackage package, Precision precision, Provider provider)
+    {
+        HashSet<string> adaptable = [.. package.AdaptableLinears.Select(CanonicalWeights.LinearWeight)];
+        int size = MergedFormat.Of(precision).Input(1, 1).Type.Size();
+        using SafetensorsFile? own = package.OpenOwnWeights(precision);
+        long bytes = 0;
+        foreach ((string name, TensorView canonical) in package.Weights.Tensors)
+        {
+            if (!adaptable.Contains(name)) bytes += provider.AllocatedBytes((own?.Tensors.GetValueOrDefault(name) ?? canonical).ByteLength);
+            else bytes += provider.AllocatedBytes(canonical.ByteLength) + (size < canonical.Type.Size() ? provider.AllocatedBytes(canonical.ByteLength / canonical.Type.Size() * size) : 0);
+        }
+        return bytes;
     }
 
     // base.json says what adapters may change, the graph what can be bound; each is well-formed without the other.

@@ -25,6 +25,9 @@ internal abstract class Provider
     /// <summary>The device as its driver calls it; null where that is not known.</summary>
     public virtual string? Device => null;
 
+    /// <summary>The device as messages call it.</summary>
+    public string DeviceText => Device ?? "the device";
+
     /// <summary>Why it is taken only where it is asked for by name, although it would start; null where it may be chosen.</summary>
     public virtual string? Drawback => null;
 
@@ -57,7 +60,7 @@ internal abstract class Provider
         catch (OrtException e)
         {
             options.Dispose();
-            throw ProviderException.Unavailable(Name, Explain(e), e);
+            throw DeviceError(e) ?? ProviderException.Unavailable(Name, Explain(e), e);
         }
         catch
         {
@@ -75,6 +78,7 @@ internal abstract class Provider
     }
 
     /// <summary>Finds out whether the device computes with 16-bit floating point, by having it do so.</summary>
+    /// <exception cref="ProviderException">The device failed.</exception>
     public bool ComputesHalf()
     {
         try
@@ -87,17 +91,19 @@ internal abstract class Provider
             });
             return true;
         }
-        catch (ProviderException)
+        catch (ProviderException e) when (e.Fault == ProviderFault.Unavailable)
         {
-            return false;
+            return false; // a device without memory, or a lost one, says nothing about what it computes
         }
     }
 
     /// <summary>The error as what it says about the device, or null where it says nothing about it.</summary>
-    public ProviderException? DeviceError(OrtException error) => !IsDevice ? null : DeviceFaults.Of(error) switch
+    /// <param name="error">What the runtime said.</param>
+    /// <param name="weights">What the weights of the model take on the device, in bytes; null where it is not about a model.</param>
+    public ProviderException? DeviceError(OrtException error, Func<long>? weights = null) => !IsDevice ? null : DeviceFaults.Of(error) switch
     {
-        DeviceFault.OutOfMemory => ProviderException.OutOfMemory(Name, error),
-        DeviceFault.Lost => ProviderException.DeviceLost(Name, error),
+        DeviceFault.OutOfMemory => ProviderException.OutOfMemory(Name, DeviceText, weights?.Invoke(), error),
+        DeviceFault.Lost => ProviderException.DeviceLost(Name, DeviceText, weights?.Invoke(), error),
         _ => null,
     };
 
@@ -145,7 +151,7 @@ internal abstract class Provider
         }
         catch (OrtException e)
         {
-            throw ProviderException.Unavailable(Name, Explain(e), e);
+            throw DeviceError(e) ?? ProviderException.Unavailable(Name, Explain(e), e);
         }
     }
 }

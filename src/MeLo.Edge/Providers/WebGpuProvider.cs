@@ -29,7 +29,7 @@ internal sealed class WebGpuProvider : Provider
     // Its buffer cache keeps a buffer that got no memory, and hands it out again (docs/decisions/0012-device-faults.md).
     public override bool IsSpoiledByLackOfMemory => true;
 
-    public override string? Device => _search.Value.Fastest?.Name;
+    public override string? Device => _search.Value.Fastest?.Title;
 
     // A rasteriser is there on machines that have never had a GPU, and slower than the processor's own kernels by two orders of magnitude.
     public override string? Drawback => _search.Value.IsSoftware ? $"found a software device only ({Device}), expected a GPU, or {Name} asked for by name" : null;
@@ -44,6 +44,7 @@ internal sealed class WebGpuProvider : Provider
 
     protected override void Append(OrtSessionOptions options) => options.OneAtATime(s_turn).WithProvider("WebGPU");
 
-    protected override string Explain(OrtException error) =>
-        $"found {_search.Value.Names}, expected a device that ONNX Runtime takes ({error.Message})";
+    protected override string Explain(OrtException error) => error.Message.Contains("No supported adapters", StringComparison.Ordinal)
+        ? $"found {_search.Value.Names}, expected a driver with all features that WebGPU needs, which a newer one may have ({error.Message})"
+        : $"found {_search.Value.Names}, expected a device that ONNX Runtime takes ({error.Message})";
 }

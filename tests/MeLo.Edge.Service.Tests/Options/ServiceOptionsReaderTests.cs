@@ -22,6 +22,7 @@ public class ServiceOptionsReaderTests
         options = Read(("Provider", "cuda"), ("DeviceId", "1"), ("Strict", "true"));
         Assert.Equal((ExecutionProvider.Cuda, 1, true), (options.Provider, options.DeviceId, options.Strict));
         Assert.Null(Read(("Provider", "auto")).Provider);
+        Assert.Equal(ExecutionProvider.WebGpu, Read(("Provider", "WebGPU")).Provider);
     }
 
     [Fact]
@@ -34,6 +35,26 @@ public class ServiceOptionsReaderTests
         foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data", "Precision", "Fp32Tasks", "Threads", "Provider", "DeviceId", "Strict"])
             Assert.Contains($"MeLo:{setting}:", refused.Message, StringComparison.Ordinal);
         Assert.Equal(12, refused.Message.Split(Environment.NewLine).Length);
+    }
+
+    [Theory]
+    [InlineData("-1", "auto", "found '-1', expected a whole number from 0 to 2147483647")]
+    [InlineData("abc", "cuda", "found 'abc', expected a whole number from 0 to 2147483647")]
+    [InlineData("1", "auto", "found 1 with provider auto, expected MeLo:Provider cuda or directml beside it")]
+    [InlineData("1", "webgpu", "found 1 with provider webgpu, expected MeLo:Provider cuda or directml beside it")]
+    public void ADeviceNumberThatMeansNothing_IsOneFault(string device, string provider, string fault)
+    {
+        ServiceException refused = Assert.Throws<ServiceException>(() => Read(("DeviceId", device), ("Provider", provider)));
+        Assert.StartsWith($"MeLo:DeviceId: {fault}", Assert.Single(refused.Message.Split(Environment.NewLine)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnUnknownSetting_IsToldTheNamesOfThoseInTheManual_AndNoneOfTheCommandLines()
+    {
+        string message = Assert.Throws<ServiceException>(() => Read(("Providr", "cpu"))).Message;
+        string[] manual = [.. File.ReadAllLines(Path.Combine(SharedData.RepositoryRoot, "docs", "operating.md"))
+            .SkipWhile(l => l != "### Settings").TakeWhile(l => l != "### Providers").Where(l => l.StartsWith("| `", StringComparison.Ordinal)).Select(l => l.Split('`')[1])];
+        Assert.EndsWith($"expected one of {string.Join(", ", manual.Order(StringComparer.Ordinal))}", message, StringComparison.Ordinal);
     }
 
     private static ServiceOptions Read(params (string Key, string Value)[] settings) => ServiceOptionsReader.Read(new ConfigurationBuilder()

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Service;
@@ -59,7 +60,7 @@ public sealed class DeviceTests : IDisposable
         Assert.True(code == (int)ExitCode.Done, $"{code}\n{output}\n{errors}");
         Assert.Contains("3 results, 0 duplicates, 0 quarantined, 0 bundles refused", output, StringComparison.Ordinal);
         Assert.Contains($"Task {task.Name} release 1 is active in fp16", errors, StringComparison.Ordinal);
-        Assert.Contains("the base has an fp16 graph and the device computes in it", errors, StringComparison.Ordinal);
+        Assert.Matches("the base has an fp16 graph and .+ computes in it", errors);
         Assert.All(installation.Outbox(task.Name), name => Assert.Equal("webgpu", Result(installation, task.Name, name).Provider));
     }
 
@@ -75,12 +76,58 @@ public sealed class DeviceTests : IDisposable
             driver.IsLost = true;
             Settlement.Drop(_installation, _dropped, 10);
             Assert.Equal((int)ExitCode.DeviceLost, service.WaitForExit());
+            Assert.Contains("error: ", service.Errors, StringComparison.Ordinal);
             Assert.Contains("the device is lost", service.Errors, StringComparison.Ordinal);
+            // The log's last line is not lost with the process.
+            Assert.Contains("The process ends, for a fresh one to take the device: ", service.Errors, StringComparison.Ordinal);
         }
         driver.IsLost = false; // the driver has reset it
         (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, [s_webGpu, .. driver.Environment]);
         Assert.True(code == (int)ExitCode.Done, $"{code}\n{output}\n{errors}");
         Settlement.AssertSettled(_installation, _dropped, watcher);
+    }
+
+    [Fact]
+    public async Task LostDevice_IsNotReady_FromTheFirstRequestThatMetIt()
+    {
+        CancellationToken cancelled = TestContext.Current.CancellationToken;
+        using FaultyVulkanDriver driver = FaultyVulkanDriver.Create();
+        using ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: [s_webGpu, ("MELO__Port", "0"), .. driver.Environment]);
+        using HttpClient http = new() { BaseAddress = new Uri($"http://127.0.0.1:{service.WaitForPort()}") };
+        service.WaitUntil(() => http.GetAsync("/health/ready", cancelled).GetAwaiter().GetResult().IsSuccessStatusCode, "it was ready");
+        driver.IsLost = true;
+        Assert.True((await http.GetAsync("/health/ready", cancelled)).IsSuccessStatusCode); // nothing has used the device, nobody knows
+        HttpStatusCode refused = (await http.PostAsync($"/api/tasks/{Installation.Tasks[0]}/predict", new ByteArrayContent(Installation.Picture(1)), cancelled)).StatusCode;
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused);
+        try
+        {
+            // Until the process ends, within a second.
+            while (true)
+            {
+                using HttpResponseMessage health = await http.GetAsync("/health/ready", cancelled);
+                Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
+                Assert.Contains("\"device\"", await health.Content.ReadAsStringAsync(cancelled), StringComparison.Ordinal);
+            }
+        }
+        catch (HttpRequestException)
+        {
+            Assert.Equal((int)ExitCode.DeviceLost, service.WaitForExit());
+        }
+    }
+
+    [Theory]
+    [InlineData(0)] // the graph of one operator that shows whether the provider starts
+    [InlineData(9)] // the first task's self-test, in which Dawn itself finds no memory, and gives up the device
+    public void DeviceWithoutMemoryAtTheStart_EndsTheProcessWithWhatItLacks(int megabytes)
+    {
+        using FaultyVulkanDriver driver = FaultyVulkanDriver.Create();
+        driver.DeviceBytes = (long)megabytes << 20;
+        (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, [s_webGpu, .. driver.Environment]);
+        Assert.True(code == (int)ExitCode.Provider, $"{code}\n{output}\n{errors}");
+        string error = Assert.Single(errors.Split('\n'), l => l.StartsWith("error: provider webgpu: ", StringComparison.Ordinal));
+        Assert.Contains("no memory left", error, StringComparison.Ordinal);
+        Assert.Contains("no GPU)", error, StringComparison.Ordinal); // the device's name
+        Assert.Contains("end what else uses the device", error, StringComparison.Ordinal);
     }
 
     [Fact]

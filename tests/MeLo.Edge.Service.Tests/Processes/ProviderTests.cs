@@ -35,6 +35,28 @@ public sealed class ProviderTests : IDisposable
     }
 
     [Fact]
+    public void AManifestWhoseDriverIsMissing_IsNamed_WithTheLibrary()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "names the driver as Linux's loader looks for it");
+        string manifest = _folder["broken.json"];
+        File.WriteAllText(manifest, """{ "file_format_version": "1.0.0", "ICD": { "library_path": "/nonexistent/libvulkan_fake.so", "api_version": "1.3.0" } }""");
+        (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, VulkanDriver.Of(manifest), ["--provider", "webgpu"]);
+        AssertRefused(code, errors, "webgpu", $"{manifest} names /nonexistent/libvulkan_fake.so, which cannot be loaded: ");
+        Assert.Contains("mesa-vulkan-drivers", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ADemonstrationForAProviderThatCannotStart_IsNotPrepared()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "hides the driver as Linux's loader looks for it");
+        string data = _folder["demo"];
+        (int code, string output, string errors) = ServiceProcess.Once(data, s_noDriver, ["--demo", "--provider", "WebGPU"]);
+        AssertRefused(code, errors, "webgpu", "Vulkan loader");
+        Assert.Equal("", output);
+        Assert.False(Directory.Exists(data));
+    }
+
+    [Fact]
     public void LeftToChoose_OnAMachineWithoutAGpu_ItRunsOnTheCpu_AndSaysWhyInOneLine()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "hides the driver as Linux's loader looks for it");
@@ -66,7 +88,7 @@ public sealed class ProviderTests : IDisposable
         (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, VulkanDriver.Software, ["--provider", "webgpu", "--strict"]);
         Assert.True(code == (int)ExitCode.Done, errors);
         Assert.Contains("fp32 on webgpu: ", errors, StringComparison.Ordinal);
-        Assert.Contains($"provider asked for, {VulkanDriver.SoftwareName}", errors, StringComparison.Ordinal);
+        Assert.Matches($"provider asked for, {VulkanDriver.SoftwareName}.*\\((Mesa's software driver lavapipe|the software driver SwiftShader), no GPU\\)", errors);
         string result = Path.Combine(_installation.Data.Outbox, task.Name, Assert.Single(_installation.Outbox(task.Name)));
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(result));
         Assert.Equal("webgpu", document.RootElement.GetProperty("model").GetProperty("provider").GetString());
@@ -79,10 +101,10 @@ public sealed class ProviderTests : IDisposable
         using Installation installation = new(withTasks: false, everyPrecision: true);
         (int code, _, string errors) = ServiceProcess.Once(installation.Data.Root, VulkanDriver.SwiftShader, ["--provider", "webgpu"]);
         Assert.True(code == (int)ExitCode.Done, errors);
-        Assert.Contains("fp32 on webgpu: the device does not compute with 16-bit floating point", errors, StringComparison.Ordinal);
+        Assert.Contains("(the software driver SwiftShader, no GPU) does not compute with 16-bit floating point", errors, StringComparison.Ordinal);
         (code, _, errors) = ServiceProcess.Once(installation.Data.Root, [("MELO__Precision", "fp16"), .. VulkanDriver.SwiftShader], ["--provider", "webgpu"]);
         Assert.True(code == (int)ExitCode.Provider, $"{code}: {errors}");
-        Assert.Contains("error: provider webgpu: found precision fp16, expected fp32: the device does not compute with 16-bit floating point", errors, StringComparison.Ordinal);
+        Assert.Contains("error: provider webgpu: found precision fp16, expected fp32: SwiftShader", errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,7 +1,6 @@
 using MeLo.Edge.Service;
 using MeLo.Edge.Service.Ingestion;
 using MeLo.Edge.Service.Reporting;
-using MeLo.Edge.Service.Telemetry;
 
 namespace MeLo.Edge.Tests.Reporting;
 
@@ -11,7 +10,6 @@ public sealed class ProgressDisplayTests
     public void FilesAreCountedOnce_WhileTheyAreQueued_InWork_SettledSinceTheLastScan_AndGone()
     {
         using TemporaryFolder root = new();
-        using ServiceMetrics metrics = new();
         FakeTime time = new();
         DataFolder folder = new(root.Root);
         folder.Create();
@@ -38,7 +36,7 @@ public sealed class ProgressDisplayTests
 
         InboxScan Scan() => inbox.Scan(task => task == "tb", takeNothing: false);
 
-        (long, long) Counts() => ProgressDisplay.Counts(scan, inbox.InWork, metrics);
+        (long, long) Counts() => ProgressDisplay.Counts(scan, inbox);
 
         void Settle(int count)
         {
@@ -46,8 +44,7 @@ public sealed class ProgressDisplayTests
             {
                 Assert.True(schedule.TryTake(out QueuedFile? taken));
                 File.Delete(taken.File.Path);
-                metrics.Result(taken.File.Task);
-                inbox.Release(taken.File);
+                inbox.Settle(taken.File);
             }
         }
     }

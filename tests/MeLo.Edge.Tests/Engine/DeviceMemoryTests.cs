@@ -1,6 +1,7 @@
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Tests.Native;
 
 namespace MeLo.Edge.Tests.Engine;
@@ -21,6 +22,16 @@ public sealed class DeviceMemoryTests
         VulkanDriver.RequireSoftwareHalf();
         FaultyProcess.Run(driver => Measure(driver, Precision.Fp16), typeof(DeviceMemoryTests));
     }
+
+    [Fact]
+    public void ABaseThatFindsNoRoom_SaysWhichDeviceItIs_AndWhatTheWeightsTake() => FaultyProcess.Run(driver =>
+    {
+        using EngineFixture fixture = new(s_vit, AdaptableSet.QueryValue, Precision.Fp32);
+        driver.DeviceBytes = 12 << 20; // the provider starts, and some of the weights fit
+        ProviderException refused = Assert.Throws<ProviderException>(() => fixture.Load(new EdgeEngineOptions { Provider = ExecutionProvider.WebGpu, Threads = 1 }));
+        Assert.True(refused.LacksMemory, refused.Message);
+        Assert.Matches("^provider webgpu: .*no memory left.*no GPU\\).* whose weights take [0-9]+ MB there", refused.Message.Replace('\n', ' '));
+    }, typeof(DeviceMemoryTests));
 
     private static void Measure(FaultyVulkanDriver driver, Precision precision)
     {

@@ -16,7 +16,8 @@ public sealed class Fp16DeviceEngineTests(DeviceFixture fixture) : DeviceEngineC
     public async Task BundleWithATolerance_IsProbedInstalledAndPredictedInFp16_LeftToChoose()
     {
         using EdgeEngine engine = Load(Options(precision: null)), host = _fixture.Load();
-        Assert.Equal((Precision.Fp16, "the base has an fp16 graph and the device computes in it"), (engine.Precision, engine.PrecisionReason));
+        Assert.Equal(Precision.Fp16, engine.Precision);
+        Assert.Matches("^the base has an fp16 graph and .+ computes in it$", engine.PrecisionReason);
         Bundle bundle = Bundle("lung", seed: 1);
         InstalledTask task = engine.Install(bundle);
         host.Install(bundle);

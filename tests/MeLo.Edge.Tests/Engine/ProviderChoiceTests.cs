@@ -53,9 +53,11 @@ public sealed class ProviderChoiceTests
         {
             Assert.True(ExecutionProviders.TryParse(setting, out ExecutionProvider? provider));
             Assert.Equal(setting == ExecutionProviders.Automatic ? null : setting, provider?.Name());
+            Assert.True(ExecutionProviders.TryParse(setting.ToUpperInvariant(), out ExecutionProvider? same));
+            Assert.Equal(provider, same);
         }
         Assert.Equal(["cpu", "webgpu", "cuda", "directml"], ((Provider[])[new CpuProvider(), new WebGpuProvider(), new CudaProvider(), new DirectMlProvider(null)]).Select(p => p.Name));
-        foreach (string setting in (string[])["", "CPU", "gpu", "0", "WebGpu"]) Assert.False(ExecutionProviders.TryParse(setting, out _));
+        foreach (string setting in (string[])["", "gpu", "0", " cpu"]) Assert.False(ExecutionProviders.TryParse(setting, out _));
     }
 
     [Theory]

@@ -33,6 +33,17 @@ public sealed class DeviceFaultsTests
     public void Loss_IsRead(string message) => Assert.Equal(DeviceFault.Lost, Read(message));
 
     [Theory]
+    [InlineData("Failed to download data from buffer. wgpu::MapAsyncStatus value: 4, message: [Device] is lost. (WebGPU device lost (1): vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY)", true)]
+    [InlineData("WebGPU device lost (1): handling unexpected error type OutOfMemory when allowed errors are Validation.", true)]
+    [InlineData("WebGPU device lost (1): vkQueueSubmit failed with VK_ERROR_DEVICE_LOST", false)]
+    [InlineData("CUDA failure 719: unspecified launch failure ; GPU=0 ;", false)]
+    public void ALoss_IsForWantOfMemory_WhereItSaysSo(string message, bool lacksMemory)
+    {
+        OrtException error = OrtException.Unsupported($"ONNX Runtime: {message}");
+        Assert.Equal((DeviceFault.Lost, lacksMemory), (DeviceFaults.Of(error), DeviceFaults.LacksMemory(error)));
+    }
+
+    [Theory]
     [InlineData(Cuda + "CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED ; GPU=0 ; hostname=LED-PC ; file=gemm.cc ; line=121 ; expr=cublasGemmHelper(...);")] // C0untFloyd/roop-unleashed 995
     [InlineData(Cuda + "CUDNN failure 1001: CUDNN_STATUS_NOT_INITIALIZED ; GPU=0 ; hostname=PC ; file=cuda_execution_provider.cc ; line=182 ; expr=cudnnCreate(&cudnn_handle_);")] // microsoft/onnxruntime 26322
     [InlineData("CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version ; GPU=0 ; hostname=PC ; expr=cudaSetDevice(info_.device_id);")]

@@ -29,7 +29,7 @@ internal sealed class CheckCommand : ToolCommand
 
     private readonly Option<string> _precision = new("--precision") { Description = "The graph to run it on; fp16 and int8 are shown beside fp32.", DefaultValueFactory = _ => Precision.Fp32.Name(), HelpName = string.Join('|', s_precisions) };
 
-    private readonly Option<string> _provider = new("--provider") { Description = "Where to run it.", DefaultValueFactory = _ => ExecutionProvider.Cpu.Name(), HelpName = string.Join('|', ExecutionProviders.Settings) };
+    private readonly Option<string> _provider = ProviderOption.Create("Where to run it.");
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
 
     public CheckCommand()
@@ -37,7 +37,6 @@ internal sealed class CheckCommand : ToolCommand
     {
         foreach (Option option in (Option[])[_base, _reference, _tolerance, _precision, _provider, _json]) Add(option);
         Add(_file);
-        _provider.AcceptOnlyFromAmong([.. ExecutionProviders.Settings]);
         _precision.AcceptOnlyFromAmong(s_precisions);
     }
 
@@ -50,15 +49,16 @@ internal sealed class CheckCommand : ToolCommand
         "Make the reference where the model was trained:",
         "safetensors.torch.save_file({'pixel_values': x, 'logits': model(x)}, 'expected.safetensors')",
         "What fp16 or int8 would do to a bundle that demands fp32 is shown with --precision and --tolerance T; no device runs it so.",
-        "fp16 is computed by this machine's processor, which rounds less than a GPU does.",
-        "Exit code 1 when the difference is beyond the tolerance.",
+        "fp16 on the cpu is computed by this machine's processor, which rounds less than a GPU does; another --provider computes it as devices do.",
+        "Exit codes: 0 within the tolerance; 1 beyond it, or a file that was refused; 2 wrong usage; 8 the provider cannot start here, or its device",
+        "lacks the memory or the precision; 9 the device was lost.",
     ];
 
     protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
     {
         string path = parsed.GetRequiredValue(_file), referencePath = parsed.GetRequiredValue(_reference), baseFolder = parsed.GetRequiredValue(_base);
         Precision precision = Precisions.Parse(parsed.GetRequiredValue(_precision));
-        _ = ExecutionProviders.TryParse(parsed.GetRequiredValue(_provider), out ExecutionProvider? asked); // the option takes no other
+        ExecutionProvider? asked = ProviderOption.Read(parsed, _provider);
         (string Name, string Reason) provider = default;
         BundleContents contents = Bundle.OpenUnverified(path);
         AdapterDescription description = contents.Description;

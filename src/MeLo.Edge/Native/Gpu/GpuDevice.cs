@@ -18,15 +18,27 @@ internal enum GpuKind
 /// <summary>A graphics device of this machine.</summary>
 /// <param name="Name">As its driver calls it.</param>
 /// <param name="Kind">What it is.</param>
-internal sealed record GpuDevice(string Name, GpuKind Kind);
+internal sealed record GpuDevice(string Name, GpuKind Kind)
+{
+    /// <summary>What messages call it: a program that stands in for a device is said to be one.</summary>
+    public string Title => Kind != GpuKind.Software ? Name : $"{Name} ({Software}, no GPU)";
+
+    private string Software => Name switch
+    {
+        _ when Name.StartsWith("llvmpipe", StringComparison.Ordinal) => "Mesa's software driver lavapipe",
+        _ when Name.StartsWith("SwiftShader", StringComparison.Ordinal) => "the software driver SwiftShader",
+        _ when Name.StartsWith("Microsoft Basic Render", StringComparison.Ordinal) => "Windows' software driver",
+        _ => "a software driver",
+    };
+}
 
 /// <summary>The graphics devices of this machine, in the order of their drivers.</summary>
 /// <param name="Devices">They; empty where there is a fault.</param>
 /// <param name="Fault">Why there is none: what was found, and what was expected; null where there is one.</param>
 internal sealed record GpuSearch(IReadOnlyList<GpuDevice> Devices, string? Fault = null)
 {
-    /// <summary>The devices' names in one text.</summary>
-    public string Names => string.Join(", ", Devices.Select(d => d.Name));
+    /// <summary>What messages call the devices, in one text.</summary>
+    public string Names => string.Join(", ", Devices.Select(d => d.Title));
 
     public static GpuSearch Failed(string fault) => new([], fault);
 

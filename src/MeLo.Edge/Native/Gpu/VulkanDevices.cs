@@ -19,7 +19,7 @@ internal static unsafe class VulkanDevices
     public static GpuSearch Find(string loader = Loader)
     {
         if (!NativeLibrary.TryLoad(loader, out nint library))
-            return GpuSearch.Failed($"found no {loader}, expected the Vulkan loader (Debian's libvulkan1) and the driver of a GPU"); // else never freed: drivers do not like it
+            return GpuSearch.Failed($"found no {loader}, expected the Vulkan loader (Debian's libvulkan1, RHEL's vulkan-loader) and the driver of a GPU"); // else never freed: drivers do not like it
         try
         {
             return Find(library);
@@ -39,8 +39,8 @@ internal static unsafe class VulkanDevices
         nint instance;
         int result = vkCreateInstance(&info, null, &instance);
         if (result == ErrorIncompatibleDriver)
-            return GpuSearch.Failed("found the Vulkan loader and no driver for it, expected a GPU's (Debian's mesa-vulkan-drivers, or NVIDIA's own) in /usr/share/vulkan/icd.d or in VK_DRIVER_FILES");
-        if (result != 0) return GpuSearch.Failed($"vkCreateInstance failed with {result}, expected a Vulkan driver that starts");
+            return GpuSearch.Failed($"found the Vulkan loader and no driver that it can use ({VulkanManifests.Describe()}), expected a GPU's (mesa-vulkan-drivers of Debian and RHEL, or NVIDIA's own), named by a manifest in {VulkanManifests.Usual} or in VK_DRIVER_FILES");
+        if (result != 0) return Failed("vkCreateInstance", result);
         try
         {
             return Devices(library, instance);
@@ -57,12 +57,12 @@ internal static unsafe class VulkanDevices
         var vkGetPhysicalDeviceProperties = (delegate* unmanaged<nint, byte*, void>)NativeLibrary.GetExport(library, "vkGetPhysicalDeviceProperties");
         uint count;
         int result = vkEnumeratePhysicalDevices(instance, &count, null);
-        if (result != 0) return GpuSearch.Failed($"vkEnumeratePhysicalDevices failed with {result}, expected a Vulkan driver that lists its devices");
+        if (result != 0) return Failed("vkEnumeratePhysicalDevices", result);
         if (count == 0)
-            return GpuSearch.Failed("found a Vulkan driver and no device of it, expected one that this user and this service may use (/dev/dri/renderD*, /dev/nvidia*)");
+            return GpuSearch.Failed($"found a Vulkan driver and no device of it ({VulkanManifests.Describe()}; {GpuFiles.Describe()}), expected one that this user and this service may use");
         nint[] handles = new nint[count];
         fixed (nint* all = handles) result = vkEnumeratePhysicalDevices(instance, &count, all);
-        if (result < 0) return GpuSearch.Failed($"vkEnumeratePhysicalDevices failed with {result}, expected a Vulkan driver that lists its devices");
+        if (result < 0) return Failed("vkEnumeratePhysicalDevices", result);
         GpuDevice[] devices = new GpuDevice[count];
         byte* properties = stackalloc byte[PropertiesSize];
         for (int i = 0; i < devices.Length; i++)
@@ -74,6 +74,23 @@ internal static unsafe class VulkanDevices
             devices[i] = new GpuDevice(name, Enum.IsDefined((GpuKind)kind) ? (GpuKind)kind : GpuKind.Other);
         }
         return new GpuSearch(devices);
+    }
+
+    // The number alone helps nobody: a driver that finds no device it may open says that its initialisation failed.
+    private static GpuSearch Failed(string function, int result)
+    {
+        string name = result switch
+        {
+            -1 => "VK_ERROR_OUT_OF_HOST_MEMORY",
+            -2 => "VK_ERROR_OUT_OF_DEVICE_MEMORY",
+            -3 => "VK_ERROR_INITIALIZATION_FAILED",
+            -6 => "VK_ERROR_LAYER_NOT_PRESENT",
+            -7 => "VK_ERROR_EXTENSION_NOT_PRESENT",
+            ErrorIncompatibleDriver => "VK_ERROR_INCOMPATIBLE_DRIVER",
+            _ => "error",
+        };
+        return GpuSearch.Failed($"found a Vulkan driver that does not start: {function} failed with {name} ({result}) ({VulkanManifests.Describe()}; {GpuFiles.Describe()}), "
+            + "expected a driver of a GPU that this machine has, which fits the kernel's part of it, and a user and a service that may open its device file");
     }
 
 #pragma warning disable CS0649 // The loader reads the structures; what is not set here is null.

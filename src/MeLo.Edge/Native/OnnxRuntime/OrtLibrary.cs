@@ -8,7 +8,8 @@ namespace MeLo.Edge.Native.OnnxRuntime;
 /// </summary>
 internal static unsafe class OrtLibrary
 {
-    private const int Errors = 3; // ORT_LOGGING_LEVEL_ERROR
+    // ORT_LOGGING_LEVEL_INFO: why a device was lost is said at that level (OrtLog). Sessions, which would say much more, keep to errors (OrtSessionOptions).
+    private const int Information = 1;
 
     private static readonly Lazy<Loaded> s_loaded = new(Load);
 
@@ -68,7 +69,7 @@ internal static unsafe class OrtLibrary
 
         OrtApi api = new(table);
         nint environment;
-        fixed (byte* logId = "MeLo.Edge"u8) OrtException.ThrowIfFailed(api, api.CreateEnvWithCustomLogger(&OrtLog.Receive, null, Errors, logId, &environment));
+        fixed (byte* logId = "MeLo.Edge"u8) OrtException.ThrowIfFailed(api, api.CreateEnvWithCustomLogger(&OrtLog.Receive, null, Information, logId, &environment));
         // On Windows the official builds report usage events unless told not to; a hospital device reports nothing.
         OrtException.ThrowIfFailed(api, api.DisableTelemetryEvents(environment));
         nint allocator;

@@ -5,6 +5,7 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
 {
     private const int AllOptimizations = 99; // ORT_ENABLE_ALL
     private const int Sequential = 0;        // ORT_SEQUENTIAL: one operator at a time, each using all threads
+    private const int Errors = 3;            // ORT_LOGGING_LEVEL_ERROR
 
     public OrtSessionOptions()
         : base(Create())
@@ -12,6 +13,7 @@ internal sealed unsafe class OrtSessionOptions : OrtHandle
         using Lease self = Use();
         OrtException.ThrowIfFailed(OrtLibrary.Api.SetSessionGraphOptimizationLevel(self.Pointer, AllOptimizations));
         OrtException.ThrowIfFailed(OrtLibrary.Api.SetSessionExecutionMode(self.Pointer, Sequential));
+        OrtException.ThrowIfFailed(OrtLibrary.Api.SetSessionLogSeverityLevel(self.Pointer, Errors));
     }
 
     /// <summary>The number of threads that share one operator, the calling one included; 0 lets the runtime take one a physical core.</summary>

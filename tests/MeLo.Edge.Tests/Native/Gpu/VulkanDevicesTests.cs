@@ -9,7 +9,7 @@ public sealed class VulkanDevicesTests
     {
         GpuSearch search = VulkanDevices.Find("libvulkan-of-nobody.so.1");
         Assert.Empty(search.Devices);
-        Assert.Equal("found no libvulkan-of-nobody.so.1, expected the Vulkan loader (Debian's libvulkan1) and the driver of a GPU", search.Fault);
+        Assert.Equal("found no libvulkan-of-nobody.so.1, expected the Vulkan loader (Debian's libvulkan1, RHEL's vulkan-loader) and the driver of a GPU", search.Fault);
     }
 
     [Fact]
@@ -18,6 +18,14 @@ public sealed class VulkanDevicesTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "loads a library of Linux");
         Assert.Contains("without Vulkan's functions", VulkanDevices.Find("libm.so.6").Fault, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("llvmpipe (LLVM 15.0.6, 256 bits)", GpuKind.Software, "llvmpipe (LLVM 15.0.6, 256 bits) (Mesa's software driver lavapipe, no GPU)")]
+    [InlineData("SwiftShader Device (LLVM 10.0.0)", GpuKind.Software, "SwiftShader Device (LLVM 10.0.0) (the software driver SwiftShader, no GPU)")]
+    [InlineData("Microsoft Basic Render Driver", GpuKind.Software, "Microsoft Basic Render Driver (Windows' software driver, no GPU)")]
+    [InlineData("Another", GpuKind.Software, "Another (a software driver, no GPU)")]
+    [InlineData("NVIDIA H200", GpuKind.Discrete, "NVIDIA H200")]
+    public void ASoftwareDevice_IsSaidToBeOne_ByItsName(string name, object kind, string title) => Assert.Equal(title, new GpuDevice(name, (GpuKind)kind).Title);
 
     [Fact]
     public void TheFastestDevice_IsACardBeforeAPartOfTheProcessorBeforeAProgram()
