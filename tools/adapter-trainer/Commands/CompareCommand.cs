@@ -64,7 +64,7 @@ internal sealed class CompareCommand : ToolCommand
                 runs.Add(ComparedRun.Of(task, Path.Combine(folder, name), error, cancellation));
             }
         }
-        JsonObject report = Report(package, dataset, provider, modes, runs);
+        JsonObject report = Report(package, dataset, provider, modes, runs, mode => _training.Settings(parsed, mode, first));
         OutputFile.Write(Path.Combine(folder, "comparison.json"), FileKind.Json, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
         if (parsed.GetValue(_json)) JsonReport.Print(output, report);
         else Print(output, package, dataset, modes, runs);
@@ -92,7 +92,7 @@ internal sealed class CompareCommand : ToolCommand
         }
     }
 
-    private static JsonObject Report(BasePackage package, Dataset dataset, ProviderChoice provider, TrainingMode[] modes, List<ComparedRun> runs)
+    private static JsonObject Report(BasePackage package, Dataset dataset, ProviderChoice provider, TrainingMode[] modes, List<ComparedRun> runs, Func<TrainingMode, TrainingSettings> settings)
     {
         JsonObject report = new()
         {
@@ -108,6 +108,7 @@ internal sealed class CompareCommand : ToolCommand
             ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
             report[mode.ToString().ToLowerInvariant()] = new JsonObject
             {
+                ["settings"] = new JsonObject(settings(mode).Describe().Where(s => s.Name != "seed").Select(s => KeyValuePair.Create(s.Name, (JsonNode?)s.Value))),
                 ["auc"] = Figure(of.Average(r => r.Auc)),
                 ["aucDeviation"] = Figure(Deviation(of, r => r.Auc)),
                 ["accuracy"] = Figure(of.Average(r => r.Accuracy)),
