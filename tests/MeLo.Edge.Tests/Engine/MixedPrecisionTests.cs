@@ -123,7 +123,8 @@ public sealed class MixedPrecisionTests : IDisposable
         // Work that began with a retired task ends with it, on a graph that is loaded once more, and leaves nothing behind.
         using EdgeEngine fp32 = _fixture.Load();
         Assert.Equal(Logits(await PredictAsync(fp32, fp32.Install(Demanding("first", 2)), 1)), Logits(await PredictAsync(engine, first, 1)));
-        Assert.Equal(2 * Int8TaskBytes, engine.Statistics.CacheBytes);
+        // The answer is given before its weights are let go of.
+        Assert.True(SpinWait.SpinUntil(() => engine.Statistics.CacheBytes == 2 * Int8TaskBytes, TimeSpan.FromSeconds(10)), $"{engine.Statistics.CacheBytes}");
     }
 
     [Fact]
