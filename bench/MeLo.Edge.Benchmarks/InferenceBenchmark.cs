@@ -36,7 +36,7 @@ internal static class InferenceBenchmark
         using PlainSession constant = new(model.MergedModel, model.Adapter, settings.Threads);
         using PlainSession dynamic = new(model.WriteDynamicallyQuantizedModel(), model.Adapter, settings.Threads);
         float[] pixels = model.Pixels(1);
-        PreparedImage image = PreparedImage.FromPixels(pixels, fp32Task.Description.Input.Preprocess);
+        PreparedImage image = PreparedImage.FromPixels(pixels, fp32Task.Description.Input);
 
         Samples fp32Times = new(), int8Times = new(), constantTimes = new(), dynamicTimes = new();
         Func<Task<(double Milliseconds, float[] Logits)>>[] sides =

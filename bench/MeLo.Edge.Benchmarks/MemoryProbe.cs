@@ -55,7 +55,7 @@ internal static class MemoryProbe
     {
         using EdgeEngine engine = model.LoadWithCache(settings.Threads, side == MemorySide.OursOneCached ? model.TaskBytes : null);
         InstalledTask[] tasks = model.Install(engine, count, withFp32Task: side == MemorySide.OursOneFp32);
-        PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input.Preprocess);
+        PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input);
         foreach (InstalledTask task in tasks) await engine.PredictAsync(task, image, cancellation);
         return Settled(count);
     }

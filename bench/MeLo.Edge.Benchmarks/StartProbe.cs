@@ -64,7 +64,7 @@ internal static class StartProbe
         TaskHead head = new(Classes, vit.Dim, new float[Classes * vit.Dim], new float[Classes]);
         using PlainSession session = times.Time("load", () => new PlainSession(files.Model(side), head, threads));
         float[] pixels = times.Time("prepare", () =>
-            PreparedImage.From(File.ReadAllBytes(files.Picture), BenchmarkModel.Recipe(vit), DecodeLimits.Default).Pixels);
+            PreparedImage.From(File.ReadAllBytes(files.Picture), new InputDescription(BenchmarkModel.Recipe(vit)), DecodeLimits.Default).Pixels);
         long[] shape = [1, 3, vit.ImageSize, vit.ImageSize];
         times.Time("first", () => session.Run(pixels, shape));
         times.Answer();

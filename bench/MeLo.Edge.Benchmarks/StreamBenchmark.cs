@@ -46,7 +46,7 @@ internal static class StreamBenchmark
         using PlainSession unmerged = new(model.WriteUnmergedModel(), model.Adapter, settings.Threads);
         PlainSession[] sessions = [.. Enumerable.Range(0, Tasks).Select(_ => new PlainSession(model.MergedModel, model.Adapter, settings.Threads))];
         float[] pixels = model.Pixels(1);
-        PreparedImage image = PreparedImage.FromPixels(pixels, warm[0].Description.Input.Preprocess);
+        PreparedImage image = PreparedImage.FromPixels(pixels, warm[0].Description.Input);
         PictureFiles pictures = new(Path.Combine(model.Folder, "pictures"), Images, PictureSide);
         Check(await warmEngine.PredictAsync(warm[0], image, cancellation), sessions[0].Run(pixels, model.PixelShape), unmerged.Run(pixels, model.PixelShape), settings);
 

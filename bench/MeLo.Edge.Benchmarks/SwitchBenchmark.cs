@@ -44,7 +44,7 @@ internal static class SwitchBenchmark
             // What a merge must read and write: as much as it reads, or for int8 a quarter.
             Action memory = settings.Precision == Precision.Int8 ? folding.Run : copying.Run;
             InstalledTask[] tasks = model.Install(engine, 4);
-            PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input.Preprocess);
+            PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input);
             for (int round = -WarmUpRounds; round < settings.Rounds; round++)
             {
                 Progress.Show($"round {Math.Max(0, round + 1)} of {settings.Rounds}");
@@ -118,7 +118,7 @@ internal static class SwitchBenchmark
         using EdgeEngine engine = model.Load(settings.Threads, cachedTasks: 2);
         Progress.Show($"installing {installed}");
         InstalledTask[] tasks = model.Install(engine, installed);
-        PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input.Preprocess);
+        PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input);
         Samples warm = new();
         for (int round = -2; round < settings.Rounds; round++)
         {

@@ -38,6 +38,35 @@ public sealed class PackTests(Workbench bench) : IDisposable
         Assert.Equal(1, contents.Description.Input.Preprocess.Std[0]);
     }
 
+    [Theory]
+    [InlineData("file", "file")]
+    [InlineData("named:SOFT TISSUE", "named:SOFT TISSUE")]
+    [InlineData("percentile:1,99", "percentile:1,99")]
+    [InlineData("window:-600,1500", "window:-600,1500,linear")]
+    [InlineData("window:40,0.5,sigmoid", "window:40,0.5,sigmoid")]
+    public void DicomValues_AreTakenAndShown(string option, string shown)
+    {
+        string bundle = _folder["b.melo"];
+        Packer.Done(bench.Pack(bundle, "--unsigned", "--dicom", option));
+        Assert.Equal(shown, Bundle.OpenUnverified(bundle).Description.Input.Dicom!.ToString());
+        Assert.Contains(shown, Packer.Done("inspect", bundle), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("lung")]
+    [InlineData("window:40")]
+    [InlineData("window:40,0")]
+    [InlineData("window:a,b")]
+    [InlineData("window:1,2,cubic")]
+    [InlineData("percentile:99,1")]
+    [InlineData("named:")]
+    public void DicomValuesThatMakeNoSense_AreWrongUsage(string option)
+    {
+        ProgramResult result = Packer.Run(bench.Pack(_folder["b.melo"], "--unsigned", "--dicom", option));
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("--dicom", result.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TheSameInputs_GiveTheSameAdapterAndProbe()
     {

@@ -21,11 +21,12 @@ public sealed class LayeringTests
         ["Onnx"] = ["Tensors"],
         ["Adapters"] = ["Tensors", "Native", "Kernels"],
         ["Imaging"] = ["Native", "Native.Vips"],
+        ["Dicom"] = ["Imaging"],
         ["Models"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging"],
         ["Native.Gpu"] = [],
         ["Providers"] = ["Tensors", "Native", "Native.Gpu", "Native.OnnxRuntime", "Onnx"],
-        ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Models"],
-        ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging", "Models", "Providers", "Bundles"],
+        ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Dicom", "Models"],
+        ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging", "Dicom", "Models", "Providers", "Bundles"],
     };
 
     [Fact]

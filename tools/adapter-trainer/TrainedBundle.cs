@@ -48,7 +48,7 @@ internal sealed record TrainedBundle(byte[] Bytes, string Digest, double ProbeDi
             Architecture = engine.Base.Architecture.Name,
             Lora = new LoraDescription(adapter.Rank, adapter.Scale * adapter.Rank, adapter.Scale, adapter.Targets, Source),
             Head = new HeadDescription(task.Dataset.Labels, task.Dataset.IsMultiLabel ? HeadActivation.Sigmoid : HeadActivation.Softmax, ImportedAdapter.AdapterBias),
-            Input = new InputDescription(task.Recipe),
+            Input = new InputDescription(task.Recipe, task.Dataset.Dicom),
             Tolerance = new ProbeTolerance(Fp32Tolerance, Int8: Tolerance(Precision.Int8), Fp16: Tolerance(Precision.Fp16)),
             Precision = measured.Any(m => m.Damage is not null) ? Precision.Fp32 : null,
             Card = Card(run, label),

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using MeLo.Edge.Adapters;
-using MeLo.Edge.Imaging;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Models;
 using MeLo.Edge.Tools;
 using MeLo.Edge.Training;
@@ -30,6 +30,7 @@ internal sealed class TrainingOptions
     private readonly Option<string?> _patientColumn = new("--patient-column") { Description = "The CSV's column that tells patients apart, whose pictures are kept together. Default: patient or patient_id.", HelpName = "NAME" };
     private readonly Option<int?> _slices = new("--slices") { Description = "How many slices of a volume are looked at along each axis. Default: all.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
     private readonly Option<string> _axes = new Option<string>("--axes") { Description = "Along which axes a volume is cut.", DefaultValueFactory = _ => "axial", HelpName = "axial|coronal|sagittal|all" }.AcceptOnlyFromAmong("axial", "coronal", "sagittal", "all");
+    private readonly Option<DicomVoi?> _dicom = DicomOption.Create("It goes into the bundle. Default: DICOM files are refused.");
     private readonly Option<double> _validation = Number("--validation-share", "The share of samples that choices are made by, where the data does not say.", 0.15);
     private readonly Option<double> _test = Number("--test-share", "The share of samples that the figures come from, where the data does not say.", 0.15);
 
@@ -66,7 +67,7 @@ internal sealed class TrainingOptions
                 result.AddError($"--targets: found '{text}', expected each of {string.Join(", ", VitLinears.All.Select(l => l.Name()))} at most once, separated by commas.");
         });
         command.Add(_data);
-        foreach (Option option in (Option[])[_labels, _pathColumn, _labelColumns, _splitColumn, _patientColumn, _slices, _axes, _validation, _test]) command.Add(option);
+        foreach (Option option in (Option[])[_labels, _pathColumn, _labelColumns, _splitColumn, _patientColumn, _slices, _axes, _dicom, _validation, _test]) command.Add(option);
         if (adapters)
             foreach (Option option in (Option[])[_rank, _alpha, _targets]) command.Add(option);
         foreach (Option option in (Option[])[_epochs, _batch, _microBatch, _learningRate, _warmup, _weightDecay, _labelSmoothing, _balance, _augment, _patience, _seed, _cache]) command.Add(option);
@@ -82,6 +83,7 @@ internal sealed class TrainingOptions
         SplitColumn = parsed.GetValue(_splitColumn),
         PatientColumn = parsed.GetValue(_patientColumn),
         Slices = parsed.GetValue(_slices),
+        Dicom = parsed.GetValue(_dicom),
         Axes = Enum.Parse<VolumeAxes>(parsed.GetRequiredValue(_axes), ignoreCase: true),
     });
 

@@ -87,7 +87,7 @@ internal sealed record TrainingRun(
             Counts = [.. dataset.Labels.Select((label, c) => new ClassCounts(label, Count(Task.Parts.Train, c), Count(Task.Parts.Validation, c), Count(Task.Parts.Test, c)))],
             Settings =
             [
-                .. Task.Settings.Describe(), ("preprocessing", PreprocessRecipeJson.ToText(Task.Recipe)), ("architecture", Task.Architecture.Name), ("provider", Task.Provider.Name),
+                .. Task.Settings.Describe(), ("preprocessing", PreprocessRecipeJson.ToText(Task.Recipe)), .. Dicom(Task), ("architecture", Task.Architecture.Name), ("provider", Task.Provider.Name),
                 ("threads", Task.Threads == 0 ? "one a core" : $"{Task.Threads}"), ("adapter-trainer", ToolVersion),
             ],
             Epochs = History.Epochs,
@@ -102,9 +102,11 @@ internal sealed record TrainingRun(
     /// <summary>Everything that the next epoch depends on.</summary>
     public static TrainingIdentity Identity(TrainingTask task) => new(
     [
-        .. task.Settings.Describe(), ("base", task.BaseDigest), ("dataset", task.Dataset.Digest), ("preprocessing", PreprocessRecipeJson.ToText(task.Recipe)),
+        .. task.Settings.Describe(), ("base", task.BaseDigest), ("dataset", task.Dataset.Digest), ("preprocessing", PreprocessRecipeJson.ToText(task.Recipe)), .. Dicom(task),
         ("samples to train on and to choose by", $"{Digest(task.Parts.Train)} {Digest(task.Parts.Validation)}"), ("provider", task.Provider.Name),
     ]);
+
+    private static IEnumerable<(string, string)> Dicom(TrainingTask task) => task.Dataset.Dicom is { } dicom ? [("DICOM values", dicom.ToString())] : [];
 
     private static string Digest(IReadOnlyList<int> part) =>
         Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>([.. part])))[..16];

@@ -78,7 +78,7 @@ internal static class DeviceInference
             Progress.Show($"{precision.Name()}: loading");
             _engine = model.Load(settings, device, cachedTasks: Tasks, BatchPolicy.Mixed, precision);
             _tasks = model.Install(_engine, Tasks);
-            _images = [.. Enumerable.Range(1, s_batches[^1]).Select(seed => PreparedImage.FromPixels(model.Pixels(seed), _tasks[0].Description.Input.Preprocess))];
+            _images = [.. Enumerable.Range(1, s_batches[^1]).Select(seed => PreparedImage.FromPixels(model.Pixels(seed), _tasks[0].Description.Input))];
             _merging = new DeviceMerge(package, precision, device, model.Adapter);
             _merged = _merging.Merge(model.Adapter);
             _inputs = device.Open(package.GraphPath(precision));

@@ -37,7 +37,7 @@ internal static class DeviceStream
             new PlainSession(device.Session(model.ConstantGraph(package, settings.Precision, model.AdapterOf(task)), model.BaseFolder)))];
         using PlainSession unmerged = new(device.Session(model.UnmergedGraph(package, settings.Precision), model.BaseFolder), model.Adapter, device);
         float[] pixels = model.Pixels(1);
-        PreparedImage image = PreparedImage.FromPixels(pixels, tasks[merged][0].Description.Input.Preprocess);
+        PreparedImage image = PreparedImage.FromPixels(pixels, tasks[merged][0].Description.Input);
         float[][] expected = [.. sessions.Select(session => session.Run(pixels, model.PixelShape))];
         Compare(unmerged.Run(pixels, model.PixelShape), expected[0], settings.Precision);
 

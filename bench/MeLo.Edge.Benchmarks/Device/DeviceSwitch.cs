@@ -30,7 +30,7 @@ internal static class DeviceSwitch
         LoraAdapter[] adapters = [.. Enumerable.Range(0, Tasks).Select(model.AdapterOf)];
         using DeviceMerge merging = new(package, settings.Precision, device, adapters[0]);
         byte[] other = OnnxWriter.ToBytes(model.ConstantGraph(package, settings.Precision, adapters[1]));
-        PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input.Preprocess);
+        PreparedImage image = PreparedImage.FromPixels(model.Pixels(1), tasks[0].Description.Input);
 
         Samples cold = new(), warm = new(), sameRun = new(), coldRun = new(), warmRun = new(), merge = new(), upload = new(), wait = new(), reload = new();
         RoundBudget budget = new(settings);

@@ -48,7 +48,7 @@ internal sealed class CsvSource
         if (faults.Count > 0) throw DatasetException.Of(_source, faults);
 
         LabelSet labels = LabelSet.Of(_source, hasColumns ? _labels.Select(c => _table.Header[c]) : rows.SelectMany(r => r.Labels), options.Labels);
-        FilePictures pictures = FilePictures.Open(_source, [.. rows.Select(r => new PictureFile(r.Id, Path.Combine(folder, r.Id)))], options.Limits);
+        FilePictures pictures = FilePictures.Open(_source, [.. rows.Select(r => new PictureFile(r.Id, Path.Combine(folder, r.Id)))], options);
         return Dataset.Of(_source, labels.Names, isMultiLabel, [.. rows.Zip(pictures.Digests, (r, digest) => new Sample(r.Id, labels.Targets(r.Labels), r.Patient, r.Part) { Content = digest })], pictures);
     }
 

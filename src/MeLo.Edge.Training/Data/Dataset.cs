@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using MeLo.Edge.Dicom;
 
 namespace MeLo.Edge.Training.Data;
 
@@ -43,6 +44,9 @@ internal sealed class Dataset
 
     /// <summary>Where the pixels come from.</summary>
     public IPictures Pictures { get; }
+
+    /// <summary>Which values of its DICOM images are black and white; null where it takes none.</summary>
+    public DicomVoi? Dicom => (Pictures as FilePictures)?.Dicom;
 
     /// <summary>
     /// Opens a folder with a folder of pictures for each class, perhaps below <c>train</c>, <c>val</c> and <c>test</c>; a <c>.csv</c> file with paths and labels; or an <c>.npz</c> file as

@@ -1,3 +1,4 @@
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Training.Data;
@@ -28,6 +29,9 @@ internal sealed record DatasetOptions
 
     /// <summary>Along which axes a volume is cut.</summary>
     public VolumeAxes Axes { get; init; } = VolumeAxes.Axial;
+
+    /// <summary>Which values of gray DICOM images become black and white; null refuses DICOM files.</summary>
+    public DicomVoi? Dicom { get; init; }
 
     /// <summary>What a picture may cost before it is refused.</summary>
     public DecodeLimits Limits { get; init; } = DecodeLimits.Default;

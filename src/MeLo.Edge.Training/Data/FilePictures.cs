@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Training.Data;
@@ -10,14 +11,14 @@ internal sealed class FilePictures : IPictures
     private readonly IReadOnlyList<PictureFile> _files;
     private readonly DecodeLimits _limits;
 
-    private FilePictures(string source, IReadOnlyList<PictureFile> files, DecodeLimits limits) => (_source, _files, _limits) = (source, files, limits);
+    private FilePictures(string source, IReadOnlyList<PictureFile> files, DatasetOptions options) => (_source, _files, _limits, Dicom) = (source, files, options.Limits, options.Dicom);
 
     /// <summary>Reads every file once, on all cores: what it is, and the digest of its bytes.</summary>
     /// <param name="source">The dataset.</param>
     /// <param name="files">The samples' files, in their order.</param>
-    /// <param name="limits">What a picture may cost.</param>
+    /// <param name="options">What a picture may cost, and what is done with DICOM.</param>
     /// <exception cref="DatasetException">Files are not there, or no pictures; the message lists them up to a limit.</exception>
-    public static FilePictures Open(string source, IReadOnlyList<PictureFile> files, DecodeLimits limits)
+    public static FilePictures Open(string source, IReadOnlyList<PictureFile> files, DatasetOptions options)
     {
         string?[] faults = new string?[files.Count];
         string[] digests = new string[files.Count];
@@ -25,8 +26,9 @@ internal sealed class FilePictures : IPictures
         {
             try
             {
-                byte[] bytes = ReadFile(files[i], limits);
-                _ = ImageSignature.Identify(bytes);
+                byte[] bytes = ReadFile(files[i], options.Limits);
+                if (!DicomDecoder.IsDicom(bytes)) _ = ImageSignature.Identify(bytes);
+                else if (options.Dicom is null) throw ImageException.UnknownFormat("a DICOM image, and nothing that says which of its values are black and white (--dicom)");
                 digests[i] = Convert.ToHexStringLower(SHA256.HashData(bytes));
             }
             catch (Exception e) when (IsOfTheFile(e))
@@ -36,8 +38,11 @@ internal sealed class FilePictures : IPictures
         });
         string[] found = [.. faults.OfType<string>()];
         if (found.Length > 0) throw DatasetException.Of(source, found);
-        return new FilePictures(source, files, limits) { Digests = digests };
+        return new FilePictures(source, files, options) { Digests = digests };
     }
+
+    /// <summary>Which values of DICOM images are black and white; null where there are none.</summary>
+    public DicomVoi? Dicom { get; }
 
     /// <summary>SHA-256 of every file, in their order, in hexadecimal.</summary>
     public IReadOnlyList<string> Digests { get; private init; } = [];
@@ -47,7 +52,8 @@ internal sealed class FilePictures : IPictures
         PictureFile file = _files[sample];
         try
         {
-            return RasterDecoder.Decode(ReadFile(file, _limits), _limits);
+            byte[] bytes = ReadFile(file, _limits);
+            return Dicom is { } voi && DicomDecoder.IsDicom(bytes) ? DicomDecoder.Decode(bytes, voi, _limits) : RasterDecoder.Decode(bytes, _limits);
         }
         catch (Exception e) when (IsOfTheFile(e))
         {

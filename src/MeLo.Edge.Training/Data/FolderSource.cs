@@ -29,7 +29,7 @@ internal static class FolderSource
         if (faults.Count > 0) throw DatasetException.Of(source, faults);
 
         found.Sort((a, b) => string.CompareOrdinal(a.File.Id, b.File.Id));
-        FilePictures pictures = FilePictures.Open(source, [.. found.Select(f => f.File)], options.Limits);
+        FilePictures pictures = FilePictures.Open(source, [.. found.Select(f => f.File)], options);
         return Dataset.Of(source, labels.Names, isMultiLabel: false, [.. found.Zip(pictures.Digests, (f, digest) => f.Sample with { Content = digest })], pictures);
     }
 

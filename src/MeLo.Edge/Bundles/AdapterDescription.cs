@@ -1,4 +1,5 @@
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
 
@@ -99,7 +100,8 @@ public enum HeadActivation
 
 /// <summary>What goes into the model.</summary>
 /// <param name="Preprocess">How a picture becomes the input.</param>
-public sealed record InputDescription(PreprocessRecipe Preprocess)
+/// <param name="Dicom">Which values of a DICOM image become black and white; null where the bundle takes no DICOM.</param>
+public sealed record InputDescription(PreprocessRecipe Preprocess, DicomVoi? Dicom = null)
 {
     /// <summary>The only kind so far.</summary>
     public const string ImageKind = "image";

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using MeLo.Edge.Adapters;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
 
@@ -101,7 +102,8 @@ internal static partial class AdapterDescriptionReader
     {
         input.Choice("kind", (InputDescription.ImageKind, true));
         PreprocessRecipe? recipe = input.Object("preprocess", p => PreprocessRecipeJson.Read(p, json));
-        return recipe is null ? null : new InputDescription(recipe);
+        DicomVoi? dicom = input.Has("dicom") ? input.Object("dicom", d => DicomVoiJson.Read(d, json)) : null;
+        return recipe is null ? null : new InputDescription(recipe, dicom);
     }
 
     private static ProbeTolerance ReadTolerance(StrictObject tolerance)

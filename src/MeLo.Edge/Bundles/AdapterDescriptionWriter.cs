@@ -31,6 +31,11 @@ internal static class AdapterDescriptionWriter
             json.WriteString("kind", description.Input.Kind);
             json.WritePropertyName("preprocess");
             PreprocessRecipeJson.Write(json, description.Input.Preprocess);
+            if (description.Input.Dicom is { } dicom)
+            {
+                json.WritePropertyName("dicom");
+                DicomVoiJson.Write(json, dicom);
+            }
             json.WriteEndObject();
             WriteTolerance(json, description.Tolerance);
             if (description.Precision is { } precision) json.WriteString("precision", precision.Name());

@@ -160,7 +160,7 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
     private static (float[] Pixels, long[] Shape) Pixels(IReadOnlyList<PredictionRequest> batch, int[] images)
     {
         PreparedImage first = batch[images[0]].Image;
-        long[] shape = [images.Length, 3, first.Recipe.Size, first.Recipe.Size];
+        long[] shape = [images.Length, 3, first.Input.Preprocess.Size, first.Input.Preprocess.Size];
         if (images.Length == 1) return (first.Pixels, shape);
         float[] pixels = GC.AllocateUninitializedArray<float>(images.Length * first.Pixels.Length);
         for (int i = 0; i < images.Length; i++) batch[images[i]].Image.Pixels.CopyTo(pixels, i * first.Pixels.Length);

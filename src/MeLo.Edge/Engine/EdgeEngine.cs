@@ -212,7 +212,7 @@ public sealed class EdgeEngine : IDisposable
     /// <summary>Decodes and preprocesses an image for a task: work that can be done while another image runs.</summary>
     /// <exception cref="ImageException">The file is no readable image, or exceeds the limits.</exception>
     public PreparedImage Prepare(InstalledTask task, ReadOnlyMemory<byte> imageFile) =>
-        PreparedImage.From(imageFile, task.Description.Input.Preprocess, _options.DecodeLimits);
+        PreparedImage.From(imageFile, task.Description.Input, _options.DecodeLimits);
 
     /// <summary>Switches to the task and classifies a prepared image.</summary>
     /// <param name="task">A task of this engine; it need not be the installed one any more.</param>
@@ -240,7 +240,7 @@ public sealed class EdgeEngine : IDisposable
         foreach (PredictionRequest request in batch)
         {
             CheckOwn(request.Task);
-            if (!request.Image.Recipe.Equals(request.Task.Description.Input.Preprocess))
+            if (!request.Image.Input.Equals(request.Task.Description.Input))
                 throw new ArgumentException($"The image was prepared by other rules than those of task '{request.Task.Task}'.", nameof(batch));
         }
         PendingPrediction[] pending = [.. batch.Select(r => new PendingPrediction(r))];

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using MeLo.Edge.Bundles;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Engine;
@@ -6,10 +8,10 @@ namespace MeLo.Edge.Engine;
 /// <summary>An image as the network takes it: decoded, resized, normalised. It can be made on any thread while another image runs.</summary>
 public sealed class PreparedImage
 {
-    private PreparedImage(float[] pixels, PreprocessRecipe recipe, double decodeMilliseconds, double preprocessMilliseconds)
+    private PreparedImage(float[] pixels, InputDescription input, double decodeMilliseconds, double preprocessMilliseconds)
     {
         Pixels = pixels;
-        Recipe = recipe;
+        Input = input;
         DecodeMilliseconds = decodeMilliseconds;
         PreprocessMilliseconds = preprocessMilliseconds;
     }
@@ -23,23 +25,30 @@ public sealed class PreparedImage
     /// <summary>[3, size, size], channels in the order red, green, blue.</summary>
     internal float[] Pixels { get; }
 
-    /// <summary>The recipe it was made with: an image prepared for one task is not an input of another with other rules.</summary>
-    internal PreprocessRecipe Recipe { get; }
+    /// <summary>The rules it was made by: an image prepared for one task is not an input of another with other rules.</summary>
+    internal InputDescription Input { get; }
 
-    /// <summary>Pixels that were prepared elsewhere by the recipe's rules.</summary>
-    internal static PreparedImage FromPixels(float[] pixels, PreprocessRecipe recipe) => new(pixels, recipe, 0, 0);
+    /// <summary>Pixels that were prepared elsewhere by the rules.</summary>
+    internal static PreparedImage FromPixels(float[] pixels, InputDescription input) => new(pixels, input, 0, 0);
 
     /// <summary>Decodes and preprocesses an image file.</summary>
     /// <exception cref="ImageException">The file is no readable image, or exceeds the limits.</exception>
-    internal static PreparedImage From(ReadOnlyMemory<byte> file, PreprocessRecipe recipe, DecodeLimits limits)
+    internal static PreparedImage From(ReadOnlyMemory<byte> file, InputDescription input, DecodeLimits limits)
     {
         long start = Stopwatch.GetTimestamp();
-        PixelBuffer image = RasterDecoder.Decode(file, limits);
+        PixelBuffer image = Decode(file, input, limits);
+        PreprocessRecipe recipe = input.Preprocess;
         double decode = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         start = Stopwatch.GetTimestamp();
         float[] pixels = GC.AllocateUninitializedArray<float>(3 * recipe.Size * recipe.Size);
         Preprocessing.Apply(image, recipe, pixels);
         image.Return();
-        return new PreparedImage(pixels, recipe, decode, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        return new PreparedImage(pixels, input, decode, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+    }
+
+    private static PixelBuffer Decode(ReadOnlyMemory<byte> file, InputDescription input, DecodeLimits limits)
+    {
+        if (!DicomDecoder.IsDicom(file.Span)) return RasterDecoder.Decode(file, limits);
+        return DicomDecoder.Decode(file, input.Dicom ?? throw ImageException.UnknownFormat("a DICOM image for a bundle that does not say which values are black and white (input.dicom)"), limits);
     }
 }

@@ -13,7 +13,7 @@ public sealed class ImageException : MeLoException
     public ImageFault Fault { get; }
 
     /// <summary>Whether the file is to blame, so that trying again cannot help.</summary>
-    public bool IsFileAtFault => Fault is ImageFault.UnknownFormat or ImageFault.Broken or ImageFault.OverLimit;
+    public bool IsFileAtFault => Fault is ImageFault.UnknownFormat or ImageFault.Broken or ImageFault.OverLimit or ImageFault.NoDecoder;
 
     internal static ImageException UnknownFormat(string found) =>
         new(ImageFault.UnknownFormat, $"found {found}, expected a PNG, JPEG, TIFF, WebP or BMP file");
@@ -22,6 +22,8 @@ public sealed class ImageException : MeLoException
 
     internal static ImageException OverLimit(string what, long found, long limit) =>
         new(ImageFault.OverLimit, $"found {found} {what}, expected at most {limit}");
+
+    internal static ImageException NoDecoder(string found, string expected) => new(ImageFault.NoDecoder, $"found a DICOM image of {found}, expected {expected}");
 
     internal static ImageException Pixels(string fault) => new(ImageFault.Pixels, $"pixel buffer: {fault}");
 

@@ -12,6 +12,9 @@ public enum ImageFault
     /// <summary>The file asks for more than <see cref="DecodeLimits"/> allow.</summary>
     OverLimit,
 
+    /// <summary>The file is of a compression that no decoder here reads; another device may.</summary>
+    NoDecoder,
+
     /// <summary>A program gave samples that do not fit their dimensions, or asked for samples of another type.</summary>
     Pixels,
 

@@ -20,4 +20,7 @@ public enum ImageFormat
 
     /// <summary>Windows and OS/2 bitmaps.</summary>
     Bmp,
+
+    /// <summary>DICOM (PS3.10), one frame.</summary>
+    Dicom,
 }

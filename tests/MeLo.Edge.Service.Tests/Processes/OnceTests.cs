@@ -1,5 +1,6 @@
 using System.Runtime.Versioning;
 using System.Text.Json;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Service;
 using MeLo.Edge.Service.Demo;
 
@@ -27,6 +28,28 @@ public sealed class OnceTests : IDisposable
         Assert.Empty(_installation.Inbox(tb));
         Assert.Empty(_installation.Inbox(Path.Combine(tb, "stat")));
         Assert.Equal(1, Settlement.Scalar(_installation, "SELECT count(*) FROM job WHERE state = 2"));
+    }
+
+    [Fact]
+    public void DicomFile_IsAnswered_AndItsPatientIsNowhere()
+    {
+        const string Patient = "DOE^JANE^19700101";
+        DemoTask task = DemoTask.All[0];
+        _installation.AddBundle(task.Name, Installation.Bundle(task, 2, d => d with { Input = d.Input with { Dicom = DicomVoi.Range } }));
+        short[] pixels = [.. Enumerable.Range(0, 24 * 20).Select(i => (short)i)];
+        byte[] good = TestDicom.Gray(24, 20, pixels, more: d => d.Text(0x00100010, "PN", Patient)).File();
+        _installation.Drop(task.Name, "a.dcm", good);
+        _installation.Drop(task.Name, "b", good[..^40]);
+        _installation.Drop(DemoTask.All[1].Name, "c.dcm", good);
+        (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root);
+        Assert.Equal((int)ExitCode.Done, code);
+        Assert.Contains("1 results, 0 duplicates, 2 quarantined", output, StringComparison.Ordinal);
+        string result = File.ReadAllText(Path.Combine(_installation.Data.Outbox, task.Name, Assert.Single(_installation.Outbox(task.Name))));
+        string reason = File.ReadAllText(Path.Combine(_installation.Data.Root, "quarantine", DemoTask.All[1].Name, "c.dcm.reason.json"));
+        Assert.Contains("input.dicom", reason, StringComparison.Ordinal);
+        Assert.Contains("bytes", File.ReadAllText(Path.Combine(_installation.Data.Root, "quarantine", task.Name, "b.reason.json")), StringComparison.Ordinal);
+        foreach (string text in (string[])[output, errors, result, reason]) Assert.DoesNotContain("DOE", text, StringComparison.Ordinal);
+        foreach (string file in Directory.GetFiles(Path.Combine(_installation.Data.Root, "state"))) Assert.DoesNotContain("DOE^JANE", System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(file)), StringComparison.Ordinal);
     }
 
     [Fact]

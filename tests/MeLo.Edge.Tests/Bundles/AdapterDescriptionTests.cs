@@ -92,6 +92,39 @@ public sealed class AdapterDescriptionTests
         Assert.Contains("Röntgen 胸部", Encoding.UTF8.GetString(description.ToJson()), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("""{"voi":"file"}""", "file")]
+    [InlineData("""{"voi":"range"}""", "range")]
+    [InlineData("""{"voi":"named","name":"BONE"}""", "named:BONE")]
+    [InlineData("""{"voi":"percentile","low":0.5,"high":99}""", "percentile:0.5,99")]
+    [InlineData("""{"voi":"window","center":-600,"width":1500,"function":"linear"}""", "window:-600,1500,linear")]
+    [InlineData("""{"voi":"window","center":0.5,"width":0.25,"function":"linear-exact"}""", "window:0.5,0.25,linear-exact")]
+    [InlineData("""{"voi":"window","center":40,"width":400,"function":"sigmoid"}""", "window:40,400,sigmoid")]
+    public void DicomValues_AreReadAndWritten(string json, string text)
+    {
+        JsonObject example = JsonNode.Parse(s_example)!.AsObject();
+        example["input"]!["dicom"] = JsonNode.Parse(json);
+        AdapterDescription description = Parse(example.ToJsonString());
+        Assert.Equal(text, description.Input.Dicom!.ToString());
+        Assert.True(JsonNode.DeepEquals(example, JsonNode.Parse(description.ToJson())));
+        Assert.NotEqual(Parse(s_example).Input, description.Input);
+    }
+
+    [Theory]
+    [InlineData("""{}""", "$.input.dicom.voi: is missing")]
+    [InlineData("""{"voi":"lung"}""", "$.input.dicom.voi: found 'lung'")]
+    [InlineData("""{"voi":"file","center":1}""", "$.input.dicom.center")]
+    [InlineData("""{"voi":"named","name":""}""", "$.input.dicom")]
+    [InlineData("""{"voi":"percentile","low":99,"high":1}""", "ascending order")]
+    [InlineData("""{"voi":"window","center":0,"width":0.5}""", "width of 1 or more")]
+    [InlineData("""{"voi":"window","center":0,"width":-1,"function":"sigmoid"}""", "width above 0")]
+    public void DicomValuesThatMakeNoSense_AreRefused(string json, string reason)
+    {
+        JsonObject example = JsonNode.Parse(s_example)!.AsObject();
+        example["input"]!["dicom"] = JsonNode.Parse(json);
+        Refused(example.ToJsonString(), reason);
+    }
+
     [Fact]
     public void EveryMemberMissing_IsNamed()
     {

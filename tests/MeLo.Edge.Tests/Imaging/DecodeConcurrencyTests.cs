@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Imaging;
 
@@ -43,7 +44,7 @@ public sealed class DecodeConcurrencyTests
             for (int i = 0; i < 400; i++)
             {
                 (byte[] file, int samples, float[] pixels) = pictures[((i * 5) + thread) % pictures.Length];
-                Assert.True(pixels.AsSpan().SequenceEqual(PreparedImage.From(file, PreprocessRecipe.Half, DecodeLimits.Default).Pixels));
+                Assert.True(pixels.AsSpan().SequenceEqual(PreparedImage.From(file, new InputDescription(PreprocessRecipe.Half), DecodeLimits.Default).Pixels));
                 PixelBuffer image = RasterDecoder.Decode(file); // a larger picture's memory does not show
                 Assert.Equal(samples, image.Depth == SampleDepth.Bits8 ? image.Samples<byte>().Length : image.Samples<ushort>().Length);
             }

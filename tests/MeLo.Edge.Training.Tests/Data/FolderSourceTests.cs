@@ -1,3 +1,4 @@
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Tests;
 using MeLo.Edge.Training.Data;
 
@@ -27,6 +28,19 @@ public sealed class FolderSourceTests
         Assert.False(dataset.IsVolume);
         Assert.Equal(1, dataset.Slices);
         Assert.Contains("4 pictures, 3 classes", dataset.Description, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DicomFiles_AreReadByTheValuesThatAreAskedFor_AndRefusedWithout()
+    {
+        using TemporaryFolder folder = new();
+        foreach (string label in (string[])["a", "b"]) File.WriteAllBytes(folder[label, "1"], TestDicom.Gray(2, 1, [-600, 150]).File());
+
+        Dataset dataset = Dataset.Open(folder.Root, new DatasetOptions { Dicom = DicomVoi.Window(-600, 1500, DicomVoiFunction.LinearExact) });
+
+        Assert.Equal([0.5f, 1], dataset.Pictures.Read(0, 0).Samples<float>().ToArray());
+        Assert.Equal("window:-600,1500,linear-exact", dataset.Dicom!.ToString());
+        Assert.Contains("--dicom", Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -55,6 +55,7 @@ internal sealed class InspectCommand : ToolCommand
         Line("labels", string.Join(", ", description.Head.Labels));
         Line("head", $"{Word(description.Head.Activation)}, bias {Words.BiasSource(description.Head.BiasSource)}");
         Line("input", FormattableString.Invariant($"{(recipe.Resize == ResizeMode.Squash ? "squash" : "shortest side, centre crop")} to {recipe.Size} pixels{(recipe.ShortestSide is { } side ? FormattableString.Invariant($" (shortest side {side})") : "")}, {recipe.Interpolation}, mean {string.Join(" ", recipe.Mean)}, std {string.Join(" ", recipe.Std)}").ToLowerInvariant());
+        Line("dicom", description.Input.Dicom?.ToString() ?? "not taken");
         Line("probe", string.Create(CultureInfo.InvariantCulture, $"{Words.Count(contents.Probe.Inputs, "input")}, tolerance {description.Tolerance.Fp32} in fp32"));
         Line("precision", PrecisionOf(description));
         if (description.Card is { } card)

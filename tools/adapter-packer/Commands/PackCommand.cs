@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
@@ -36,6 +37,8 @@ internal sealed class PackCommand : ToolCommand
         Description = $"How a picture becomes the input: {string.Join(" or ", PreprocessRecipe.Presets.Keys)}, or a recipe as JSON or in a file.", DefaultValueFactory = _ => "half", HelpName = "PRESET_OR_JSON",
     };
 
+    private readonly Option<DicomVoi?> _dicom = DicomOption.Create("Default: the task takes no DICOM.");
+
     private readonly Option<string?> _card = new("--card") { Description = "The model card, a JSON file.", HelpName = "CARD.json" };
 
     private readonly Option<string?> _reference = new("--reference")
@@ -52,7 +55,7 @@ internal sealed class PackCommand : ToolCommand
         : base("pack", "Turns a trained adapter into a bundle.")
     {
         _activation.AcceptOnlyFromAmong("softmax", "sigmoid");
-        foreach (Option option in (Option[])[_base, _adapter, _task, _labels, _out, _key, _unsigned, _release, _rank, _alpha, _headBias, _activation, _preprocess, _card, _reference, _precision]) Add(option);
+        foreach (Option option in (Option[])[_base, _adapter, _task, _labels, _out, _key, _unsigned, _release, _rank, _alpha, _headBias, _activation, _preprocess, _dicom, _card, _reference, _precision]) Add(option);
         _precision.AcceptOnlyFromAmong(Precision.Fp32.Name());
         Validators.Add(result =>
         {
@@ -149,7 +152,7 @@ internal sealed class PackCommand : ToolCommand
             Architecture = engine.Base.Architecture.Name,
             Lora = new LoraDescription(adapter.Rank, imported.Alpha, adapter.Scale, adapter.Targets, imported.Source),
             Head = new HeadDescription(labels, Enum.Parse<HeadActivation>(parsed.GetRequiredValue(_activation), ignoreCase: true), imported.BiasSource),
-            Input = new InputDescription(PreprocessOption.Resolve(parsed.GetRequiredValue(_preprocess), engine.Base.Architecture.ImageSize)),
+            Input = new InputDescription(PreprocessOption.Resolve(parsed.GetRequiredValue(_preprocess), engine.Base.Architecture.ImageSize), parsed.GetValue(_dicom)),
             Tolerance = new ProbeTolerance(Fp32Tolerance),
             Card = card,
             Created = ThisSecond(),

@@ -1,0 +1,93 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace MeLo.Edge.Dicom;
+
+/// <summary>Writes data elements, explicit little endian (PS3.5, section 7 and annex A.2). The caller keeps the tags in ascending order.</summary>
+internal sealed class DicomWriter
+{
+    private const uint UndefinedLength = 0xFFFFFFFF;
+
+    private readonly List<byte> _bytes = [];
+
+    /// <summary>The elements so far.</summary>
+    public byte[] ToArray() => [.. _bytes];
+
+    /// <summary>A whole file: preamble, file meta information, and the elements so far.</summary>
+    /// <param name="sopClass">The UID of what the object is.</param>
+    /// <param name="sopInstance">The UID of the object.</param>
+    /// <param name="transferSyntax">How its pixels are encoded; an explicit little-endian one.</param>
+    /// <param name="implementation">The UID of the program that wrote it.</param>
+    public byte[] ToFile(string sopClass, string sopInstance, string transferSyntax, string implementation)
+    {
+        DicomWriter meta = new();
+        meta.Bytes(new DicomTag(0x0002, 0x0001), DicomVr.Ob, [0, 1]);
+        meta.Text(new DicomTag(0x0002, 0x0002), DicomVr.Ui, sopClass);
+        meta.Text(new DicomTag(0x0002, 0x0003), DicomVr.Ui, sopInstance);
+        meta.Text(DicomTag.TransferSyntaxUid, DicomVr.Ui, transferSyntax);
+        meta.Text(new DicomTag(0x0002, 0x0012), DicomVr.Ui, implementation);
+        DicomWriter length = new();
+        byte[] count = new byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32LittleEndian(count, meta._bytes.Count);
+        length.Bytes(new DicomTag(0x0002, 0x0000), DicomVr.Ul, count);
+        return [.. new byte[DicomFile.PreambleLength], .. "DICM"u8, .. length._bytes, .. meta._bytes, .. _bytes];
+    }
+
+    /// <summary>A text of the default repertoire, padded to an even length.</summary>
+    public void Text(DicomTag tag, ushort vr, string text)
+    {
+        byte[] value = Encoding.ASCII.GetBytes(text);
+        Bytes(tag, vr, value.Length % 2 == 0 ? value : [.. value, vr == DicomVr.Ui ? (byte)0 : (byte)' ']);
+    }
+
+    /// <summary>Numbers of 16 bits (US).</summary>
+    public void Words(DicomTag tag, params ReadOnlySpan<int> values)
+    {
+        byte[] value = new byte[sizeof(ushort) * values.Length];
+        for (int i = 0; i < values.Length; i++) BinaryPrimitives.WriteUInt16LittleEndian(value.AsSpan(sizeof(ushort) * i), (ushort)values[i]);
+        Bytes(tag, DicomVr.Us, value);
+    }
+
+    /// <summary>A value as it is; its length is even.</summary>
+    public void Bytes(DicomTag tag, ushort vr, ReadOnlySpan<byte> value)
+    {
+        Header(tag, vr, (uint)value.Length);
+        _bytes.AddRange(value);
+    }
+
+    /// <summary>Pixel data, a fragment a frame, with an empty table of offsets (PS3.5, annex A.4).</summary>
+    public void Frames(IEnumerable<ReadOnlyMemory<byte>> frames)
+    {
+        Header(DicomTag.PixelData, DicomVr.Ob, UndefinedLength);
+        Item(DicomTag.Item, 0);
+        foreach (ReadOnlyMemory<byte> frame in frames)
+        {
+            Item(DicomTag.Item, (uint)(frame.Length + (frame.Length & 1)));
+            _bytes.AddRange(frame.Span);
+            if (frame.Length % 2 != 0) _bytes.Add(0);
+        }
+        Item(DicomTag.SequenceDelimitation, 0);
+    }
+
+    private void Header(DicomTag tag, ushort vr, uint length)
+    {
+        Span<byte> header = stackalloc byte[12];
+        header.Clear();
+        BinaryPrimitives.WriteUInt16LittleEndian(header, tag.Group);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[2..], tag.Element);
+        BinaryPrimitives.WriteUInt16BigEndian(header[4..], vr);
+        bool isLong = DicomVr.HasLongLength(vr);
+        if (isLong) BinaryPrimitives.WriteUInt32LittleEndian(header[8..], length);
+        else BinaryPrimitives.WriteUInt16LittleEndian(header[6..], checked((ushort)length));
+        _bytes.AddRange(header[..(isLong ? 12 : 8)]);
+    }
+
+    private void Item(DicomTag tag, uint length)
+    {
+        Span<byte> header = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt16LittleEndian(header, tag.Group);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[2..], tag.Element);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[4..], length);
+        _bytes.AddRange(header);
+    }
+}

@@ -1,0 +1,152 @@
+using System.Globalization;
+using MeLo.Edge.Imaging;
+
+namespace MeLo.Edge.Dicom;
+
+/// <summary>
+/// From a stored value to light: the modality transform, then the values of interest, then the inversion, which is last and happens once however many elements ask for it
+/// (PS3.3, C.11.1, C.11.2, C.11.6.1.2 and C.7.6.3.1.2). What pads the image beyond its edges has no value.
+/// </summary>
+internal sealed class GrayTransform
+{
+    private readonly LookupTable? _modality;
+    private readonly double _slope = 1, _intercept;
+    private readonly (long From, long To)? _padding;
+    private readonly DicomVoi _voi;
+    private readonly DicomDataSet _voiSet;
+    private readonly bool _isInverted, _mayBeNegative;
+    private readonly PixelDescription _pixels;
+
+    /// <param name="set">The file.</param>
+    /// <param name="pixels">How its pixels are stored.</param>
+    /// <param name="frame">Which frame, from 0.</param>
+    /// <param name="voi">What becomes black and white.</param>
+    /// <exception cref="ImageException">What the file says makes no sense.</exception>
+    public GrayTransform(DicomDataSet set, PixelDescription pixels, int frame, DicomVoi voi)
+    {
+        _pixels = pixels;
+        _voi = voi;
+        _voiSet = FunctionalGroup(set, frame, DicomTag.FrameVoiLutSequence);
+        _isInverted = pixels.Photometric == Photometric.Monochrome1 || set.FirstText(DicomTag.PresentationLutShape) == "INVERSE";
+        _padding = Padding(set, pixels);
+        DicomDataSet modality = FunctionalGroup(set, frame, DicomTag.PixelValueTransformationSequence);
+        if (modality.Item(DicomTag.ModalityLutSequence) is { } table)
+        {
+            _modality = LookupTable.Read(table, DicomTag.LutDescriptor, DicomTag.LutData, pixels.IsSigned);
+        }
+        else
+        {
+            _slope = modality.Numbers(DicomTag.RescaleSlope) is [double slope, ..] ? slope : 1;
+            _intercept = modality.Numbers(DicomTag.RescaleIntercept) is [double intercept, ..] ? intercept : 0;
+            if (_slope == 0) throw Broken("found a rescale slope of 0, expected another");
+        }
+        _mayBeNegative = _modality is null && (pixels.IsSigned || _intercept < 0 || _slope < 0);
+    }
+
+    /// <summary>Whether a stored value only pads the image.</summary>
+    public bool IsPadding(long stored) => _padding is { } padding && stored >= padding.From && stored <= padding.To;
+
+    /// <summary>A stored value behind the modality transform, such as Hounsfield units.</summary>
+    public double Modality(long stored) => _modality is { } table ? table[stored] : (stored * _slope) + _intercept;
+
+    /// <summary>Whether <see cref="Light"/> has to know which values the image has.</summary>
+    public bool NeedsValues => _voi.Kind is DicomVoiKind.Range or DicomVoiKind.Percentile || (_voi.Kind == DicomVoiKind.File && !HasVoi && _pixels.BitsStored > 8);
+
+    private bool HasVoi => _voiSet.Contains(DicomTag.VoiLutSequence) || _voiSet.Contains(DicomTag.WindowCenter);
+
+    /// <summary>What a value behind the modality transform is as light, 0 for black to 1 for white.</summary>
+    /// <param name="values">The image's values without the padding, ascending, and how many pixels each has; read only if <see cref="NeedsValues"/>.</param>
+    /// <exception cref="ImageException">The file has no such window, or one that makes no sense.</exception>
+    public Func<double, double> Light(IReadOnlyList<(double Value, long Pixels)> values)
+    {
+        Func<double, double> light = _voi.Kind switch
+        {
+            DicomVoiKind.Window => Window(_voi.Center, _voi.Width, _voi.Function),
+            DicomVoiKind.Percentile => Between(Rank(values, _voi.Low), Rank(values, _voi.High)),
+            DicomVoiKind.Named => OfFile(_voi.Name),
+            DicomVoiKind.File when HasVoi => OfFile(name: null),
+            DicomVoiKind.File when _pixels.BitsStored <= 8 => Between(Modality(Lowest), Modality(Highest)),
+            _ => Between(Rank(values, 0), Rank(values, 100)),
+        };
+        return _isInverted ? value => 1 - light(value) : light;
+    }
+
+    private long Lowest => _pixels.IsSigned ? -(1L << (_pixels.BitsStored - 1)) : 0;
+
+    private long Highest => _pixels.IsSigned ? (1L << (_pixels.BitsStored - 1)) - 1 : (1L << _pixels.BitsStored) - 1;
+
+    private Func<double, double> OfFile(string? name)
+    {
+        IReadOnlyList<DicomDataSet> tables = _voiSet.Items(DicomTag.VoiLutSequence);
+        if (tables.FirstOrDefault(t => name is null || IsNamed(t.FirstText(DicomTag.LutExplanation), name)) is { } found)
+        {
+            LookupTable table = LookupTable.Read(found, DicomTag.LutDescriptor, DicomTag.LutData, _mayBeNegative);
+            double white = (1 << table.Bits) - 1;
+            return value => table[value] / white;
+        }
+        double[] centers = _voiSet.Numbers(DicomTag.WindowCenter), widths = _voiSet.Numbers(DicomTag.WindowWidth);
+        int index = 0;
+        if (name is not null)
+        {
+            string[] names = _voiSet.Text(DicomTag.WindowExplanation)?.Split('\\') ?? [];
+            index = Array.FindIndex(names, n => IsNamed(n, name));
+            if (index < 0) throw Broken("found no window of the name that the bundle asks for, expected one");
+        }
+        if (index >= centers.Length || index >= widths.Length) throw Broken($"found {centers.Length} window centres and {widths.Length} widths, expected at least {index + 1} of each");
+        DicomVoiFunction function = _voiSet.FirstText(DicomTag.VoiLutFunction) switch
+        {
+            null or "LINEAR" => DicomVoiFunction.Linear,
+            "LINEAR_EXACT" => DicomVoiFunction.LinearExact,
+            "SIGMOID" => DicomVoiFunction.Sigmoid,
+            _ => throw Broken("found a VOI LUT function that is not read, expected LINEAR, LINEAR_EXACT or SIGMOID"),
+        };
+        if (!DicomVoi.IsWidth(widths[index], function))
+            throw Broken(string.Create(CultureInfo.InvariantCulture, $"found a window of width {widths[index]}, expected one {DicomVoi.WidthRule(function)}"));
+        return Window(centers[index], widths[index], function);
+    }
+
+    private static Func<double, double> Window(double center, double width, DicomVoiFunction function) => function switch
+    {
+        DicomVoiFunction.Linear when width == 1 => value => value <= center - 0.5 ? 0 : 1,
+        DicomVoiFunction.Linear => value => Math.Clamp(((value - (center - 0.5)) / (width - 1)) + 0.5, 0, 1),
+        DicomVoiFunction.LinearExact => value => Math.Clamp(((value - center) / width) + 0.5, 0, 1),
+        _ => value => 1 / (1 + Math.Exp(-4 * (value - center) / width)),
+    };
+
+    // An image of one value is black.
+    private static Func<double, double> Between(double low, double high) =>
+        low == high ? value => value > high ? 1 : 0 : value => Math.Clamp((value - Math.Min(low, high)) / Math.Abs(high - low), 0, 1);
+
+    // By the nearest rank; the first value for 0.
+    private static double Rank(IReadOnlyList<(double Value, long Pixels)> values, double percent)
+    {
+        if (values.Count == 0) return 0;
+        long rank = Math.Max(1, (long)Math.Ceiling(percent / 100 * values.Sum(v => v.Pixels)));
+        foreach ((double value, long pixels) in values)
+        {
+            rank -= pixels;
+            if (rank <= 0) return value;
+        }
+        return values[^1].Value;
+    }
+
+    // The frame's own, or that of all frames, or else the file's top level, where images without functional groups have it.
+    private static DicomDataSet FunctionalGroup(DicomDataSet set, int frame, DicomTag macro)
+    {
+        IReadOnlyList<DicomDataSet> frames = set.Items(DicomTag.PerFrameFunctionalGroups);
+        return (frame < frames.Count ? frames[frame].Item(macro) : null) ?? set.Item(DicomTag.SharedFunctionalGroups)?.Item(macro) ?? set;
+    }
+
+    private static (long, long)? Padding(DicomDataSet set, PixelDescription pixels)
+    {
+        if (set.Word(DicomTag.PixelPaddingValue) is not { } word) return null;
+        long value = Signed(word), limit = set.Word(DicomTag.PixelPaddingRangeLimit) is { } other ? Signed(other) : value;
+        return (Math.Min(value, limit), Math.Max(value, limit));
+
+        long Signed(ushort bits) => pixels.IsSigned ? (short)bits : bits;
+    }
+
+    private static bool IsNamed(string? text, string name) => string.Equals(text?.Trim(), name, StringComparison.OrdinalIgnoreCase);
+
+    private static ImageException Broken(string fault) => ImageException.Broken(ImageFormat.Dicom, fault);
+}
