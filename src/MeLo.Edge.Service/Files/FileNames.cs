@@ -33,6 +33,9 @@ internal static class FileNames
     /// <summary>The name of a result: <c>NAME.0123456789ab.json</c>.</summary>
     public static string Result(string name, string sha256, int digits = 12) => $"{Safe(name)}.{sha256[..digits]}.json";
 
+    /// <summary>The name of a report beside a result: <c>NAME.0123456789ab.sr.dcm</c>.</summary>
+    public static string Report(string resultName, string ending) => Path.ChangeExtension(resultName, null) + ending;
+
     /// <summary>The name of the reason beside a refused file.</summary>
     public static string Reason(string name) => name + ".reason.json";
 

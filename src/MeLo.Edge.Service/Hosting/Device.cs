@@ -30,7 +30,7 @@ internal sealed class Device : IDisposable
         Engine = engine;
         Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, costs, time);
         Inbox = new Inbox(folder.Inbox, stable.Inbox, Schedule, time);
-        Delivery = new Delivery(folder, journal, Inbox, conditions, metrics, time, logger);
+        Delivery = new Delivery(folder, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
         Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery, engine.MaxBatch);

@@ -13,7 +13,7 @@ internal sealed record EndedJob(InboxFile File, Job Job);
 /// The last step: what the journal says becomes files. Every part of it can be repeated after a crash with the same outcome: the result
 /// file has the committed bytes, and the input leaves the inbox only if it still holds the content that was dealt with.
 /// </summary>
-internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbox, Conditions conditions, ServiceMetrics metrics, TimeProvider time, ILogger logger)
+internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbox, ReportWriter reports, Conditions conditions, ServiceMetrics metrics, TimeProvider time, ILogger logger)
 {
     private readonly Outbox _outbox = new(folder.Outbox);
     private volatile bool _owing;
@@ -111,6 +111,8 @@ internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbo
     {
         Job job = journal.Find(claimed.Key) ?? claimed; // the same content may have been delivered since
         bool hadResult = job.Delivery == DeliveryState.Settled;
+        // Before the result: whoever sees that finds them.
+        reports.Write(file, job);
         // Whoever drops the same content again after its result was fetched gets the same result again, byte by byte.
         if (job.Delivery == DeliveryState.None || !_outbox.Has(job)) _outbox.Write(job);
         TakeOutcome outcome = Take(folder.Processed, file, job, file.Name, reason: null);

@@ -62,6 +62,9 @@ internal sealed record ServiceOptions
     /// <summary>Free bytes on the data folder's disk below which no new image is taken.</summary>
     public long MinFreeBytes { get; init; } = 256L << 20;
 
+    /// <summary>Whether a DICOM image's result comes as a DICOM structured report too.</summary>
+    public bool DicomSr { get; init; }
+
     /// <summary>Memory for the merged weights of recently used tasks, in bytes.</summary>
     public long CacheBytes { get; init; } = 1024L << 20;
 }

@@ -45,6 +45,7 @@ internal sealed class ServiceOptionsReader
             QueueLimit = (int)Number(nameof(ServiceOptions.QueueLimit), defaults.QueueLimit, 1, 100_000),
             MaxFileBytes = Number("MaxFileMegabytes", defaults.MaxFileBytes >> 20, 1, 2047) << 20,
             MinFreeBytes = Number("MinFreeMegabytes", defaults.MinFreeBytes >> 20, 0, 1 << 30) << 20,
+            DicomSr = Flag("Results:DicomSr"),
             CacheBytes = Number("CacheMegabytes", (demo ? ServiceOptions.DemoCacheBytes : defaults.CacheBytes) >> 20, 0, 1 << 20) << 20,
         };
         if (string.IsNullOrWhiteSpace(options.Data)) _faults.Add($"{Section}:Data: found an empty path, expected the data folder");
@@ -56,10 +57,10 @@ internal sealed class ServiceOptionsReader
             _faults.Add($"{Section}:DeviceId: found {device} with provider {options.Provider?.Name() ?? ExecutionProviders.Automatic}, "
                 + $"expected {Section}:Provider {ExecutionProvider.Cuda.Name()} or {ExecutionProvider.DirectMl.Name()} beside it: each numbers the GPUs in its own order, the others choose for themselves");
         }
-        foreach (IConfigurationSection child in _section.GetChildren())
+        foreach ((string key, string? value) in _section.AsEnumerable(makePathsRelative: true))
         {
-            if (!_known.Contains(child.Key))
-                _faults.Add($"{Section}:{child.Key}: found a setting of that name, expected one of {string.Join(", ", _known.Except(s_commandLineOnly).Order(StringComparer.Ordinal))}");
+            if (value is not null && !_known.Contains(key))
+                _faults.Add($"{Section}:{key}: found a setting of that name, expected one of {string.Join(", ", _known.Except(s_commandLineOnly).Order(StringComparer.Ordinal))}");
         }
         return _faults.Count == 0 ? options : throw ServiceException.Settings(_faults);
     }

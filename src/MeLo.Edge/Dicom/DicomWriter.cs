@@ -33,10 +33,14 @@ internal sealed class DicomWriter
         return [.. new byte[DicomFile.PreambleLength], .. "DICM"u8, .. length._bytes, .. meta._bytes, .. _bytes];
     }
 
-    /// <summary>A text of the default repertoire, padded to an even length.</summary>
-    public void Text(DicomTag tag, ushort vr, string text)
+    /// <summary>A text, padded to an even length.</summary>
+    /// <param name="tag">The element.</param>
+    /// <param name="vr">Its representation.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="encoding">The file's specific character set; ASCII, the default repertoire, unless given.</param>
+    public void Text(DicomTag tag, ushort vr, string text, Encoding? encoding = null)
     {
-        byte[] value = Encoding.ASCII.GetBytes(text);
+        byte[] value = (encoding ?? Encoding.ASCII).GetBytes(text);
         Bytes(tag, vr, value.Length % 2 == 0 ? value : [.. value, vr == DicomVr.Ui ? (byte)0 : (byte)' ']);
     }
 
@@ -53,6 +57,19 @@ internal sealed class DicomWriter
     {
         Header(tag, vr, (uint)value.Length);
         _bytes.AddRange(value);
+    }
+
+    /// <summary>A sequence, whose items have lengths.</summary>
+    public void Sequence(DicomTag tag, params ReadOnlySpan<DicomWriter> items)
+    {
+        long length = 0;
+        foreach (DicomWriter item in items) length += 8 + item._bytes.Count;
+        Header(tag, DicomVr.Sq, checked((uint)length));
+        foreach (DicomWriter item in items)
+        {
+            Item(DicomTag.Item, (uint)item._bytes.Count);
+            _bytes.AddRange(item._bytes);
+        }
     }
 
     /// <summary>Pixel data, a fragment a frame, with an empty table of offsets (PS3.5, annex A.4).</summary>

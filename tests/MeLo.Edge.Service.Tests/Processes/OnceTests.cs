@@ -53,6 +53,31 @@ public sealed class OnceTests : IDisposable
     }
 
     [Fact]
+    public void DicomReport_LiesBesideTheResult_WhereItIsSwitchedOn()
+    {
+        DemoTask task = DemoTask.All[0];
+        _installation.AddBundle(task.Name, Installation.Bundle(task, 2, d => d with { Input = d.Input with { Dicom = DicomVoi.Range } }));
+        byte[] image = TestDicom.Gray(24, 20, [.. Enumerable.Range(0, 24 * 20).Select(i => (short)i)], more: d => d.Text(0x00100010, "PN", "DOE^JANE")).File();
+        _installation.Drop(task.Name, "a.dcm", image);
+        _installation.Drop(task.Name, "b.png", Installation.Picture(1));
+        (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, [("MELO__RESULTS__DICOMSR", "true")]);
+        Assert.Equal((int)ExitCode.Done, code);
+        string folder = Path.Combine(_installation.Data.Outbox, task.Name), result = Assert.Single(_installation.Outbox(task.Name), n => n.StartsWith("a.dcm.", StringComparison.Ordinal) && n.EndsWith(".json", StringComparison.Ordinal));
+        string report = Path.Combine(folder, Path.ChangeExtension(result, null) + ".sr.dcm");
+        byte[] first = File.ReadAllBytes(report);
+        Assert.Equal(3, _installation.Outbox(task.Name).Length);
+        Assert.Contains("DOE^JANE", System.Text.Encoding.Latin1.GetString(first), StringComparison.Ordinal);
+        Assert.DoesNotContain("DOE", errors, StringComparison.Ordinal);
+        // Dropped again after both were fetched, the same two come again, byte by byte.
+        File.Delete(report);
+        File.Delete(Path.Combine(folder, result));
+        _installation.Drop(task.Name, "a.dcm", image);
+        ServiceProcess.Once(_installation.Data.Root, [("MELO__RESULTS__DICOMSR", "true")]);
+        Assert.Equal(first, File.ReadAllBytes(report));
+        Assert.True(File.Exists(Path.Combine(folder, result)));
+    }
+
+    [Fact]
     public void EverythingInAnInbox_EndsInExactlyOneState_AndNoNameIsLogged()
     {
         const string Secret = "Doe-Jane-19700101";

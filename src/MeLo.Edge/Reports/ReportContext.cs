@@ -1,0 +1,86 @@
+using System.Text;
+using MeLo.Edge.Dicom;
+using MeLo.Edge.Imaging;
+
+namespace MeLo.Edge.Reports;
+
+/// <summary>What a report has in common with the image that it is about: patient, study, and the set of characters that their texts are written in.</summary>
+internal sealed class ReportContext
+{
+    private static readonly Encoding s_ascii = Encoding.GetEncoding("us-ascii", new EncoderReplacementFallback("?"), DecoderFallback.ReplacementFallback);
+    private static readonly Encoding s_latin1 = Encoding.GetEncoding("iso-8859-1", new EncoderReplacementFallback("?"), DecoderFallback.ReplacementFallback);
+
+    private readonly DicomDataSet _image;
+
+    private ReportContext(DicomDataSet image, string inputDigest, bool isAscii)
+    {
+        _image = image;
+        SopClass = image.FirstText(DicomTag.SopClassUid) ?? throw Missing("SOP class");
+        SopInstance = image.FirstText(DicomTag.SopInstanceUid) ?? throw Missing("SOP instance");
+        Study = image.FirstText(StudyInstanceUid) ?? DicomUid.Of("study", inputDigest);
+        Series = image.FirstText(DicomTag.SeriesInstanceUid) ?? DicomUid.Of("series", inputDigest);
+        CharacterSet = image.Text(DicomTag.SpecificCharacterSet);
+        Encoding = CharacterSet switch
+        {
+            "ISO_IR 192" => new UTF8Encoding(),
+            "ISO_IR 100" => s_latin1,
+            null when !isAscii && HasAscii() => new UTF8Encoding(),
+            _ => s_ascii,
+        };
+        if (CharacterSet is null && Encoding is UTF8Encoding) CharacterSet = "ISO_IR 192";
+    }
+
+    public static DicomTag StudyInstanceUid { get; } = new(0x0020, 0x000D);
+
+    /// <summary>The image's SOP class.</summary>
+    public string SopClass { get; }
+
+    /// <summary>The image.</summary>
+    public string SopInstance { get; }
+
+    /// <summary>Its study; one made up of its digest where the file has none.</summary>
+    public string Study { get; }
+
+    /// <summary>Its series; likewise.</summary>
+    public string Series { get; }
+
+    /// <summary>The specific character set of the texts; null for the default one.</summary>
+    public string? CharacterSet { get; }
+
+    /// <summary>What our own texts are written with; a character that the set does not have becomes a question mark.</summary>
+    public Encoding Encoding { get; }
+
+    /// <summary>The context of an image's file.</summary>
+    /// <exception cref="ImageException">It is no DICOM file, or does not say what it is.</exception>
+    public static ReportContext Of(ReadOnlyMemory<byte> file, string inputDigest, ReportedResult result) => new(
+        DicomFile.Open(file, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength }).DataSet, inputDigest, isAscii: Ascii.IsValid(result.Task) && result.Scores.All(s => Ascii.IsValid(s.Label)));
+
+    /// <summary>Copies an element of the image's as it is; an empty one where the image has none and the report must have it.</summary>
+    public void Copy(DicomWriter writer, DicomTag tag, ushort vr, bool isRequired)
+    {
+        ReadOnlySpan<byte> value = _image.Find(tag) is { } element ? element.Value.Span : [];
+        // As dates and times were written before DICOM 3.0 (PS3.5, section 6.2).
+        if (vr == DicomVr.Da) value = Without(value, (byte)'.');
+        if (vr == DicomVr.Tm) value = Without(value, (byte)':');
+        // Longer than any value of these elements is.
+        if (value.Length > 1024) value = [];
+        if (value.Length > 0 || isRequired) writer.Bytes(tag, vr, value.Length % 2 == 0 ? value : [.. value, (byte)(vr == DicomVr.Ui ? 0 : ' ')]);
+    }
+
+    /// <summary>The zone that the image's times are in, where it says.</summary>
+    public TimeSpan? Offset => _image.FirstText(new DicomTag(0x0008, 0x0201)) is { Length: 5 } text && text[0] is '+' or '-' && int.TryParse(text[1..], out int digits) && digits % 100 < 60 && digits <= 1400
+        ? TimeSpan.FromMinutes((text[0] == '-' ? -1 : 1) * ((digits / 100 * 60) + (digits % 100)))
+        : null;
+
+    private static byte[] Without(ReadOnlySpan<byte> value, byte mark) => [.. value.ToArray().Where(b => b != mark)];
+
+    // What is in no known set is not to be read as another.
+    private bool HasAscii()
+    {
+        foreach (DicomTag tag in (DicomTag[])[new(0x0008, 0x0050), new(0x0008, 0x0090), new(0x0008, 0x1030), new(0x0010, 0x0010), new(0x0010, 0x0020), new(0x0020, 0x0010)])
+            if (_image.Find(tag) is { } element && element.Value.Span.ContainsAnyExceptInRange((byte)0, (byte)0x7E)) return false;
+        return true;
+    }
+
+    private static ImageException Missing(string what) => ImageException.Broken(ImageFormat.Dicom, $"found no {what}, expected one: a report refers to the image by it");
+}

@@ -1,0 +1,142 @@
+using System.Globalization;
+using System.Text;
+using MeLo.Edge.Dicom;
+using MeLo.Edge.Imaging;
+using static MeLo.Edge.Reports.CodedConcept;
+
+namespace MeLo.Edge.Reports;
+
+/// <summary>
+/// A prediction as a DICOM structured report: Comprehensive 3D SR (PS3.3, A.35.13) by TID 1500 with one measurement group (TID 1501), whose qualitative evaluation is the label and whose numbers
+/// are the probabilities, and the algorithm's identification (TID 4019). In the image's study, unverified, referring to the image.
+/// </summary>
+public static class StructuredReport
+{
+    private const string Comprehensive3DSr = "1.2.840.10008.5.1.4.1.1.88.34", Maker = "MeLo Edge";
+    private const string Contains = "CONTAINS", HasModifier = "HAS CONCEPT MOD", HasContext = "HAS OBS CONTEXT", InferredFrom = "INFERRED FROM";
+
+    private static readonly CodedConcept s_noUnit = new("1", "UCUM", "no units");
+
+    /// <summary>Writes the report: the same image and result give the same bytes.</summary>
+    /// <param name="image">The DICOM file that was answered.</param>
+    /// <param name="inputDigest">The SHA-256 of its bytes, hexadecimal.</param>
+    /// <param name="result">The answer.</param>
+    /// <param name="zone">Where the answer's time is told, unless the image says: the hospital's zone.</param>
+    /// <returns>A DICOM file.</returns>
+    /// <exception cref="ImageException">The image is no DICOM file, or does not say what it is.</exception>
+    public static byte[] Write(ReadOnlyMemory<byte> image, string inputDigest, ReportedResult result, TimeZoneInfo zone)
+    {
+        ReportContext context = ReportContext.Of(image, inputDigest, result);
+        DateTimeOffset time = context.Offset is { } offset ? result.CompletedAt.ToOffset(offset) : TimeZoneInfo.ConvertTime(result.CompletedAt, zone);
+        string instance = DicomUid.Of("report", inputDigest, result.BundleDigest, result.Task);
+        DicomWriter writer = new();
+        if (context.CharacterSet is { } characters) writer.Text(DicomTag.SpecificCharacterSet, DicomVr.Cs, characters);
+        writer.Text(DicomTag.SopClassUid, DicomVr.Ui, Comprehensive3DSr);
+        writer.Text(DicomTag.SopInstanceUid, DicomVr.Ui, instance);
+        context.Copy(writer, new DicomTag(0x0008, 0x0020), DicomVr.Da, isRequired: true); // study date
+        writer.Text(new DicomTag(0x0008, 0x0023), DicomVr.Da, time.ToString("yyyyMMdd", CultureInfo.InvariantCulture));
+        context.Copy(writer, new DicomTag(0x0008, 0x0030), DicomVr.Tm, isRequired: true); // study time
+        writer.Text(new DicomTag(0x0008, 0x0033), DicomVr.Tm, time.ToString("HHmmss.ffffff", CultureInfo.InvariantCulture));
+        context.Copy(writer, new DicomTag(0x0008, 0x0050), DicomVr.Sh, isRequired: true); // accession number
+        writer.Text(DicomTag.Modality, DicomVr.Cs, "SR");
+        writer.Text(new DicomTag(0x0008, 0x0070), DicomVr.Lo, Maker);
+        context.Copy(writer, new DicomTag(0x0008, 0x0090), DicomVr.Pn, isRequired: true); // referring physician
+        writer.Sequence(new DicomTag(0x0008, 0x0110), PrivateScheme());
+        context.Copy(writer, new DicomTag(0x0008, 0x0201), DicomVr.Sh, isRequired: false); // time zone
+        context.Copy(writer, new DicomTag(0x0008, 0x1030), DicomVr.Lo, isRequired: false); // study description
+        writer.Text(new DicomTag(0x0008, 0x103E), DicomVr.Lo, $"AI result: {result.Task}"[..Math.Min(64, 11 + result.Task.Length)]);
+        writer.Text(new DicomTag(0x0008, 0x1090), DicomVr.Lo, Maker);
+        writer.Sequence(new DicomTag(0x0008, 0x1111)); // performed procedure step: unknown
+        context.Copy(writer, new DicomTag(0x0010, 0x0010), DicomVr.Pn, isRequired: true);
+        context.Copy(writer, new DicomTag(0x0010, 0x0020), DicomVr.Lo, isRequired: true);
+        context.Copy(writer, new DicomTag(0x0010, 0x0021), DicomVr.Lo, isRequired: false);
+        context.Copy(writer, new DicomTag(0x0010, 0x0030), DicomVr.Da, isRequired: true);
+        context.Copy(writer, new DicomTag(0x0010, 0x0040), DicomVr.Cs, isRequired: true);
+        context.Copy(writer, new DicomTag(0x0010, 0x1010), DicomVr.As, isRequired: false);
+        writer.Text(new DicomTag(0x0018, 0x1000), DicomVr.Lo, Short(result.BaseDigest)); // serial number: the base's, the device has none
+        writer.Text(new DicomTag(0x0018, 0x1020), DicomVr.Lo, Version);
+        writer.Text(ReportContext.StudyInstanceUid, DicomVr.Ui, context.Study);
+        writer.Text(DicomTag.SeriesInstanceUid, DicomVr.Ui, DicomUid.Of("report series", context.Study, result.Task));
+        context.Copy(writer, new DicomTag(0x0020, 0x0010), DicomVr.Sh, isRequired: true); // study ID
+        writer.Text(new DicomTag(0x0020, 0x0011), DicomVr.Is, "1");
+        writer.Text(new DicomTag(0x0020, 0x0013), DicomVr.Is, "1");
+        WriteDocument(writer, context, result, instance);
+        return writer.ToFile(Comprehensive3DSr, instance, TransferSyntax.ExplicitLittleEndian, DicomUid.Of("implementation"));
+    }
+
+    private static string Version { get; } = typeof(StructuredReport).Assembly.GetName().Version!.ToString(3);
+
+    private static void WriteDocument(DicomWriter writer, ReportContext context, ReportedResult result, string instance)
+    {
+        Encoding encoding = context.Encoding;
+        writer.Text(new DicomTag(0x0040, 0xA040), DicomVr.Cs, "CONTAINER");
+        Dcm("126000", "Imaging Measurement Report").WriteTo(writer, new DicomTag(0x0040, 0xA043), encoding);
+        writer.Text(new DicomTag(0x0040, 0xA050), DicomVr.Cs, "SEPARATE");
+        writer.Sequence(new DicomTag(0x0040, 0xA372)); // performed procedure: unknown
+        writer.Sequence(new DicomTag(0x0040, 0xA375), Evidence(context));
+        writer.Text(new DicomTag(0x0040, 0xA491), DicomVr.Cs, "COMPLETE");
+        writer.Text(new DicomTag(0x0040, 0xA493), DicomVr.Cs, "UNVERIFIED");
+        writer.Text(new DicomTag(0x0040, 0xA496), DicomVr.Cs, "PRELIMINARY");
+        DicomWriter template = new();
+        template.Text(new DicomTag(0x0008, 0x0105), DicomVr.Cs, "DCMR");
+        template.Text(new DicomTag(0x0040, 0xDB00), DicomVr.Cs, "1500");
+        writer.Sequence(new DicomTag(0x0040, 0xA504), template);
+        writer.Sequence(
+            new DicomTag(0x0040, 0xA730),
+            ContentItem.Code(HasModifier, Dcm("121049", "Language of Content Item and Descendants"), new CodedConcept("en", "RFC5646", "English"), encoding),
+            ContentItem.Code(HasContext, Dcm("121005", "Observer Type"), Dcm("121007", "Device"), encoding),
+            ContentItem.Uid(HasContext, Dcm("121012", "Device Observer UID"), DicomUid.Of("device", result.BaseDigest), encoding),
+            ContentItem.Text(HasContext, Dcm("121013", "Device Observer Name"), Maker, encoding),
+            ContentItem.Text(HasContext, Dcm("121014", "Device Observer Manufacturer"), Maker, encoding),
+            ContentItem.Code(HasModifier, Dcm("121058", "Procedure reported"), new CodedConcept("363679005", "SCT", "Imaging procedure"), encoding),
+            ContentItem.Container(
+                Contains, Dcm("111028", "Image Library"), encoding,
+                ContentItem.Container(Contains, Dcm("126200", "Image Library Group"), encoding, ContentItem.Object(Contains, null, context.SopClass, context.SopInstance, encoding))),
+            ContentItem.Container(Contains, Dcm("126010", "Imaging Measurements"), encoding, Group(context, result, instance)));
+    }
+
+    // TID 1501.
+    private static DicomWriter Group(ReportContext context, ReportedResult result, string instance)
+    {
+        Encoding encoding = context.Encoding;
+        List<DicomWriter> items =
+        [
+            ContentItem.Text(HasContext, Dcm("112039", "Tracking Identifier"), result.Task, encoding),
+            ContentItem.Uid(HasContext, Dcm("112040", "Tracking Unique Identifier"), DicomUid.Of("finding", instance), encoding),
+            // TID 4019
+            ContentItem.Text(HasModifier, Dcm("111001", "Algorithm Name"), $"{Maker}, {result.Task}", encoding),
+            ContentItem.Text(HasModifier, Dcm("111003", "Algorithm Version"), string.Create(CultureInfo.InvariantCulture, $"release {result.Release}"), encoding),
+            ContentItem.Text(HasModifier, Dcm("111002", "Algorithm Parameters"), $"bundle {result.BundleDigest}", encoding),
+            ContentItem.Text(HasModifier, Dcm("111002", "Algorithm Parameters"), $"base {result.BaseDigest}", encoding),
+            ContentItem.Text(HasModifier, Dcm("111002", "Algorithm Parameters"), $"arithmetic {result.Arithmetic}", encoding),
+        ];
+        foreach ((string label, double probability) in result.Scores)
+        {
+            items.Add(ContentItem.Number(
+                Contains, Private($"Probability of {label}", "probability", result.Task, label), probability.ToString("0.########", CultureInfo.InvariantCulture), s_noUnit, encoding,
+                ContentItem.Object(InferredFrom, Dcm("121112", "Source of Measurement"), context.SopClass, context.SopInstance, encoding)));
+        }
+        items.Add(ContentItem.Code(Contains, Private(result.Task, "task", result.Task), Private(result.Label, "label", result.Task, result.Label), encoding));
+        return ContentItem.Container(Contains, Dcm("125007", "Measurement Group"), encoding, [.. items]);
+    }
+
+    private static DicomWriter Evidence(ReportContext context)
+    {
+        DicomWriter series = new(), study = new();
+        series.Sequence(new DicomTag(0x0008, 0x1199), ContentItem.Reference(context.SopClass, context.SopInstance));
+        series.Text(DicomTag.SeriesInstanceUid, DicomVr.Ui, context.Series);
+        study.Sequence(new DicomTag(0x0008, 0x1115), series);
+        study.Text(ReportContext.StudyInstanceUid, DicomVr.Ui, context.Study);
+        return study;
+    }
+
+    private static DicomWriter PrivateScheme()
+    {
+        DicomWriter scheme = new();
+        scheme.Text(new DicomTag(0x0008, 0x0102), DicomVr.Sh, CodedConcept.PrivateScheme);
+        scheme.Text(new DicomTag(0x0008, 0x0115), DicomVr.St, "Labels of MeLo Edge bundles");
+        return scheme;
+    }
+
+    private static string Short(string digest) => digest[^12..];
+}
