@@ -32,7 +32,7 @@ internal sealed record ComparedRun(
         TrainingRun run = TrainingRun.Of(task, state, advice, error, cancellation);
         ComparedRun compared = new(
             task.Settings.Mode, task.Settings.Seed, run.Result.Test.Auc, run.Result.Test.Accuracy, run.Result.Test.F1, run.Result.Calibrated.Ece, run.Result.Test.Ece, run.Result.Validation.Auc,
-            run.ParameterCount, task.Dataset.Labels.Count * (task.Architecture.Dim + 1L), run.ParameterCount * sizeof(float), run.History.Epochs.Count, run.History.Best!.Epoch, run.Seconds, run.PeakBytes);
+            run.ParameterCount, run.HeadParameterCount, run.ParameterCount * sizeof(float), run.History.Epochs.Count, run.History.Best!.Epoch, run.Seconds, run.PeakBytes);
         OutputFile.Write(path, FileKind.Json, stream => JsonSerializer.Serialize(stream, new Kept(identity.ToJson(), compared), s_json));
         File.Delete(state);
         return compared;

@@ -19,8 +19,11 @@ internal sealed record TrainingRun(
     /// <summary>How many numbers learn.</summary>
     public long ParameterCount => Parameters.Sum(p => (long)p.Values.Length);
 
+    /// <summary>How many numbers the head has: a weight for each feature and a bias, for each class.</summary>
+    public long HeadParameterCount => Task.Dataset.Labels.Count * (Task.Architecture.Dim + 1L);
+
     /// <summary>How many numbers the base and the head have.</summary>
-    public long ModelParameterCount => Task.Architecture.ParameterCount + (Task.Dataset.Labels.Count * (Task.Architecture.Dim + 1L));
+    public long ModelParameterCount => Task.Architecture.ParameterCount + HeadParameterCount;
 
     /// <summary>Trains, going on from where it was interrupted, and measures.</summary>
     /// <param name="task">What is trained.</param>
