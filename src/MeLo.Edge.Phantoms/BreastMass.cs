@@ -8,12 +8,16 @@ internal sealed class BreastMass
     private readonly (double X, double Y, double Length, double Width)[] _spicules; // directions, and lengths in radii
     private readonly Noise _noise;
 
-    public BreastMass(SeededRandom random, Breast breast, bool isSpiculated)
+    /// <param name="random">What varies.</param>
+    /// <param name="breast">Where it is.</param>
+    /// <param name="isSpiculated">Whether it is irregular.</param>
+    /// <param name="strength">How plain it is.</param>
+    public BreastMass(SeededRandom random, Breast breast, bool isSpiculated, double strength)
     {
         _breast = breast;
         (_x, _y) = breast.Within(random);
         _radius = random.Between(0.06, 0.095);
-        _light = random.Between(0.17, 0.32);
+        _light = strength * random.Between(0.17, 0.32);
         _flat = random.Between(1, 1.35);
         double turns = random.Unit();
         (_cos, _sin) = (Curve.Cos(turns), Curve.Sin(turns));
@@ -25,6 +29,9 @@ internal sealed class BreastMass
             _spicules[i] = (Curve.Cos(angle), Curve.Sin(angle), random.Between(1.4, 2.5), random.Between(0.1, 0.17));
         }
     }
+
+    /// <summary>Its middle.</summary>
+    public (double X, double Y) Place => (_x, _y);
 
     /// <summary>Draws it.</summary>
     public void Draw(Canvas canvas) => canvas.Draw(_x, _y, 2.7 * _radius, (px, py, pixel) =>

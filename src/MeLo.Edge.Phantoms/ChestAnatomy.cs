@@ -35,10 +35,10 @@ internal sealed class ChestAnatomy
         _noise = new Noise(random.Next());
     }
 
-    /// <summary>A place in the upper zone of a lung.</summary>
-    public (double X, double Y) UpperZone(SeededRandom random)
+    /// <summary>A place in the upper or the lower zone of a lung.</summary>
+    public (double X, double Y) Zone(SeededRandom random, bool isUpper)
     {
-        double y = _apex + random.Between(0.06, 0.28);
+        double y = _apex + (isUpper ? random.Between(0.06, 0.28) : random.Between(0.36, 0.56));
         return (Midline + (random.Sign() * random.Between(0.1, Lateral(y) - 0.05)), y);
     }
 

@@ -1,25 +1,55 @@
 namespace MeLo.Edge.Phantoms;
 
-/// <summary>What tuberculosis looks like on a chest radiograph: in an upper zone, a patchy opacity, a group of nodules, a cavity, or several of them.</summary>
-internal sealed class ChestFinding(SeededRandom random, ChestAnatomy anatomy)
+/// <summary>What a lung can have.</summary>
+internal enum ChestFindingKind
 {
-    /// <summary>Draws it.</summary>
-    public void Draw(Canvas canvas)
+    /// <summary>A patch of less air.</summary>
+    Opacity,
+
+    /// <summary>Several small round ones.</summary>
+    Nodules,
+
+    /// <summary>Air within a wall.</summary>
+    Cavity,
+}
+
+/// <summary>Something at a place in a lung that should not be there.</summary>
+internal sealed class ChestFinding(SeededRandom random, ChestAnatomy anatomy, double x, double y)
+{
+    /// <summary>Where tuberculosis is: in an upper zone.</summary>
+    public static ChestFinding OfTuberculosis(SeededRandom random, ChestAnatomy anatomy)
     {
-        (double x, double y) = anatomy.UpperZone(random);
-        int kind = random.Whole(0, 2);
-        double light = random.Between(0.14, 0.34);
-        if (kind == 0 || random.Chance(0.3)) Opacity(canvas, x, y, random.Between(0.06, 0.11), light);
-        if (kind == 1 || random.Chance(0.2))
-        {
-            int nodules = random.Whole(3, 7);
-            for (int i = 0; i < nodules; i++)
-                Nodule(canvas, x + random.Between(-0.08, 0.08), y + random.Between(-0.08, 0.08), random.Between(0.014, 0.03), light * random.Between(0.7, 1.2));
-        }
-        if (kind == 2) Cavity(canvas, x, y, random.Between(0.035, 0.06), light * 1.1);
+        (double x, double y) = anatomy.Zone(random, isUpper: true);
+        return new ChestFinding(random, anatomy, x, y);
     }
 
-    private void Opacity(Canvas canvas, double x, double y, double radius, double light)
+    /// <summary>Draws what tuberculosis looks like: a patchy opacity, a group of nodules, a cavity, or several of them.</summary>
+    public void Draw(Canvas canvas)
+    {
+        int kind = random.Whole(0, 2);
+        double light = random.Between(0.14, 0.34);
+        if (kind == 0 || random.Chance(0.3)) Opacity(canvas, random.Between(0.06, 0.11), light);
+        if (kind == 1 || random.Chance(0.2)) Nodules(canvas, light);
+        if (kind == 2) Cavity(canvas, random.Between(0.035, 0.06), light * 1.1);
+    }
+
+    /// <summary>Draws one kind, faint or plain.</summary>
+    public void Draw(Canvas canvas, ChestFindingKind kind)
+    {
+        double light = random.Between(0.2, 0.6);
+        if (kind == ChestFindingKind.Opacity) Opacity(canvas, random.Between(0.08, 0.16), light);
+        else if (kind == ChestFindingKind.Nodules) Nodules(canvas, light);
+        else Cavity(canvas, random.Between(0.045, 0.085), light);
+    }
+
+    private void Nodules(Canvas canvas, double light)
+    {
+        int nodules = random.Whole(3, 7);
+        for (int i = 0; i < nodules; i++)
+            Nodule(canvas, x + random.Between(-0.08, 0.08), y + random.Between(-0.08, 0.08), random.Between(0.014, 0.03), light * random.Between(0.7, 1.2));
+    }
+
+    private void Opacity(Canvas canvas, double radius, double light)
     {
         double flat = random.Between(0.6, 1.4);
         canvas.Draw(x, y, radius * 1.5, (px, py, pixel) =>
@@ -31,14 +61,14 @@ internal sealed class ChestFinding(SeededRandom random, ChestAnatomy anatomy)
         });
     }
 
-    private void Nodule(Canvas canvas, double x, double y, double radius, double light) => canvas.Draw(x, y, radius * 1.5, (px, py, pixel) =>
+    private void Nodule(Canvas canvas, double nx, double ny, double radius, double light) => canvas.Draw(nx, ny, radius * 1.5, (px, py, pixel) =>
     {
-        double squared = (((px - x) * (px - x)) + ((py - y) * (py - y))) / (radius * radius);
+        double squared = (((px - nx) * (px - nx)) + ((py - ny) * (py - ny))) / (radius * radius);
         pixel[0] += (float)(light * Curve.Step((1 - squared) / 0.7) * anatomy.Lung(px, py, canvas.Soft));
     });
 
     // Air within a wall.
-    private void Cavity(Canvas canvas, double x, double y, double radius, double light) => canvas.Draw(x, y, radius * 2, (px, py, pixel) =>
+    private void Cavity(Canvas canvas, double radius, double light) => canvas.Draw(x, y, radius * 2, (px, py, pixel) =>
     {
         double distance = Math.Sqrt(((px - x) * (px - x)) + ((py - y) * (py - y))) / radius;
         double wall = Curve.Bell((distance - 1) * (distance - 1) / 0.3), hole = Curve.Step((0.8 - distance) / 0.3);

@@ -6,18 +6,27 @@ namespace MeLo.Edge.Phantoms;
 /// </summary>
 internal sealed class ChestPhantom() : Phantom("tuberculosis", isColour: false, "normal", "tuberculosis")
 {
-    private protected override Picture Draw(SeededRandom random, int label, int width, int height) =>
-        Draw(random, label, width, height, new Frame(0.5 + random.Between(-0.06, 0.06), 0.5 + random.Between(-0.06, 0.06), random.Between(0.84, 1.14), random.Between(-0.02, 0.02), isMirrored: false));
-
-    internal static Picture Draw(SeededRandom random, int label, int width, int height, Frame frame)
+    private protected override Picture Draw(SeededRandom random, int label, int width, int height)
     {
+        Frame frame = new(0.5 + random.Between(-0.06, 0.06), 0.5 + random.Between(-0.06, 0.06), random.Between(0.84, 1.14), random.Between(-0.02, 0.02), isMirrored: false);
         ChestAnatomy anatomy = new(random.Fork());
-        SeededRandom clutter = random.Fork(), finding = random.Fork();
+        return Draw(random, anatomy, label == 0 ? null : (canvas, finding) => ChestFinding.OfTuberculosis(finding, anatomy).Draw(canvas), frame, width, height);
+    }
+
+    /// <param name="random">What varies besides the person.</param>
+    /// <param name="anatomy">The person.</param>
+    /// <param name="finding">Draws what is ill; null for a healthy chest.</param>
+    /// <param name="frame">What of the chest is seen.</param>
+    /// <param name="width">Pixels a row.</param>
+    /// <param name="height">Rows.</param>
+    internal static Picture Draw(SeededRandom random, ChestAnatomy anatomy, Action<Canvas, SeededRandom>? finding, Frame frame, int width, int height)
+    {
+        SeededRandom clutter = random.Fork(), ill = random.Fork();
         Detector detector = Detector.Panel(random.Fork());
         Canvas canvas = new(width, height, 1, frame);
         anatomy.DrawTissue(canvas);
         anatomy.DrawBones(canvas);
-        if (label == 1) new ChestFinding(finding, anatomy).Draw(canvas);
+        finding?.Invoke(canvas, ill);
         DrawElectrodes(canvas, clutter);
         detector.Take(canvas);
         return canvas.ToPicture();

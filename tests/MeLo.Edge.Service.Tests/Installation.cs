@@ -38,10 +38,10 @@ internal sealed class Installation : IDisposable
 
     public static byte[] Bundle(DemoTask task, int release, SigningKey? key = null, bool signed = true, DateTimeOffset? created = null)
     {
-        lock (s_shared) return DemoBundles.Make(s_shared.Value.Engine, task, release, signed ? key ?? Key : null, created ?? DateTimeOffset.UtcNow);
+        lock (s_shared) return GeneratedBundle.Make(s_shared.Value.Engine, task, release, signed ? key ?? Key : null, created ?? DateTimeOffset.UtcNow);
     }
 
-    /// <summary>A trusted bundle whose description is another than that of the demonstration's.</summary>
+    /// <summary>A trusted bundle whose description is another than the generated ones'.</summary>
     public static byte[] Bundle(DemoTask task, int release, Func<AdapterDescription, AdapterDescription> change)
     {
         BundleContents made = MeLo.Edge.Bundles.Bundle.OpenUnverified(Bundle(task, release, signed: false), task.Name);
@@ -95,8 +95,8 @@ internal sealed class Installation : IDisposable
     {
         TemporaryFolder folder = new();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
-        DemoModel.WriteCheckpoint(folder["checkpoint.safetensors"]);
-        BaseImport.Import(folder["checkpoint.safetensors"], folder["base"], new BaseImportOptions { Heads = DemoModel.Heads, Precisions = precisions });
+        GeneratedModel.WriteCheckpoint(folder["checkpoint.safetensors"]);
+        BaseImport.Import(folder["checkpoint.safetensors"], folder["base"], new BaseImportOptions { Heads = GeneratedModel.Heads, Precisions = precisions });
         return folder["base"];
     }
 }

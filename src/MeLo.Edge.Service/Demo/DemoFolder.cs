@@ -1,5 +1,4 @@
 using MeLo.Edge.Bundles;
-using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
 using MeLo.Edge.Service.Files;
 
@@ -7,12 +6,12 @@ namespace MeLo.Edge.Service.Demo;
 
 /// <summary>
 /// Makes a data folder to try the service with: base package, key, bundles good and bad, pictures good and bad. Everything is made by the
-/// code that real ones are made by; only the weights are generated, and the pictures drawn.
+/// code that real ones are made by; only the pictures that the model learnt from were drawn, like those that it is shown here.
 /// </summary>
 internal sealed class DemoFolder(DataFolder folder, TimeProvider time)
 {
     public const string Notice =
-        "Synthetic phantoms and generated weights, not trained ones: the answers mean nothing. Not for clinical use.";
+        "Synthetic phantoms: the model learnt from drawn pictures and is shown drawn pictures. Not for clinical use.";
 
     // Says that everything here is the demonstration's own, to be made again if it was interrupted.
     private const string MarkerName = "demo.json";
@@ -44,24 +43,24 @@ internal sealed class DemoFolder(DataFolder folder, TimeProvider time)
     {
         if (Directory.Exists(folder.Base)) Directory.Delete(folder.Base, recursive: true);
         string checkpoint = Path.Combine(folder.State, "demo-checkpoint.safetensors");
-        DemoModel.WriteCheckpoint(checkpoint);
-        BaseImport.Import(checkpoint, folder.Base, new BaseImportOptions { Heads = DemoModel.Heads, Time = time });
+        DemoAssets.WriteCheckpoint(checkpoint);
+        BaseImport.Import(checkpoint, folder.Base, new BaseImportOptions { Heads = DemoAssets.Heads, Time = time });
         File.Delete(checkpoint);
     }
 
     private void MakeBundles()
     {
-        using EdgeEngine engine = EdgeEngine.Load(folder.Base, new EdgeEngineOptions { TimeProvider = time });
         // The private key is needed for this moment only: nobody can sign for this folder later.
         using SigningKey key = SigningKey.Generate(SigningCurve.P256);
         using SigningKey stranger = SigningKey.Generate(SigningCurve.P256);
         DurableFile.Write(Path.Combine(folder.Trust, "demo-signing.pub.pem"), System.Text.Encoding.ASCII.GetBytes(key.ExportPublicPem()));
-        foreach (DemoTask task in DemoTask.All) Drop(task.Name, Make(task, 1, key));
-        Drop("tampered", DemoBundles.Tampered(Make(DemoTask.All[0], 2, key)));
-        Drop("unsigned", Make(DemoTask.All[1], 2, null));
-        Drop("unknown-signer", Make(DemoTask.All[2], 2, stranger));
+        foreach (DemoTask task in DemoTask.All) Drop(task.Name, DemoAssets.Bundle(task, key));
+        byte[] tampered = DemoAssets.Bundle(DemoTask.All[0], key);
+        tampered[tampered.Length / 2] ^= 0x01;
+        Drop("tampered", tampered);
+        Drop("unsigned", DemoAssets.Bundle(DemoTask.All[1]));
+        Drop("unknown-signer", DemoAssets.Bundle(DemoTask.All[2], stranger));
 
-        byte[] Make(DemoTask task, int release, SigningKey? signer) => DemoBundles.Make(engine, task, release, signer, time.GetUtcNow());
         void Drop(string name, byte[] bytes) => DurableFile.Write(Path.Combine(folder.Bundles, name + ".melo"), bytes);
     }
 

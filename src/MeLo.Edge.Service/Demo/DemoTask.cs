@@ -1,17 +1,16 @@
-using MeLo.Edge.Bundles;
 using MeLo.Edge.Phantoms;
 
 namespace MeLo.Edge.Service.Demo;
 
 /// <summary>One of the demonstration's tasks.</summary>
-internal sealed record DemoTask(Phantom Phantom, string Title, HeadActivation Activation, int Seed)
+internal sealed record DemoTask(Phantom Phantom, int Seed)
 {
     /// <summary>Three of the clinical questions that the MeLo paper asks, of drawn pictures.</summary>
     public static IReadOnlyList<DemoTask> All { get; } =
     [
-        new(Phantom.Chest, "Tuberculosis, chest X-ray (demonstration on synthetic phantoms)", HeadActivation.Softmax, Seed: 11),
-        new(Phantom.Smear, "White blood cells, smear (demonstration on synthetic phantoms)", HeadActivation.Softmax, Seed: 22),
-        new(Phantom.Mammogram, "Breast mass, mammogram (demonstration on synthetic phantoms)", HeadActivation.Softmax, Seed: 33),
+        new(Phantom.Chest, Seed: 11),
+        new(Phantom.Smear, Seed: 22),
+        new(Phantom.Mammogram, Seed: 33),
     ];
 
     /// <summary>The task's name.</summary>

@@ -29,7 +29,8 @@ internal sealed class Device : IDisposable
         Journal = journal;
         Engine = engine;
         Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, costs, time);
-        Inbox = new Inbox(folder.Inbox, stable.Inbox, Schedule, time);
+        Inbox = new Inbox(folder.Inbox, stable.Inbox, Schedule, time, without: options.Routes.Count > 0 ? DicomRouter.Name : null);
+        Router = new DicomRouter(folder, options, stable.Dicom, journal, metrics, time, logger);
         Delivery = new Delivery(folder, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
@@ -58,6 +59,8 @@ internal sealed class Device : IDisposable
     public JobSchedule Schedule { get; }
 
     public Inbox Inbox { get; }
+
+    public DicomRouter Router { get; }
 
     public Preparation Preparation { get; }
 

@@ -90,6 +90,7 @@ internal sealed class DeviceWorker(
     private async Task RunAsync(Device device, CancellationToken stoppingToken)
     {
         device.Bundles.Recover();
+        device.Router.Recover();
         int putBack = device.Delivery.Recover();
         int delivered = device.Delivery.DeliverOwed();
         if (putBack + delivered > 0) logger.Recovered(putBack, delivered);
@@ -160,7 +161,10 @@ internal sealed class DeviceWorker(
             {
                 missing = MakeMissingFolders(device);
                 if (device.Inbox.InWork == 0) device.Delivery.DeliverOwed();
-                scan = device.Inbox.Scan(task => device.Tasks.Find(task) is not null, takeNothing: CheckDisk(device));
+                bool takeNothing = CheckDisk(device);
+                InboxScan routed = new();
+                device.Router.Route(routed, takeNothing); // first: what it copies is then seen
+                scan = device.Inbox.Scan(task => device.Tasks.Find(task) is not null, takeNothing).With(routed);
             }
             state.Scan = scan;
             Report(Conditions.Inbox, scan.FoldersUnreadable + missing > 0, $"{scan.FoldersUnreadable} inbox folders cannot be listed, {missing} cannot be made");

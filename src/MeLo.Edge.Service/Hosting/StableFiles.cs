@@ -12,10 +12,11 @@ internal sealed class StableFiles
 {
     public StableFiles(DataFolder folder, TimeSpan interval, TimeProvider time)
     {
-        (Trust, Bundles, Inbox) = (new StableFileProbe(interval, time), new StableFileProbe(interval, time), new StableFileProbe(interval, time));
+        (Trust, Bundles, Inbox, Dicom) = (new StableFileProbe(interval, time), new StableFileProbe(interval, time), new StableFileProbe(interval, time), new StableFileProbe(interval, time));
         Look(Trust, () => TrustFolder.Files(folder.Trust));
         Look(Bundles, () => BundleFolder.Files(folder.Bundles));
         Look(Inbox, () => Ingestion.Inbox.Files(folder.Inbox));
+        Look(Dicom, () => Ingestion.Inbox.FilesOf(Path.Combine(folder.Inbox, DicomRouter.Name), DicomRouter.Name, new InboxScan()).Select(file => (file.Path, file.Stamp)));
     }
 
     public StableFileProbe Trust { get; }
@@ -23,6 +24,8 @@ internal sealed class StableFiles
     public StableFileProbe Bundles { get; }
 
     public StableFileProbe Inbox { get; }
+
+    public StableFileProbe Dicom { get; }
 
     private static void Look(StableFileProbe probe, Func<IEnumerable<(string Path, FileStamp Stamp)>> files)
     {

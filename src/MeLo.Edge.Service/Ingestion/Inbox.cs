@@ -38,6 +38,18 @@ internal sealed record InboxScan
     /// <summary>Folders that could not be listed.</summary>
     public int FoldersUnreadable { get; set; }
 
+    /// <summary>This scan and another one's files.</summary>
+    public InboxScan With(InboxScan other) => this with
+    {
+        Files = Files + other.Files,
+        Settling = Settling + other.Settling,
+        SettlesIn = SettlesIn < other.SettlesIn ? SettlesIn : other.SettlesIn,
+        Deferred = Deferred + other.Deferred,
+        HeldByDisk = HeldByDisk + other.HeldByDisk,
+        Unusable = Unusable + other.Unusable,
+        FoldersUnreadable = FoldersUnreadable + other.FoldersUnreadable,
+    };
+
     /// <summary>Whether something will change without anybody doing anything.</summary>
     public bool IsMoving => Queued + InWork + Settling + HeldBack + Deferred > 0;
 }
@@ -46,7 +58,12 @@ internal sealed record InboxScan
 /// The inboxes, seen whole: a scan lists every file, and queues those that are stable, wanted and not in work yet. What a scan does not
 /// take stays where it is; the next scan sees it again. A folder event only makes the next scan come sooner.
 /// </summary>
-internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule schedule, TimeProvider time)
+/// <param name="folder">The folder of all inboxes.</param>
+/// <param name="probe">Says which files are at rest.</param>
+/// <param name="schedule">Takes what is queued.</param>
+/// <param name="time">The clock.</param>
+/// <param name="without">A folder that is no task's inbox; null for none.</param>
+internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule schedule, TimeProvider time, string? without = null)
 {
     private sealed record Deferral(FileStamp Stamp, long Since, TimeSpan Delay, int Failures);
 
@@ -81,7 +98,7 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
         InboxScan scan = new();
         List<InboxFile> ready = [];
         HashSet<(string, Priority, string)> seen = [];
-        foreach (InboxFile file in Files(folder, scan))
+        foreach (InboxFile file in Files(folder, scan, without))
         {
             seen.Add(file.Place);
             scan.Files++;
@@ -96,6 +113,9 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
 
     /// <summary>The files that a scan takes in, in its order.</summary>
     public static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder) => Files(folder, new InboxScan()).Select(file => (file.Path, file.Stamp));
+
+    /// <summary>The files of one folder, in no order.</summary>
+    public static IEnumerable<InboxFile> FilesOf(string path, string task, InboxScan scan) => Directory.Exists(path) ? Files(path, task, Priority.Routine, without: null, scan) : [];
 
     /// <summary>Ends the work on a file: it left the inbox, or it waits there for another scan.</summary>
     public void Release(InboxFile file)
@@ -175,10 +195,11 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
     }
 
     // The files of every task's inbox, the urgent ones of a task first.
-    private static IEnumerable<InboxFile> Files(string folder, InboxScan scan)
+    private static IEnumerable<InboxFile> Files(string folder, InboxScan scan, string? without = null)
     {
         foreach (string taskFolder in Folders(folder, scan))
         {
+            if (Path.GetFileName(taskFolder) == without) continue;
             string task = Path.GetFileName(taskFolder), stat = Path.Combine(taskFolder, DataFolder.StatName);
             // Also while the task is not installed, and whoever made it: a folder of that name, never a link or a file.
             bool hasStat = IsFolder(stat);

@@ -43,6 +43,7 @@ internal sealed record Reason(string Code, string Message)
     public const string TooLarge = "too-large";
     public const string KilledTheProcess = "killed-the-process";
     public const string Failed = "failed";
+    public const string NoRoute = "no-route";
 }
 
 /// <summary>A row of the journal.</summary>

@@ -62,6 +62,9 @@ internal sealed record ServiceOptions
     /// <summary>Free bytes on the data folder's disk below which no new image is taken.</summary>
     public long MinFreeBytes { get; init; } = 256L << 20;
 
+    /// <summary>Where DICOM files of the inbox <c>dicom</c> go; without any there is no such inbox.</summary>
+    public IReadOnlyList<DicomRoute> Routes { get; init; } = [];
+
     /// <summary>Whether a DICOM image's result comes as a DICOM structured report too.</summary>
     public bool DicomSr { get; init; }
 

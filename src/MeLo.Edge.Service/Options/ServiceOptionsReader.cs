@@ -1,6 +1,8 @@
 using System.Globalization;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
+using MeLo.Edge.Service.Ingestion;
 using Microsoft.Extensions.Configuration;
 
 namespace MeLo.Edge.Service.Options;
@@ -12,6 +14,8 @@ internal sealed class ServiceOptionsReader
 
     // Said on the command line, and kept in the section with the settings; nobody is to write them into a file.
     private static readonly string[] s_commandLineOnly = [nameof(ServiceOptions.Demo), nameof(ServiceOptions.Once), nameof(ServiceOptions.WindowsService)];
+
+    private const string RoutesKey = nameof(ServiceOptions.Routes), TasksKey = nameof(DicomRoute.Tasks);
 
     private readonly IConfigurationSection _section;
     private readonly List<string> _faults = [];
@@ -45,6 +49,7 @@ internal sealed class ServiceOptionsReader
             QueueLimit = (int)Number(nameof(ServiceOptions.QueueLimit), defaults.QueueLimit, 1, 100_000),
             MaxFileBytes = Number("MaxFileMegabytes", defaults.MaxFileBytes >> 20, 1, 2047) << 20,
             MinFreeBytes = Number("MinFreeMegabytes", defaults.MinFreeBytes >> 20, 0, 1 << 30) << 20,
+            Routes = Routes(),
             DicomSr = Flag("Results:DicomSr"),
             CacheBytes = Number("CacheMegabytes", (demo ? ServiceOptions.DemoCacheBytes : defaults.CacheBytes) >> 20, 0, 1 << 20) << 20,
         };
@@ -59,7 +64,7 @@ internal sealed class ServiceOptionsReader
         }
         foreach ((string key, string? value) in _section.AsEnumerable(makePathsRelative: true))
         {
-            if (value is not null && !_known.Contains(key))
+            if (value is not null && !_known.Contains(key) && !key.StartsWith(RoutesKey + ":", StringComparison.OrdinalIgnoreCase))
                 _faults.Add($"{Section}:{key}: found a setting of that name, expected one of {string.Join(", ", _known.Except(s_commandLineOnly).Order(StringComparer.Ordinal))}");
         }
         return _faults.Count == 0 ? options : throw ServiceException.Settings(_faults);
@@ -125,6 +130,30 @@ internal sealed class ServiceOptionsReader
         if (value is "refuse") return Fp32TaskPolicy.Refuse;
         _faults.Add($"{Section}:Fp32Tasks: found '{value}', expected run or refuse");
         return fallback;
+    }
+
+    private DicomRoute[] Routes()
+    {
+        _known.Add(RoutesKey);
+        List<DicomRoute> routes = [];
+        foreach (IConfigurationSection route in _section.GetSection(RoutesKey).GetChildren())
+        {
+            string place = $"{Section}:{RoutesKey}:{route.Key}";
+            Dictionary<string, IReadOnlyList<string>> conditions = new(StringComparer.OrdinalIgnoreCase);
+            string[] tasks = [];
+            foreach (IConfigurationSection member in route.GetChildren())
+            {
+                if (string.Equals(member.Key, TasksKey, StringComparison.OrdinalIgnoreCase)) tasks = (member.Value ?? "").Split(',', StringSplitOptions.TrimEntries);
+                else if (string.IsNullOrWhiteSpace(member.Value)) _faults.Add($"{place}:{member.Key}: found nothing, expected values with | between them");
+                else if (DicomAttributes.Keywords.FirstOrDefault(k => string.Equals(k, member.Key, StringComparison.OrdinalIgnoreCase)) is { } keyword) conditions.Add(keyword, member.Value.Split('|', StringSplitOptions.TrimEntries));
+                else _faults.Add($"{place}:{member.Key}: found an attribute of that name, expected {TasksKey} or one of {string.Join(", ", DicomAttributes.Keywords)}");
+            }
+            if (conditions.Count == 0) _faults.Add($"{place}: found no attribute, expected one or more that tell which files go this way; Modality '*' for all");
+            if (tasks.Length == 0 || tasks.Any(t => !DataFolder.IsTaskName(t) || t == DicomRouter.Name))
+                _faults.Add($"{place}:{TasksKey}: found '{string.Join(',', tasks)}', expected names of tasks with commas between them");
+            routes.Add(new DicomRoute(conditions, tasks));
+        }
+        return routes.Count == 0 ? [] : [.. routes]; // the same none as by default
     }
 
     private int? Port(int? fallback)

@@ -124,7 +124,7 @@ public sealed class BundleFolderTests : IDisposable
         object before = _device.Tasks.Find(s_task.Name)!;
         _installation.AddBundle("unsigned", Installation.Bundle(s_task, 2, signed: false));
         _installation.AddBundle("stranger", Installation.Bundle(s_task, 2, Installation.Stranger));
-        _installation.AddBundle("tampered", DemoBundles.Tampered(Bundle(2)));
+        _installation.AddBundle("tampered", GeneratedBundle.Tampered(Bundle(2)));
         _installation.AddBundle("cut", Bundle(2)[..5000]);
         _installation.AddBundle("empty", []);
         Settle();
@@ -171,7 +171,7 @@ public sealed class BundleFolderTests : IDisposable
         byte[] bundle = Bundle(1);
         string path = _installation.AddBundle("tb", bundle);
         Settle();
-        File.WriteAllBytes(path, DemoBundles.Tampered(bundle));
+        File.WriteAllBytes(path, GeneratedBundle.Tampered(bundle));
         Settle();
         Assert.Equal(1, Active());
         Assert.Equal("tampered", Assert.Single(Rejected()).Code);

@@ -21,10 +21,10 @@ public sealed class DemoTests : IDisposable
             Assert.Contains(expected, output, StringComparison.Ordinal);
         DataFolder data = new(_folder.Root);
         Assert.Equal(21, Directory.GetFiles(data.Outbox, "*.json", SearchOption.AllDirectories).Length);
-        Assert.True(new Service.Reporting.FolderReport(data).Results().Select(r => (r.Task, r.Label)).Distinct().Count() > DemoTask.All.Count, "every picture of a task has the same answer");
 
         DemoTruth truth = DemoTruth.Read(data);
         Assert.All(new Service.Reporting.FolderReport(data).Results(), r => Assert.Contains(truth.Of(r.Task, r.Sha256), DemoTask.All.Single(t => t.Name == r.Task).Labels));
+        Assert.True(new Service.Reporting.FolderReport(data).Results().Count(r => r.Label == truth.Of(r.Task, r.Sha256)) >= 15, output);
 
         (code, output, errors) = ServiceProcess.Once(_folder.Root, s_asShipped, ["--demo"]);
         Assert.True(code == 0, output + errors);

@@ -2,20 +2,21 @@ using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Service.Demo;
 
-namespace MeLo.Edge.Service.Demo;
+namespace MeLo.Edge.Tests;
 
 /// <summary>Makes bundles for generated adapters as a model developer would: probe from the base, description, signature.</summary>
-internal static class DemoBundles
+internal static class GeneratedBundle
 {
     private const int ProbeInputs = 2;
 
     /// <summary>A whole bundle; unsigned without a key.</summary>
     public static byte[] Make(EdgeEngine engine, DemoTask task, int release, SigningKey? key, DateTimeOffset created)
     {
-        LoraAdapter adapter = DemoModel.Adapter(task, release);
-        float[] pixels = DemoModel.ProbePixels(task, ProbeInputs);
-        long[] shape = [ProbeInputs, 3, DemoModel.ImageSize, DemoModel.ImageSize];
+        LoraAdapter adapter = GeneratedModel.Adapter(task, release);
+        float[] pixels = GeneratedModel.ProbePixels(task, ProbeInputs);
+        long[] shape = [ProbeInputs, 3, GeneratedModel.ImageSize, GeneratedModel.ImageSize];
         Probe probe = new(pixels, shape, engine.Evaluate(adapter, pixels, shape), task.Labels.Count);
         return BundleWriter.Write(Describe(engine, task, release, adapter, created), adapter, probe, preview: null, key);
     }
@@ -32,14 +33,14 @@ internal static class DemoBundles
     {
         Task = task.Name,
         Release = release,
-        Title = task.Title,
+        Title = task.Name,
         Base = engine.Base.Digest,
         Architecture = engine.Base.Architecture.Name,
         Lora = new LoraDescription(adapter.Rank, adapter.Rank, adapter.Scale, adapter.Targets, "lora-vit"),
-        Head = new HeadDescription(task.Labels, task.Activation, "zero"),
-        Input = new InputDescription(new PreprocessRecipe(ResizeMode.Squash, DemoModel.ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f])),
+        Head = new HeadDescription(task.Labels, HeadActivation.Softmax, "zero"),
+        Input = new InputDescription(new PreprocessRecipe(ResizeMode.Squash, GeneratedModel.ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f])),
         Tolerance = new ProbeTolerance(1e-3),
-        Card = new ModelCard { Task = task.Title, IntendedUse = "Demonstration only: generated weights, not trained, not for clinical use.", Licence = "Apache-2.0" },
+        Card = new ModelCard { Task = task.Name, IntendedUse = "Tests only: generated weights, not trained, not for clinical use.", Licence = "Apache-2.0" },
         Created = created,
     };
 }

@@ -1,14 +1,15 @@
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Models;
+using MeLo.Edge.Service.Demo;
 using MeLo.Edge.Tensors;
 
-namespace MeLo.Edge.Service.Demo;
+namespace MeLo.Edge.Tests;
 
 /// <summary>
 /// Weights that a generator made: of the right shapes, spread so that different pictures and different tasks give different answers, and
 /// without any meaning. The same on every run.
 /// </summary>
-internal static class DemoModel
+internal static class GeneratedModel
 {
     public const int ImageSize = 64;
     public const int Heads = 4;
