@@ -17,6 +17,7 @@ root.Subcommands.Add(MemoryBenchmark.Command());
 root.Subcommands.Add(MemoryProbe.Command());
 root.Subcommands.Add(StartBenchmark.Command());
 root.Subcommands.Add(PreprocessBenchmark.Command());
+root.Subcommands.Add(DicomBenchmark.Command());
 root.Subcommands.Add(ThreadsBenchmark.Command());
 root.Subcommands.Add(BatchBenchmark.Command());
 root.Subcommands.Add(TrainBenchmark.Command());

@@ -163,7 +163,7 @@ internal sealed class DeviceWorker(
                 if (device.Inbox.InWork == 0) device.Delivery.DeliverOwed();
                 bool takeNothing = CheckDisk(device);
                 InboxScan routed = new();
-                device.Router.Route(routed, takeNothing); // first: what it copies is then seen
+                device.Router.Route(routed, () => CheckDisk(device)); // first: what it copies is then seen
                 scan = device.Inbox.Scan(task => device.Tasks.Find(task) is not null, takeNothing).With(routed);
             }
             state.Scan = scan;

@@ -20,6 +20,10 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Sta
     // Hidden, and told from what others write there.
     private const string TemporaryPrefix = ".melo-route-";
 
+    // A scan is a step that the stall watch knows; a backlog is routed in many.
+    private static readonly TimeSpan s_turn = TimeSpan.FromSeconds(2);
+
+    private readonly Dictionary<string, int> _failures = new(StringComparer.Ordinal);
     private readonly string[] _keywords = [.. options.Routes.SelectMany(r => r.Conditions.Keys).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.Ordinal)];
 
     private string Inbox => Path.Combine(folder.Inbox, Name);
@@ -29,23 +33,31 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Sta
     {
         if (options.Routes.Count == 0) return;
         Directory.CreateDirectory(Inbox);
-        foreach (string task in options.Routes.SelectMany(r => r.Tasks).Distinct(StringComparer.Ordinal).Select(t => Path.Combine(folder.Inbox, t)).Where(Directory.Exists))
-            foreach (string leftover in Directory.EnumerateFiles(task, $"{TemporaryPrefix}*.tmp")) File.Delete(leftover);
+        // In every inbox: the routes may have been others.
+        foreach (string inbox in Directory.EnumerateDirectories(folder.Inbox))
+            foreach (string leftover in Directory.EnumerateFiles(inbox, $"{TemporaryPrefix}*.tmp")) File.Delete(leftover);
     }
 
-    /// <summary>Routes every file that has come to rest.</summary>
-    /// <param name="scan">Counts those that have not, or could not be dealt with.</param>
-    /// <param name="takeNothing">Whether the disk is too full for copies.</param>
-    public void Route(InboxScan scan, bool takeNothing)
+    /// <summary>Routes files that have come to rest, for a while: the others are seen again by the next scan, and the tasks' inboxes in between.</summary>
+    /// <param name="scan">Counts those that are still there.</param>
+    /// <param name="isFull">Whether the disk is too full for copies.</param>
+    public void Route(InboxScan scan, Func<bool> isFull)
     {
         if (options.Routes.Count == 0) return;
+        long start = time.GetTimestamp();
+        HashSet<string> seen = [];
         foreach (InboxFile file in Ingestion.Inbox.FilesOf(Inbox, Name, scan))
         {
-            scan.Files++;
-            if (!probe.IsStable(file.Path, file.Stamp)) scan.Settling++;
-            else if (takeNothing) scan.HeldByDisk++;
+            seen.Add(file.Path);
+            bool isStable = probe.IsStable(file.Path, file.Stamp);
+            if (!isStable) scan.Settling++;
+            else if (time.GetElapsedTime(start) > s_turn) scan.HeldBack++;
+            else if (isFull()) scan.HeldByDisk++;
             else if (!TryRoute(file)) scan.Deferred++;
+            else continue;
+            scan.Files++;
         }
+        foreach (string gone in _failures.Keys.Where(path => !seen.Contains(path)).ToArray()) _failures.Remove(gone);
         probe.EndScan();
         if (probe.UntilStable < scan.SettlesIn) scan.SettlesIn = probe.UntilStable;
     }
@@ -55,7 +67,7 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Sta
         try
         {
             byte[]? bytes = RegularFile.Read(file.Path, options.MaxFileBytes, out FileStamp stamp);
-            if (bytes is null) Quarantine(file, digest: null, path => RegularFile.Look(path, out FileStamp now) == FileKind.Regular && now == stamp, new Reason(Reason.TooLarge, $"found {stamp.Length} bytes, expected at most {options.MaxFileBytes}"));
+            if (bytes is null) Quarantine(file, digest: null, IsAt(stamp), new Reason(Reason.TooLarge, $"found {stamp.Length} bytes, expected at most {options.MaxFileBytes}"));
             else Route(file, bytes);
             return true;
         }
@@ -63,11 +75,25 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Sta
         {
             return true; // taken away, or not at rest after all
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            logger.Deferred(Name, StorageTrouble.Describe(e));
-            return false;
+            logger.Deferred(Name, e is IOException or UnauthorizedAccessException ? StorageTrouble.Describe(e) : Failure.Describe(e));
+            int failures = _failures[file.Path] = _failures.GetValueOrDefault(file.Path) + 1;
+            if (failures < Preparation.MaximumTries || StorageTrouble.Is(e)) return false;
+            Reason reason = e is IOException or UnauthorizedAccessException
+                ? new Reason(Reason.UnreadableFile, $"{e.Message}, {failures} times") : new Reason(Reason.Failed, $"{e.GetType().Name} while it was routed, {failures} times");
+            try
+            {
+                Quarantine(file, digest: null, IsAt(file.Stamp), reason);
+                return true;
+            }
+            catch (Exception other) when (other is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
         }
+
+        static Func<string, bool> IsAt(FileStamp stamp) => path => RegularFile.Look(path, out FileStamp now) == FileKind.Regular && now == stamp;
     }
 
     private void Route(InboxFile file, byte[] bytes)
@@ -101,22 +127,36 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Sta
     {
         Directory.CreateDirectory(inbox);
         string temporary = Path.Combine(inbox, $"{TemporaryPrefix}{Guid.NewGuid():N}.tmp");
-        using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+        try
         {
-            stream.Write(bytes);
-            stream.Flush(flushToDisk: true);
-        }
-        for (int number = 1; ; number++)
-        {
-            string path = Path.Combine(inbox, FileNames.Numbered(name, number));
-            if (DurableFile.TryRename(temporary, path))
+            using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
             {
-                DurableFile.SyncFolder(inbox); // the original leaves next
-                return;
+                stream.Write(bytes);
+                stream.Flush(flushToDisk: true);
             }
-            if (RegularFile.Look(path, out _) != FileKind.Regular || RegularFile.Sha256(path) != digest) continue;
-            File.Delete(temporary); // it is there, from before a crash
-            return;
+            for (int number = 1; ; number++)
+            {
+                string path = Path.Combine(inbox, FileNames.Numbered(name, number));
+                if (DurableFile.TryRename(temporary, path) || IsThere(path)) break;
+            }
+            DurableFile.SyncFolder(inbox); // the original leaves next
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+
+        // From before a crash; what has left meanwhile was another's.
+        bool IsThere(string path)
+        {
+            try
+            {
+                return RegularFile.Look(path, out _) == FileKind.Regular && RegularFile.Sha256(path) == digest;
+            }
+            catch (FileNotFoundException)
+            {
+                return false;
+            }
         }
     }
 

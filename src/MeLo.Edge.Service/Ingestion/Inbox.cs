@@ -45,6 +45,7 @@ internal sealed record InboxScan
         Settling = Settling + other.Settling,
         SettlesIn = SettlesIn < other.SettlesIn ? SettlesIn : other.SettlesIn,
         Deferred = Deferred + other.Deferred,
+        HeldBack = HeldBack + other.HeldBack,
         HeldByDisk = HeldByDisk + other.HeldByDisk,
         Unusable = Unusable + other.Unusable,
         FoldersUnreadable = FoldersUnreadable + other.FoldersUnreadable,

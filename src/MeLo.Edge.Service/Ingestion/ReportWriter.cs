@@ -24,18 +24,27 @@ internal sealed class ReportWriter(string outbox, ServiceOptions options, ILogge
         if (!options.DicomSr) return;
         string path = Path.Combine(outbox, job.Key.Task, FileNames.Report(job.ResultName, ".sr.dcm"));
         if (job.Delivery == DeliveryState.Settled && File.Exists(path)) return;
-        // Whatever else is there by now has a result of its own.
-        if (RegularFile.Read(file.Path, options.MaxFileBytes, out _) is not { } image || Convert.ToHexStringLower(SHA256.HashData(image)) != job.Key.Input || !DicomDecoder.IsDicom(image)) return;
         try
         {
-            byte[] report = StructuredReport.Write(image, job.Key.Input, Of(job.Result!), TimeZoneInfo.Local);
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            DurableFile.Write(path, report);
+            Write(file, job, path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or FileChangedException)
+        {
+            // Taken away, or written to again: what is there by then has a result of its own, and this one goes without.
+            logger.NoReport(job.Key.Task, "its input is no longer there as it was");
         }
         catch (ImageException e)
         {
             logger.NoReport(job.Key.Task, e.Message);
         }
+    }
+
+    private void Write(InboxFile file, Job job, string path)
+    {
+        if (RegularFile.Read(file.Path, options.MaxFileBytes, out _) is not { } image || Convert.ToHexStringLower(SHA256.HashData(image)) != job.Key.Input || !DicomDecoder.IsDicom(image)) return;
+        byte[] report = StructuredReport.Write(image, job.Key.Input, Of(job.Result!), TimeZoneInfo.Local);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        DurableFile.Write(path, report);
     }
 
     private static ReportedResult Of(byte[] result)

@@ -136,6 +136,7 @@ internal sealed class ServiceOptionsReader
     {
         _known.Add(RoutesKey);
         List<DicomRoute> routes = [];
+        if (_section[RoutesKey] is not null) _faults.Add($"{Section}:{RoutesKey}: found a value, expected a list of routes: {RoutesKey}:0:Modality and so on");
         foreach (IConfigurationSection route in _section.GetSection(RoutesKey).GetChildren())
         {
             string place = $"{Section}:{RoutesKey}:{route.Key}";
@@ -144,7 +145,7 @@ internal sealed class ServiceOptionsReader
             foreach (IConfigurationSection member in route.GetChildren())
             {
                 if (string.Equals(member.Key, TasksKey, StringComparison.OrdinalIgnoreCase)) tasks = (member.Value ?? "").Split(',', StringSplitOptions.TrimEntries);
-                else if (string.IsNullOrWhiteSpace(member.Value)) _faults.Add($"{place}:{member.Key}: found nothing, expected values with | between them");
+                else if (member.Value is null || member.Value.Split('|').Any(string.IsNullOrWhiteSpace)) _faults.Add($"{place}:{member.Key}: found an empty value, expected values with | between them");
                 else if (DicomAttributes.Keywords.FirstOrDefault(k => string.Equals(k, member.Key, StringComparison.OrdinalIgnoreCase)) is { } keyword) conditions.Add(keyword, member.Value.Split('|', StringSplitOptions.TrimEntries));
                 else _faults.Add($"{place}:{member.Key}: found an attribute of that name, expected {TasksKey} or one of {string.Join(", ", DicomAttributes.Keywords)}");
             }

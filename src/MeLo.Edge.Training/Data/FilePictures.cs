@@ -28,7 +28,7 @@ internal sealed class FilePictures : IPictures
             {
                 byte[] bytes = ReadFile(files[i], options.Limits);
                 if (!DicomDecoder.IsDicom(bytes)) _ = ImageSignature.Identify(bytes);
-                else if (options.Dicom is null) throw ImageException.UnknownFormat("a DICOM image, and nothing that says which of its values are black and white (--dicom)");
+                else if (options.Dicom is null) throw ImageException.DicomNotTaken("a picture, or --dicom to say which values of DICOM images are black and white");
                 digests[i] = Convert.ToHexStringLower(SHA256.HashData(bytes));
             }
             catch (Exception e) when (IsOfTheFile(e))

@@ -22,8 +22,7 @@ internal static class DicomColour
         }
         if (isYbr) throw Broken($"found {pixels.BitsStored} bits stored of YBR_FULL, expected 8");
         float[] light = ArrayPool<float>.Shared.Rent(pixels.FrameLength);
-        uint mask = (uint)((1UL << pixels.BitsStored) - 1);
-        for (int i = 0; i < pixels.FrameLength; i++) light[i] = (float)(((Word(samples, i, pixels) >> pixels.Shift) & mask) / (double)mask);
+        for (int i = 0; i < pixels.FrameLength; i++) light[i] = (float)(pixels.Value(Word(samples, i, pixels)) / (double)pixels.Highest);
         return new PixelBuffer(pixels.Width, pixels.Height, 3, light, ImageFormat.Dicom, isRented: true);
     }
 
@@ -42,10 +41,9 @@ internal static class DicomColour
         }
         int length = pixels.FrameLength;
         ushort[] rgb = ArrayPool<ushort>.Shared.Rent(3 * length);
-        uint mask = (1u << pixels.BitsStored) - 1;
         for (int i = 0; i < length; i++)
         {
-            uint index = (Word(samples, i, pixels) >> pixels.Shift) & mask;
+            long index = pixels.Value(Word(samples, i, pixels));
             for (int colour = 0; colour < tables.Length; colour++)
             {
                 LookupTable table = tables[colour];

@@ -65,19 +65,21 @@ internal sealed class DicomDataSet(IReadOnlyDictionary<DicomTag, DicomElement> e
         return words;
     }
 
-    /// <summary>A sequence's items; none where it is absent.</summary>
+    /// <summary>A sequence's items, each read when it is reached; none where it is absent.</summary>
     /// <exception cref="ImageException">They are broken, or nested too deep.</exception>
-    public IReadOnlyList<DicomDataSet> Items(DicomTag tag)
+    public IEnumerable<DicomDataSet> Items(DicomTag tag) => Find(tag) is { } element ? Slices(element).Select(item => Read(element, item)) : [];
+
+    /// <summary>An item of a sequence, the first unless another is asked for; null where there is none. The others are not read.</summary>
+    /// <exception cref="ImageException">It is broken, or nested too deep.</exception>
+    public DicomDataSet? Item(DicomTag tag, int index = 0) => Find(tag) is { } element && Slices(element) is var items && index < items.Count ? Read(element, items[index]) : null;
+
+    private List<ReadOnlyMemory<byte>> Slices(DicomElement element)
     {
-        if (Find(tag) is not { } element) return [];
         if (depth + 1 > DicomReader.MaxDepth) throw ImageException.OverLimit("nested DICOM sequences", depth + 1, DicomReader.MaxDepth);
-        DicomReader reader = new(element.Value, element.Encoding, depth + 1);
-        return [.. reader.ReadItems(MaxItems).Select(item => new DicomReader(item, element.Encoding, depth + 1).ReadDataSet())];
+        return new DicomReader(element.Value, element.Encoding, depth + 1).ReadItems(MaxItems);
     }
 
-    /// <summary>The first item of a sequence, or null.</summary>
-    /// <exception cref="ImageException">They are broken, or nested too deep.</exception>
-    public DicomDataSet? Item(DicomTag tag) => Items(tag) is [DicomDataSet first, ..] ? first : null;
+    private DicomDataSet Read(DicomElement element, ReadOnlyMemory<byte> item) => new DicomReader(item, element.Encoding, depth + 1).ReadDataSet();
 
     private static ImageException Broken(string fault) => ImageException.Broken(ImageFormat.Dicom, fault);
 }

@@ -26,9 +26,9 @@ public static class DicomDecoder
     {
         limits ??= DecodeLimits.Default;
         DicomFile dicom = DicomFile.Open(file, limits);
-        DicomPixels pixels = DicomPixels.Open(dicom, limits);
-        if (pixels.Description.Frames > 1) throw ImageException.Broken(ImageFormat.Dicom, $"found {pixels.Description.Frames} frames, expected 1 for a task that takes images");
-        return Decode(dicom, pixels, frame: 0, voi);
+        int frames = PixelDescription.Of(dicom.DataSet, limits).Frames;
+        if (frames > 1) throw ImageException.Broken(ImageFormat.Dicom, $"found {frames} frames, expected 1 for a task that takes images");
+        return Decode(dicom, DicomPixels.Open(dicom, limits), frame: 0, voi);
     }
 
     /// <summary>Decodes a frame.</summary>
@@ -75,43 +75,47 @@ public static class DicomDecoder
     {
         uint mask = (1u << pixels.BitsStored) - 1;
         float[] table = new float[mask + 1];
-        List<(double, long)> values = [];
+        List<(double Value, int Pixels)> values = [];
         if (transform.NeedsValues)
         {
             int[] counts = new int[table.Length];
             foreach (T sample in samples) counts[(uint.CreateTruncating(sample) >> pixels.Shift) & mask]++;
             for (uint bits = 0; bits < counts.Length; bits++)
-                if (counts[bits] > 0 && Stored(bits, pixels) is var stored && !transform.IsPadding(stored)) values.Add((transform.Modality(stored), counts[bits]));
+                if (counts[bits] > 0 && pixels.Value(bits << pixels.Shift) is var stored && !transform.IsPadding(stored)) values.Add((transform.Modality(stored), counts[bits]));
             values.Sort();
         }
-        Func<double, double> toLight = transform.Light(values);
+        Func<double, double> toLight = transform.Light(Percentile);
         for (uint bits = 0; bits < table.Length; bits++)
         {
-            long stored = Stored(bits, pixels);
+            long stored = pixels.Value(bits << pixels.Shift);
             table[bits] = transform.IsPadding(stored) ? 0 : (float)toLight(transform.Modality(stored));
         }
         for (int i = 0; i < light.Length; i++) light[i] = table[(uint.CreateTruncating(samples[i]) >> pixels.Shift) & mask];
+
+        double Percentile(double percent)
+        {
+            long rank = Rank(percent, values.Sum(v => (long)v.Pixels));
+            return values.FirstOrDefault(v => (rank -= v.Pixels) <= 0).Value;
+        }
     }
 
     private static void RenderDeep(ReadOnlySpan<uint> samples, PixelDescription pixels, GrayTransform transform, Span<float> light)
     {
-        uint mask = (uint)((1UL << pixels.BitsStored) - 1);
-        List<(double, long)> values = [];
+        int count = 0;
         if (transform.NeedsValues)
         {
             foreach (uint sample in samples)
-                if (Stored((sample >> pixels.Shift) & mask, pixels) is var stored && !transform.IsPadding(stored)) values.Add((transform.Modality(stored), 1));
-            values.Sort();
+                if (pixels.Value(sample) is var stored && !transform.IsPadding(stored)) light[count++] = (float)transform.Modality(stored);
+            light[..count].Sort();
         }
-        Func<double, double> toLight = transform.Light(values);
+        float[] sorted = light[..count].ToArray();
+        Func<double, double> toLight = transform.Light(percent => count == 0 ? 0 : sorted[Rank(percent, count) - 1]);
         for (int i = 0; i < light.Length; i++)
         {
-            long stored = Stored((samples[i] >> pixels.Shift) & mask, pixels);
+            long stored = pixels.Value(samples[i]);
             light[i] = transform.IsPadding(stored) ? 0 : (float)toLight(transform.Modality(stored));
         }
     }
 
-    // The sign is the highest bit that is stored, wherever in the word it lies.
-    private static long Stored(uint bits, PixelDescription pixels) =>
-        pixels.IsSigned && (bits >> (pixels.BitsStored - 1)) != 0 ? bits - (1L << pixels.BitsStored) : bits;
+    private static long Rank(double percent, long count) => Math.Max(1, (long)Math.Ceiling(percent / 100 * count));
 }

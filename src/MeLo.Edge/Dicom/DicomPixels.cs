@@ -21,6 +21,8 @@ internal sealed class DicomPixels
         _syntax = file.TransferSyntax;
         _limits = limits;
         if (FrameBytes > Array.MaxLength) throw ImageException.OverLimit("bytes of a DICOM frame", FrameBytes, Array.MaxLength);
+        if (file.DataSet.FirstText(DicomTag.PhotometricInterpretation) is "YBR_ICT" or "YBR_RCT" && !TransferSyntax.IsJpeg2000(_syntax))
+            throw Broken($"found a colour transform of JPEG 2000 in {TransferSyntax.Name(_syntax)}, expected it in JPEG 2000 alone");
         bool isNative = TransferSyntax.IsNative(_syntax);
         if (isNative == _element.IsOfUndefinedLength)
             throw Broken($"found {(isNative ? "encapsulated" : "native")} pixel data, expected {(isNative ? "native" : "encapsulated")} ones for {TransferSyntax.Name(_syntax)}");
@@ -30,7 +32,9 @@ internal sealed class DicomPixels
             return;
         }
         long expected = NativeBytes(Description.Frames);
-        if (_element.Value.Length < expected) throw Broken($"found {_element.Value.Length} bytes of pixel data, expected {expected} for {Description.Frames} frames of {Description.Width} x {Description.Height}");
+        // Zeros to an even or a block's length; anything else would be pixels that nobody has described.
+        if (_element.Value.Length < expected || (_element.Value.Length > expected + 1 && _element.Value.Span[(int)expected..].ContainsAnyExcept((byte)0)))
+            throw Broken($"found {_element.Value.Length} bytes of pixel data, expected {expected} for {Description.Frames} frames of {Description.Width} x {Description.Height}");
     }
 
     /// <summary>The pixels of a file, which a process of its own has decompressed where this one cannot.</summary>
@@ -41,10 +45,15 @@ internal sealed class DicomPixels
     {
         DicomPixels pixels = new(file, limits);
         if (!GdcmDecoder.Decodes(file.TransferSyntax) || (file.TransferSyntax == TransferSyntax.JpegExtended && EncapsulatedJpeg.Precision(pixels._fragments!.Frame(0).Span) == 8)) return pixels;
+        for (int frame = 0; frame < pixels.Description.Frames; frame++) Codestream.Check(pixels._fragments!.Frame(frame).Span, pixels.Description);
         // What the whole image takes is known before the work is begun.
         if (pixels.FrameBytes * pixels.Description.Frames > limits.MaxFileBytes)
             throw ImageException.OverLimit("bytes of decompressed pixels", pixels.FrameBytes * pixels.Description.Frames, limits.MaxFileBytes);
-        return new DicomPixels(GdcmDecoder.Decompress(pixels.Description, file, Enumerable.Range(0, pixels.Description.Frames).Select(pixels._fragments!.Frame), limits), limits);
+        DicomPixels native = new(GdcmDecoder.Decompress(pixels.Description, file, Enumerable.Range(0, pixels.Description.Frames).Select(pixels._fragments!.Frame), limits), limits);
+        PixelDescription found = native.Description, expected = pixels.Description;
+        if ((found.Width, found.Height, found.Frames, found.Samples) != (expected.Width, expected.Height, expected.Frames, expected.Samples))
+            throw Broken($"found a codestream of {found.Frames} frames of {found.Width} x {found.Height} pixels of {found.Samples} samples, expected {expected.Frames} of {expected.Width} x {expected.Height} of {expected.Samples} as the file says");
+        return native;
     }
 
     /// <summary>How they are stored.</summary>

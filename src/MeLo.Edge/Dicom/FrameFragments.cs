@@ -12,6 +12,7 @@ internal sealed class FrameFragments
     private readonly List<ReadOnlyMemory<byte>> _fragments;
     private readonly ReadOnlyMemory<byte> _offsets;
     private readonly int _frames;
+    private readonly long[] _starts;
 
     /// <param name="element">The pixel data.</param>
     /// <param name="frames">How many frames there are.</param>
@@ -23,6 +24,9 @@ internal sealed class FrameFragments
         if (_fragments.Count < 2) throw Broken("found encapsulated pixel data without a fragment, expected a table of offsets and one or more");
         _offsets = _fragments[0];
         _fragments.RemoveAt(0);
+        _starts = new long[_fragments.Count];
+        for (int i = 1; i < _starts.Length; i++) _starts[i] = _starts[i - 1] + _fragments[i - 1].Length + 8; // a tag and a length
+        if (frames == 1 && _offsets.Length > sizeof(uint)) throw Broken($"found a table of {_offsets.Length / sizeof(uint)} offsets, expected one frame as the file says");
         if (frames > 1 && _fragments.Count != frames && _offsets.Length != frames * sizeof(uint))
             throw Broken($"found {_fragments.Count} fragments and a table of {_offsets.Length / sizeof(uint)} offsets, expected {frames} of either for as many frames");
     }
@@ -35,14 +39,10 @@ internal sealed class FrameFragments
         if (_frames == 1) return Join(_fragments);
         if (_fragments.Count == _frames) return _fragments[index];
         uint start = Offset(index), end = index + 1 < _frames ? Offset(index + 1) : uint.MaxValue;
-        long at = 0;
-        List<ReadOnlyMemory<byte>> own = [];
-        foreach (ReadOnlyMemory<byte> fragment in _fragments)
-        {
-            if (at >= start && at < end) own.Add(fragment);
-            at += fragment.Length + 8; // its tag and length
-        }
-        return own.Count > 0 ? Join(own) : throw Broken($"found no fragment at offset {start}, expected frame {index + 1} there");
+        int first = Array.BinarySearch(_starts, start), last = first;
+        if (first < 0) throw Broken($"found no fragment at offset {start}, expected frame {index + 1} there");
+        while (last + 1 < _starts.Length && _starts[last + 1] < end) last++;
+        return Join(_fragments[first..(last + 1)]);
     }
 
     private uint Offset(int index) => BinaryPrimitives.ReadUInt32LittleEndian(_offsets.Span[(index * sizeof(uint))..]);

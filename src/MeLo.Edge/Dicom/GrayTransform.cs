@@ -9,6 +9,8 @@ namespace MeLo.Edge.Dicom;
 /// </summary>
 internal sealed class GrayTransform
 {
+    private const string XRayAngiography = "1.2.840.10008.5.1.4.1.1.12.1", XRayFluoroscopy = "1.2.840.10008.5.1.4.1.1.12.2";
+
     private readonly LookupTable? _modality;
     private readonly double _slope = 1, _intercept;
     private readonly (long From, long To)? _padding;
@@ -30,7 +32,8 @@ internal sealed class GrayTransform
         _isInverted = pixels.Photometric == Photometric.Monochrome1 || set.FirstText(DicomTag.PresentationLutShape) == "INVERSE";
         _padding = Padding(set, pixels);
         DicomDataSet modality = FunctionalGroup(set, frame, DicomTag.PixelValueTransformationSequence);
-        if (modality.Item(DicomTag.ModalityLutSequence) is { } table)
+        // That of X-ray angiography leads back to the intensity at the detector, and is not for display (PS3.3, C.8.7.1.1.2).
+        if (set.FirstText(DicomTag.SopClassUid) is not (XRayAngiography or XRayFluoroscopy) && modality.Item(DicomTag.ModalityLutSequence) is { } table)
         {
             _modality = LookupTable.Read(table, DicomTag.LutDescriptor, DicomTag.LutData, pixels.IsSigned);
         }
@@ -40,6 +43,8 @@ internal sealed class GrayTransform
             _intercept = modality.Numbers(DicomTag.RescaleIntercept) is [double intercept, ..] ? intercept : 0;
             if (_slope == 0) throw Broken("found a rescale slope of 0, expected another");
         }
+        // Products and differences of such numbers are finite.
+        if (Math.Max(Math.Abs(Modality(pixels.Lowest)), Math.Abs(Modality(pixels.Highest))) > float.MaxValue) throw Broken("found a rescale that leads beyond the numbers of binary32, expected less");
         _mayBeNegative = _modality is null && (pixels.IsSigned || _intercept < 0 || _slope < 0);
     }
 
@@ -55,30 +60,25 @@ internal sealed class GrayTransform
     private bool HasVoi => _voiSet.Contains(DicomTag.VoiLutSequence) || _voiSet.Contains(DicomTag.WindowCenter);
 
     /// <summary>What a value behind the modality transform is as light, 0 for black to 1 for white.</summary>
-    /// <param name="values">The image's values without the padding, ascending, and how many pixels each has; read only if <see cref="NeedsValues"/>.</param>
+    /// <param name="percentile">The image's value of a percentile, 0 to 100, by the nearest rank and without the padding; called only if <see cref="NeedsValues"/>.</param>
     /// <exception cref="ImageException">The file has no such window, or one that makes no sense.</exception>
-    public Func<double, double> Light(IReadOnlyList<(double Value, long Pixels)> values)
+    public Func<double, double> Light(Func<double, double> percentile)
     {
         Func<double, double> light = _voi.Kind switch
         {
             DicomVoiKind.Window => Window(_voi.Center, _voi.Width, _voi.Function),
-            DicomVoiKind.Percentile => Between(Rank(values, _voi.Low), Rank(values, _voi.High)),
+            DicomVoiKind.Percentile => Between(percentile(_voi.Low), percentile(_voi.High)),
             DicomVoiKind.Named => OfFile(_voi.Name),
             DicomVoiKind.File when HasVoi => OfFile(name: null),
-            DicomVoiKind.File when _pixels.BitsStored <= 8 => Between(Modality(Lowest), Modality(Highest)),
-            _ => Between(Rank(values, 0), Rank(values, 100)),
+            DicomVoiKind.File when _pixels.BitsStored <= 8 => Between(Modality(_pixels.Lowest), Modality(_pixels.Highest)),
+            _ => Between(percentile(0), percentile(100)),
         };
         return _isInverted ? value => 1 - light(value) : light;
     }
 
-    private long Lowest => _pixels.IsSigned ? -(1L << (_pixels.BitsStored - 1)) : 0;
-
-    private long Highest => _pixels.IsSigned ? (1L << (_pixels.BitsStored - 1)) - 1 : (1L << _pixels.BitsStored) - 1;
-
     private Func<double, double> OfFile(string? name)
     {
-        IReadOnlyList<DicomDataSet> tables = _voiSet.Items(DicomTag.VoiLutSequence);
-        if (tables.FirstOrDefault(t => name is null || IsNamed(t.FirstText(DicomTag.LutExplanation), name)) is { } found)
+        if (_voiSet.Items(DicomTag.VoiLutSequence).FirstOrDefault(t => name is null || IsNamed(t.FirstText(DicomTag.LutExplanation), name)) is { } found)
         {
             LookupTable table = LookupTable.Read(found, DicomTag.LutDescriptor, DicomTag.LutData, _mayBeNegative);
             double white = (1 << table.Bits) - 1;
@@ -117,24 +117,10 @@ internal sealed class GrayTransform
     private static Func<double, double> Between(double low, double high) =>
         low == high ? value => value > high ? 1 : 0 : value => Math.Clamp((value - Math.Min(low, high)) / Math.Abs(high - low), 0, 1);
 
-    // By the nearest rank; the first value for 0.
-    private static double Rank(IReadOnlyList<(double Value, long Pixels)> values, double percent)
-    {
-        if (values.Count == 0) return 0;
-        long rank = Math.Max(1, (long)Math.Ceiling(percent / 100 * values.Sum(v => v.Pixels)));
-        foreach ((double value, long pixels) in values)
-        {
-            rank -= pixels;
-            if (rank <= 0) return value;
-        }
-        return values[^1].Value;
-    }
-
     // The frame's own, or that of all frames, or else the file's top level, where images without functional groups have it.
     private static DicomDataSet FunctionalGroup(DicomDataSet set, int frame, DicomTag macro)
     {
-        IReadOnlyList<DicomDataSet> frames = set.Items(DicomTag.PerFrameFunctionalGroups);
-        return (frame < frames.Count ? frames[frame].Item(macro) : null) ?? set.Item(DicomTag.SharedFunctionalGroups)?.Item(macro) ?? set;
+        return set.Item(DicomTag.PerFrameFunctionalGroups, frame)?.Item(macro) ?? set.Item(DicomTag.SharedFunctionalGroups)?.Item(macro) ?? set;
     }
 
     private static (long, long)? Padding(DicomDataSet set, PixelDescription pixels)

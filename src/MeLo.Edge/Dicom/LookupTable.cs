@@ -42,6 +42,8 @@ internal sealed class LookupTable
             if (bytes.Length < count * sizeof(ushort)) throw Short(bytes.Length, count * sizeof(ushort));
             for (int i = 0; i < count; i++) entries[i] = element.Encoding.U16(bytes[(i * sizeof(ushort))..]);
         }
+        int most = (1 << bits) - 1, over = Array.FindIndex(entries, entry => entry > most);
+        if (over >= 0) throw Broken($"found {entries[over]} in a lookup table of {bits} bits, expected at most {most}");
         bool first = set.Find(descriptor)!.Value.Vr switch { DicomVr.Ss => true, DicomVr.Us => false, _ => isSigned };
         return new LookupTable(entries, first ? (short)words[1] : words[1], bits);
 

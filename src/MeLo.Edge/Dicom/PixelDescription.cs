@@ -32,6 +32,19 @@ internal sealed record PixelDescription
     /// <summary>The samples come colour by colour, not pixel by pixel.</summary>
     public required bool IsPlanar { get; init; }
 
+    /// <summary>The lowest value that a sample can have.</summary>
+    public long Lowest => IsSigned ? -(1L << (BitsStored - 1)) : 0;
+
+    /// <summary>The highest value that a sample can have.</summary>
+    public long Highest => Lowest + (1L << BitsStored) - 1;
+
+    /// <summary>The value of a sample as it is allocated: the bits stored, extended by the highest of them, wherever in the word it lies, if they are signed.</summary>
+    public long Value(uint allocated)
+    {
+        uint bits = (allocated >> Shift) & (uint)((1UL << BitsStored) - 1);
+        return IsSigned && (bits >> (BitsStored - 1)) != 0 ? bits - (1L << BitsStored) : bits;
+    }
+
     /// <summary>The samples of a frame.</summary>
     public int FrameLength => Width * Height * Samples;
 
@@ -65,13 +78,14 @@ internal sealed record PixelDescription
             "YBR_FULL_422" => Photometric.YbrFull422,
             _ => throw Broken("found a photometric interpretation that is not read, expected MONOCHROME1, MONOCHROME2, PALETTE COLOR, RGB, YBR_FULL, YBR_FULL_422, YBR_ICT or YBR_RCT"),
         };
-        int expected = photometric < Photometric.Rgb ? 1 : 3, samples = set.Word(DicomTag.SamplesPerPixel) ?? expected;
+        int expected = photometric < Photometric.Rgb ? 1 : 3, samples = Required(set, DicomTag.SamplesPerPixel, "samples");
         if (samples != expected) throw Broken($"found {samples} samples a pixel for {text}, expected {expected}");
 
-        int allocated = Required(set, DicomTag.BitsAllocated, "bits allocated"), stored = set.Word(DicomTag.BitsStored) ?? allocated, high = set.Word(DicomTag.HighBit) ?? (stored - 1);
+        int allocated = Required(set, DicomTag.BitsAllocated, "bits allocated"), stored = Required(set, DicomTag.BitsStored, "bits stored"), high = Required(set, DicomTag.HighBit, "the high bit"), sign = Required(set, DicomTag.PixelRepresentation, "the pixel representation");
         if (allocated is not (1 or 8 or 16 or 32)) throw Broken($"found {allocated} bits allocated, expected 1, 8, 16 or 32");
         if (stored < 1 || stored > allocated || high < stored - 1 || high >= allocated)
             throw Broken($"found {stored} bits stored up to bit {high}, expected 1 to {allocated} of them within the {allocated} that are allocated");
+        if (sign > 1) throw Broken($"found a pixel representation of {sign}, expected 0 or 1");
         if (allocated == 1 && samples > 1) throw Broken("found single bits of several colours, expected at least 8 bits");
         return new PixelDescription
         {
@@ -83,12 +97,12 @@ internal sealed record PixelDescription
             BitsAllocated = allocated,
             BitsStored = stored,
             Shift = high + 1 - stored,
-            IsSigned = set.Word(DicomTag.PixelRepresentation) is 1,
+            IsSigned = sign == 1,
             IsPlanar = samples > 1 && set.Word(DicomTag.PlanarConfiguration) is 1,
         };
     }
 
-    private static int Required(DicomDataSet set, DicomTag tag, string name) => set.Word(tag) ?? throw Broken($"found no number of {name} {tag}, expected one");
+    private static int Required(DicomDataSet set, DicomTag tag, string name) => set.Word(tag) ?? throw Broken($"found no {name} {tag}, expected a number");
 
     private static ImageException Broken(string fault) => ImageException.Broken(ImageFormat.Dicom, fault);
 }

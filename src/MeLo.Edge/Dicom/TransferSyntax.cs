@@ -15,6 +15,9 @@ internal static class TransferSyntax
     /// <summary>The pixels are as they are, in one run of bytes.</summary>
     public static bool IsNative(string uid) => uid is ImplicitLittleEndian or ExplicitLittleEndian or DeflatedLittleEndian or ExplicitBigEndian;
 
+    /// <summary>JPEG 2000 in any form.</summary>
+    public static bool IsJpeg2000(string uid) => Name(uid).Contains("JPEG 2000", StringComparison.Ordinal);
+
     /// <summary>What people call it.</summary>
     public static string Name(string uid) => uid switch
     {

@@ -49,6 +49,6 @@ public sealed class PreparedImage
     private static PixelBuffer Decode(ReadOnlyMemory<byte> file, InputDescription input, DecodeLimits limits)
     {
         if (!DicomDecoder.IsDicom(file.Span)) return RasterDecoder.Decode(file, limits);
-        return DicomDecoder.Decode(file, input.Dicom ?? throw ImageException.UnknownFormat("a DICOM image for a bundle that does not say which values are black and white (input.dicom)"), limits);
+        return DicomDecoder.Decode(file, input.Dicom ?? throw ImageException.DicomNotTaken("a picture: the bundle does not say which values of DICOM images are black and white (input.dicom)"), limits);
     }
 }

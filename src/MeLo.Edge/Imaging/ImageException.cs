@@ -18,6 +18,8 @@ public sealed class ImageException : MeLoException
     internal static ImageException UnknownFormat(string found) =>
         new(ImageFault.UnknownFormat, $"found {found}, expected a PNG, JPEG, TIFF, WebP or BMP file");
 
+    internal static ImageException DicomNotTaken(string expected) => new(ImageFault.UnknownFormat, $"found a DICOM image, expected {expected}");
+
     internal static ImageException Broken(ImageFormat format, string fault) => new(ImageFault.Broken, $"{Name(format)} image: {fault}");
 
     internal static ImageException OverLimit(string what, long found, long limit) =>

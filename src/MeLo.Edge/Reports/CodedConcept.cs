@@ -34,7 +34,8 @@ internal readonly record struct CodedConcept(string Value, string Scheme, string
         item.Text(new DicomTag(0x0008, 0x0102), DicomVr.Sh, Scheme);
         // A backslash would divide it into two values.
         string meaning = Meaning.Replace('\\', '/');
-        item.Text(new DicomTag(0x0008, 0x0104), DicomVr.Lo, meaning.Length <= MaxMeaningLength ? meaning : meaning[..(MaxMeaningLength - 1)] + "~", encoding);
+        int cut = char.IsHighSurrogate(meaning[Math.Min(meaning.Length - 1, MaxMeaningLength - 2)]) ? MaxMeaningLength - 2 : MaxMeaningLength - 1;
+        item.Text(new DicomTag(0x0008, 0x0104), DicomVr.Lo, meaning.Length <= MaxMeaningLength ? meaning : meaning[..cut] + "~", encoding);
         writer.Sequence(sequence, item);
     }
 }

@@ -12,13 +12,13 @@ internal sealed class ReportContext
 
     private readonly DicomDataSet _image;
 
-    private ReportContext(DicomDataSet image, string inputDigest, bool isAscii)
+    private ReportContext(DicomDataSet image, bool isAscii)
     {
         _image = image;
         SopClass = image.FirstText(DicomTag.SopClassUid) ?? throw Missing("SOP class");
         SopInstance = image.FirstText(DicomTag.SopInstanceUid) ?? throw Missing("SOP instance");
-        Study = image.FirstText(StudyInstanceUid) ?? DicomUid.Of("study", inputDigest);
-        Series = image.FirstText(DicomTag.SeriesInstanceUid) ?? DicomUid.Of("series", inputDigest);
+        Study = image.FirstText(StudyInstanceUid) ?? throw Missing("study");
+        Series = image.FirstText(DicomTag.SeriesInstanceUid) ?? throw Missing("series");
         CharacterSet = image.Text(DicomTag.SpecificCharacterSet);
         Encoding = CharacterSet switch
         {
@@ -38,10 +38,10 @@ internal sealed class ReportContext
     /// <summary>The image.</summary>
     public string SopInstance { get; }
 
-    /// <summary>Its study; one made up of its digest where the file has none.</summary>
+    /// <summary>Its study.</summary>
     public string Study { get; }
 
-    /// <summary>Its series; likewise.</summary>
+    /// <summary>Its series.</summary>
     public string Series { get; }
 
     /// <summary>The specific character set of the texts; null for the default one.</summary>
@@ -52,8 +52,8 @@ internal sealed class ReportContext
 
     /// <summary>The context of an image's file.</summary>
     /// <exception cref="ImageException">It is no DICOM file, or does not say what it is.</exception>
-    public static ReportContext Of(ReadOnlyMemory<byte> file, string inputDigest, ReportedResult result) => new(
-        DicomFile.Open(file, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength }).DataSet, inputDigest, isAscii: Ascii.IsValid(result.Task) && result.Scores.All(s => Ascii.IsValid(s.Label)));
+    public static ReportContext Of(ReadOnlyMemory<byte> file, ReportedResult result) => new(
+        DicomFile.Open(file, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength }).DataSet, isAscii: Ascii.IsValid(result.Task) && result.Scores.All(s => Ascii.IsValid(s.Label)));
 
     /// <summary>Copies an element of the image's as it is; an empty one where the image has none and the report must have it.</summary>
     public void Copy(DicomWriter writer, DicomTag tag, ushort vr, bool isRequired)
@@ -62,8 +62,8 @@ internal sealed class ReportContext
         // As dates and times were written before DICOM 3.0 (PS3.5, section 6.2).
         if (vr == DicomVr.Da) value = Without(value, (byte)'.');
         if (vr == DicomVr.Tm) value = Without(value, (byte)':');
-        // Longer than any value of these elements is.
-        if (value.Length > 1024) value = [];
+        // Longer than any value of these elements is; to leave it out would be another patient's report.
+        if (value.Length > 1024) throw ImageException.Broken(ImageFormat.Dicom, $"found {tag} of {value.Length} bytes, expected at most 1024 for a report");
         if (value.Length > 0 || isRequired) writer.Bytes(tag, vr, value.Length % 2 == 0 ? value : [.. value, (byte)(vr == DicomVr.Ui ? 0 : ' ')]);
     }
 
@@ -77,7 +77,7 @@ internal sealed class ReportContext
     // What is in no known set is not to be read as another.
     private bool HasAscii()
     {
-        foreach (DicomTag tag in (DicomTag[])[new(0x0008, 0x0050), new(0x0008, 0x0090), new(0x0008, 0x1030), new(0x0010, 0x0010), new(0x0010, 0x0020), new(0x0020, 0x0010)])
+        foreach (DicomTag tag in (DicomTag[])[new(0x0008, 0x0050), new(0x0008, 0x0090), new(0x0008, 0x1030), new(0x0010, 0x0010), new(0x0010, 0x0020), new(0x0010, 0x0021), new(0x0020, 0x0010)])
             if (_image.Find(tag) is { } element && element.Value.Span.ContainsAnyExceptInRange((byte)0, (byte)0x7E)) return false;
         return true;
     }

@@ -17,7 +17,7 @@ public static class StructuredReport
 
     private static readonly CodedConcept s_noUnit = new("1", "UCUM", "no units");
 
-    /// <summary>Writes the report: the same image and result give the same bytes.</summary>
+    /// <summary>Writes the report: the same image and result give the same bytes. Where labels exclude each other, the one that was answered is its qualitative evaluation.</summary>
     /// <param name="image">The DICOM file that was answered.</param>
     /// <param name="inputDigest">The SHA-256 of its bytes, hexadecimal.</param>
     /// <param name="result">The answer.</param>
@@ -26,9 +26,11 @@ public static class StructuredReport
     /// <exception cref="ImageException">The image is no DICOM file, or does not say what it is.</exception>
     public static byte[] Write(ReadOnlyMemory<byte> image, string inputDigest, ReportedResult result, TimeZoneInfo zone)
     {
-        ReportContext context = ReportContext.Of(image, inputDigest, result);
+        ReportContext context = ReportContext.Of(image, result);
         DateTimeOffset time = context.Offset is { } offset ? result.CompletedAt.ToOffset(offset) : TimeZoneInfo.ConvertTime(result.CompletedAt, zone);
-        string instance = DicomUid.Of("report", inputDigest, result.BundleDigest, result.Task);
+        // Of everything that is written: two reports with other bytes are two objects.
+        string instance = DicomUid.Of(
+            ["report", inputDigest, result.Task, result.BundleDigest, result.BaseDigest, result.Arithmetic, Version, time.ToString("O", CultureInfo.InvariantCulture), .. result.Scores.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Label} {s.Probability:R}"))]);
         DicomWriter writer = new();
         if (context.CharacterSet is { } characters) writer.Text(DicomTag.SpecificCharacterSet, DicomVr.Cs, characters);
         writer.Text(DicomTag.SopClassUid, DicomVr.Ui, Comprehensive3DSr);
@@ -56,7 +58,7 @@ public static class StructuredReport
         writer.Text(new DicomTag(0x0018, 0x1000), DicomVr.Lo, Short(result.BaseDigest)); // serial number: the base's, the device has none
         writer.Text(new DicomTag(0x0018, 0x1020), DicomVr.Lo, Version);
         writer.Text(ReportContext.StudyInstanceUid, DicomVr.Ui, context.Study);
-        writer.Text(DicomTag.SeriesInstanceUid, DicomVr.Ui, DicomUid.Of("report series", context.Study, result.Task));
+        writer.Text(DicomTag.SeriesInstanceUid, DicomVr.Ui, DicomUid.Of("report series", instance));
         context.Copy(writer, new DicomTag(0x0020, 0x0010), DicomVr.Sh, isRequired: true); // study ID
         writer.Text(new DicomTag(0x0020, 0x0011), DicomVr.Is, "1");
         writer.Text(new DicomTag(0x0020, 0x0013), DicomVr.Is, "1");
@@ -116,7 +118,9 @@ public static class StructuredReport
                 Contains, Private($"Probability of {label}", "probability", result.Task, label), probability.ToString("0.########", CultureInfo.InvariantCulture), s_noUnit, encoding,
                 ContentItem.Object(InferredFrom, Dcm("121112", "Source of Measurement"), context.SopClass, context.SopInstance, encoding)));
         }
-        items.Add(ContentItem.Code(Contains, Private(result.Task, "task", result.Task), Private(result.Label, "label", result.Task, result.Label), encoding));
+        // Where any number of labels can apply, probabilities do not add up to 1, and none of them is the answer.
+        if (Math.Abs(result.Scores.Sum(s => s.Probability) - 1) < 1e-6)
+            items.Add(ContentItem.Code(Contains, Private(result.Task, "task", result.Task), Private(result.Label, "label", result.Task, result.Label), encoding));
         return ContentItem.Container(Contains, Dcm("125007", "Measurement Group"), encoding, [.. items]);
     }
 

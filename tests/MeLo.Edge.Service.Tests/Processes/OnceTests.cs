@@ -57,7 +57,7 @@ public sealed class OnceTests : IDisposable
     {
         DemoTask task = DemoTask.All[0];
         _installation.AddBundle(task.Name, Installation.Bundle(task, 2, d => d with { Input = d.Input with { Dicom = DicomVoi.Range } }));
-        byte[] image = TestDicom.Gray(24, 20, [.. Enumerable.Range(0, 24 * 20).Select(i => (short)i)], more: d => d.Text(0x00100010, "PN", "DOE^JANE")).File();
+        byte[] image = TestDicom.Gray(24, 20, [.. Enumerable.Range(0, 24 * 20).Select(i => (short)i)], more: d => d.Text(0x00100010, "PN", "DOE^JANE").Text(0x0020000D, "UI", "1.2.9").Text(0x0020000E, "UI", "1.2.8")).File();
         _installation.Drop(task.Name, "a.dcm", image);
         _installation.Drop(task.Name, "b.png", Installation.Picture(1));
         (int code, _, string errors) = ServiceProcess.Once(_installation.Data.Root, [("MELO__RESULTS__DICOMSR", "true")]);

@@ -55,6 +55,9 @@ public sealed class RoutingTests : IDisposable
         string inbox = Path.GetDirectoryName(_installation.Drop(DemoTask.All[2].Name, "m.dcm", image))!;
         _installation.Drop("dicom", "m.dcm", image);
         File.WriteAllText(Path.Combine(inbox, ".melo-route-0.tmp"), "half");
+        string elsewhere = Path.Combine(_installation.Data.Inbox, "no-route-now");
+        Directory.CreateDirectory(elsewhere);
+        File.WriteAllText(Path.Combine(elsewhere, ".melo-route-1.tmp"), "half");
         File.WriteAllText(Path.Combine(inbox, ".other.tmp"), "somebody's");
 
         (int code, string output, _) = ServiceProcess.Once(_installation.Data.Root, s_routes);
@@ -63,6 +66,7 @@ public sealed class RoutingTests : IDisposable
         Assert.Contains("1 results", output, StringComparison.Ordinal);
         Assert.Single(_installation.Outbox(DemoTask.All[2].Name));
         Assert.Single(_installation.Processed("dicom"));
+        Assert.Empty(Directory.GetFiles(elsewhere));
         Assert.Equal([".other.tmp"], Directory.GetFiles(inbox).Select(Path.GetFileName));
     }
 
@@ -83,9 +87,10 @@ public sealed class RoutingTests : IDisposable
             ("MELO__ROUTES__0__MODALTY", "CR"), ("MELO__ROUTES__0__TASKS", "a"),
             ("MELO__ROUTES__1__MODALITY", "CR"),
             ("MELO__ROUTES__2__MODALITY", "CR"), ("MELO__ROUTES__2__TASKS", "dicom"),
+            ("MELO__ROUTES__3__MODALITY", "CR|"), ("MELO__ROUTES__3__TASKS", "a"),
         ]);
         Assert.Equal((int)ExitCode.Usage, code);
-        foreach (string place in (string[])["Routes:0:MODALTY", "Routes:0: found no attribute", "Routes:1:Tasks", "Routes:2:Tasks"]) Assert.Contains(place, errors, StringComparison.Ordinal);
+        foreach (string place in (string[])["Routes:0:MODALTY", "Routes:0: found no attribute", "Routes:1:Tasks", "Routes:2:Tasks", "Routes:3:MODALITY"]) Assert.Contains(place, errors, StringComparison.Ordinal);
     }
 
     private static byte[] Image(int number, string modality, string? bodyPart) => TestDicom.Gray(24, 20, [.. Enumerable.Range(0, 24 * 20).Select(i => (short)(i * number))], more: d =>

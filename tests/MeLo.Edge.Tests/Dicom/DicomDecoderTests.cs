@@ -119,6 +119,18 @@ public sealed class DicomDecoderTests
         Assert.Equal(pixels.Select(v => (float)Math.Clamp((v - 10) / 80.0, 0, 1)), found, (a, b) => Math.Abs(a - b) < 1e-6);
     }
 
+    [Theory]
+    [InlineData("range")]
+    [InlineData("percentile")]
+    public void ThirtyTwoBits_AreAsSixteen(string kind)
+    {
+        DicomVoi voi = kind == "range" ? DicomVoi.Range : DicomVoi.Percentile(10, 90);
+        short[] pixels = [.. Enumerable.Range(0, 100).Select(i => (short)((i * 37 % 101) - 50))];
+        TestDicom deep = new TestDicom().Word(0x00280002, 1).Text(0x00280004, "CS", "MONOCHROME2").Word(0x00280010, 10).Word(0x00280011, 10).Word(0x00280100, 32).Word(0x00280101, 32).Word(0x00280102, 31).Word(0x00280103, 1);
+        byte[] bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>([.. pixels.Select(p => (int)p)]).ToArray();
+        Assert.Equal(Light(TestDicom.Gray(10, 10, pixels).File(), voi), Light(deep.Element(0x7FE00010, "OW", bytes).File(), voi));
+    }
+
     [Fact]
     public void ImageOfOneValue_IsBlack() => Assert.All(Light(TestDicom.Gray(2, 1, [7, 7]).File(), DicomVoi.Range), v => Assert.Equal(0, v));
 

@@ -91,7 +91,7 @@ public sealed class HostileDicomTests
     public void Bits_FitEachOther(int allocated, int stored, int high, string reason)
     {
         TestDicom dicom = new TestDicom().Word(0x00280002, 1).Text(0x00280004, "CS", "MONOCHROME2").Word(0x00280010, 1).Word(0x00280011, 1);
-        AssertBroken(reason, dicom.Word(0x00280100, allocated).Word(0x00280101, stored).Word(0x00280102, high).Element(0x7FE00010, "OW", [1, 2]).DataSet());
+        AssertBroken(reason, dicom.Word(0x00280100, allocated).Word(0x00280101, stored).Word(0x00280102, high).Word(0x00280103, 0).Element(0x7FE00010, "OW", [1, 2]).DataSet());
     }
 
     [Fact]
@@ -114,7 +114,8 @@ public sealed class HostileDicomTests
     {
         byte[] frame = TestDicom.PackFrame([1, 2, 3, 4], 1, 1);
         AssertBroken("without a fragment", TestDicom.Header(2, 2, 1, "MONOCHROME2").Fragments([]).File(TestDicom.RunLength));
-        AssertBroken("offsets", TestDicom.Header(2, 2, 1, "MONOCHROME2", frames: 2).Fragments([], frame, frame, frame).File(TestDicom.RunLength));
+        DicomFile two = DicomFile.Open(TestDicom.Header(2, 2, 1, "MONOCHROME2", frames: 2).Fragments([], frame, frame, frame).File(TestDicom.RunLength), DecodeLimits.Default);
+        Assert.Contains("offsets", Assert.Throws<ImageException>(() => new DicomPixels(two, DecodeLimits.Default)).Message, StringComparison.Ordinal);
         AssertBroken("encapsulated", Small.File(TestDicom.RunLength));
         AssertBroken("native", TestDicom.Header(2, 2, 1, "MONOCHROME2").Fragments([], frame).File());
     }
@@ -132,6 +133,54 @@ public sealed class HostileDicomTests
         byte[] file = TestDicom.Gray(1, 1, [1], more: d => d.Text(0x00281050, "DS", center).Text(0x00281051, "DS", width).Text(0x00281056, "CS", function)).File();
         if (reason.Length == 0) Light(file);
         else AssertBroken(reason, file);
+    }
+
+    [Theory]
+    [InlineData("1e300", "0")]
+    [InlineData("1", "-1e308")]
+    [InlineData("0", "0")]
+    public void Rescales_StayWithinTheNumbersThatAreComputedWith(string slope, string intercept) =>
+        AssertBroken("rescale", TestDicom.Gray(2, 1, [1, 2], more: d => d.Text(0x00281052, "DS", intercept).Text(0x00281053, "DS", slope)).File(), DicomVoi.Range);
+
+    [Fact]
+    public void PixelsThatNobodyDescribed_AreRefused()
+    {
+        AssertBroken("bytes of pixel data", TestDicom.Bytes(2, 2, 1, "MONOCHROME2", [1, 2, 3, 4, 5, 6, 7, 8]).File());
+        byte[] frame = TestDicom.PackFrame([1, 2, 3, 4], 1, 1);
+        AssertBroken("offsets", TestDicom.Header(2, 2, 1, "MONOCHROME2").Fragments([0, 0, 0, 0, 9, 0, 0, 0], frame, frame).File(TestDicom.RunLength));
+        AssertBroken("JPEG 2000", TestDicom.Bytes(1, 1, 3, "YBR_RCT", [1, 2, 3, 0]).File());
+    }
+
+    [Fact]
+    public void EntriesBeyondATablesBits_AreRefused() => AssertBroken(
+        "lookup table of 8 bits", TestDicom.Gray(1, 1, [1], more: d => d.Sequence(0x00283010, isUndefined: true, i => i.Word(0x00283002, 2, 0, 8).Word(0x00283006, 0, 4095))).File());
+
+    [Theory]
+    [InlineData("ffd8fff7000b100010002001011100ffda", 32, 16, 16)]
+    [InlineData("ff4fff51002900000000002000000010000000000000000000000020000000100000000000000000000107010100", 32, 16, 8)]
+    public void Codestream_IsOfTheSizeThatTheFileSays(string hex, int width, int height, int bits)
+    {
+        byte[] frame = Convert.FromHexString(hex);
+        PixelDescription Pixels(int w, int h, int allocated, int samples = 1) => new()
+        {
+            Width = w, Height = h, Frames = 1, Samples = samples, Photometric = Photometric.Monochrome2, BitsAllocated = allocated, BitsStored = allocated, Shift = 0, IsSigned = false, IsPlanar = false,
+        };
+        Codestream.Check(frame, Pixels(width, height, bits));
+        foreach (PixelDescription other in (PixelDescription[])[Pixels(width, height / 2, bits), Pixels(width + 1, height, bits), Pixels(width, height, bits, samples: 3), Pixels(width, height, bits / 2)])
+            Assert.Throws<ImageException>(() => Codestream.Check(frame, other));
+        for (int length = 0; length < 12; length++) Assert.Throws<ImageException>(() => Codestream.Check(frame.AsSpan(0, length), Pixels(width, height, bits)));
+    }
+
+    [Fact]
+    public void ManyItemsOfManyElements_AreNotAllRead()
+    {
+        byte[] item = [.. Enumerable.Range(0, 1000).SelectMany(i => new TestDicom().Element(0x00100000 + (uint)i, "CS", []).DataSet())];
+        TestDicom dicom = TestDicom.Gray(1, 1, [1], more: d => d.Element(0x52009230, "SQ", [.. Enumerable.Range(0, 500).SelectMany(_ => (byte[])[0xFE, 0xFF, 0, 0xE0, .. BitConverter.GetBytes(item.Length), .. item])]));
+        byte[] file = dicom.File();
+        Light(file);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Light(file);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class StructuredReportTests
     [Fact]
     public void Report_HasThePatientTheImageAndWhatAnsweredIt()
     {
-        byte[] image = Image(d => d.Text(0x00080020, "DA", "2026.01.31").Text(0x00080030, "TM", "10:20").Text(0x00100010, "PN", "DOE^JANE").Text(0x00100020, "LO", "17").Text(0x0020000D, "UI", "1.2.9"));
+        byte[] image = Image(d => d.Text(0x00080020, "DA", "2026.01.31").Text(0x00080030, "TM", "10:20").Text(0x00100010, "PN", "DOE^JANE").Text(0x00100020, "LO", "17"));
         DicomDataSet set = Read(Write(image));
         Assert.Equal(("DOE^JANE", "17", "1.2.9"), (set.Text(s_patient), set.Text(new(0x0010, 0x0020)), set.Text(new(0x0020, 0x000D))));
         Assert.Equal(("20260131", "1020"), (set.Text(new(0x0008, 0x0020)), set.Text(new(0x0008, 0x0030))));
@@ -60,6 +60,26 @@ public sealed class StructuredReportTests
     }
 
     [Fact]
+    public void LabelsThatCanApplyTogether_HaveProbabilitiesAndNoAnswer()
+    {
+        DicomDataSet set = Read(Write(Image(), Result() with { Scores = [("nodule", 0.7), ("effusion", 0.6)], Label = "nodule" }));
+        Assert.Equal(2, Tree(set).Count(i => i.Item(new(0x0040, 0xA300)) is not null));
+        Assert.Equal("MeLo Edge", Tree(set).Select(i => i.Text(s_text)).OfType<string>().First());
+        Assert.DoesNotContain(Tree(set), i => i.Item(new(0x0040, 0xA168))?.Text(new(0x0008, 0x0102)) == "99MELO");
+    }
+
+    [Fact]
+    public void AnythingElseThatIsWritten_IsAnotherReport()
+    {
+        byte[] image = Image();
+        ReportedResult[] results = [Result(), Result() with { CompletedAt = DateTimeOffset.UnixEpoch }, Result() with { Arithmetic = "int8, cpu" }, Result() with { Scores = [("normal", 0.08), ("tuberculosis", 0.92)] }];
+        Assert.Equal(results.Length, results.Select(r => Read(Write(image, r)).Text(DicomTag.SopInstanceUid)).Distinct().Count());
+    }
+
+    [Fact]
+    public void PatientThatCannotBeCopied_IsNotLeftOut() => Assert.Throws<ImageException>(() => Write(Image(d => d.Element(0x00100010, "UN", new byte[2000]))));
+
+    [Fact]
     public void ImageThatDoesNotSayWhichItIs_HasNoReport()
     {
         Assert.Throws<ImageException>(() => Write(new TestDicom().Word(0x00280002, 1).DataSet()));
@@ -76,7 +96,7 @@ public sealed class StructuredReportTests
         foreach ((string name, byte[] image) in images)
         {
             // Without it nothing can refer to the image.
-            if (Read(image).Text(DicomTag.SopInstanceUid) is null) continue;
+            if (((DicomTag[])[DicomTag.SopInstanceUid, DicomTag.SopClassUid, DicomTag.SeriesInstanceUid, new(0x0020, 0x000D)]).Any(tag => Read(image).Text(tag) is null)) continue;
             File.WriteAllBytes(folder["report.dcm"], Write(image));
             (_, string said) = Run("dciodvfy", folder["report.dcm"]);
             (int code, string dump) = Run("dsrdump", folder["report.dcm"]);
@@ -110,7 +130,7 @@ public sealed class StructuredReportTests
 
     private static byte[] Image(Action<TestDicom>? more = null) => TestDicom.Gray(2, 1, [1, 2], more: d =>
     {
-        d.Text(0x0020000E, "UI", "1.2.8");
+        d.Text(0x0020000D, "UI", "1.2.9").Text(0x0020000E, "UI", "1.2.8");
         more?.Invoke(d);
     }).File();
 
