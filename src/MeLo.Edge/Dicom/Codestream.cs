@@ -16,6 +16,9 @@ internal static class Codestream
             throw Broken($"found a codestream of {width} x {height} pixels of {samples} samples of {bits} bits, expected {pixels.Width} x {pixels.Height} of {pixels.Samples} in {pixels.BitsAllocated} bits as the file says");
     }
 
+    /// <summary>The bits of a sample; null where no header says so.</summary>
+    public static int? Bits(ReadOnlySpan<byte> frame) => Read(frame)?.Bits;
+
     private static (int Width, int Height, int Samples, int Bits)? Read(ReadOnlySpan<byte> frame)
     {
         // SOC and SIZ: marker, length, capabilities, extent, offset, tile's extent and offset, number of components, depth.

@@ -44,7 +44,7 @@ internal sealed class DicomPixels
     public static DicomPixels Open(DicomFile file, DecodeLimits limits)
     {
         DicomPixels pixels = new(file, limits);
-        if (!GdcmDecoder.Decodes(file.TransferSyntax) || (file.TransferSyntax == TransferSyntax.JpegExtended && EncapsulatedJpeg.Precision(pixels._fragments!.Frame(0).Span) == 8)) return pixels;
+        if (!GdcmDecoder.Decodes(file.TransferSyntax) || (file.TransferSyntax == TransferSyntax.JpegExtended && Codestream.Bits(pixels._fragments!.Frame(0).Span) == 8)) return pixels;
         for (int frame = 0; frame < pixels.Description.Frames; frame++) Codestream.Check(pixels._fragments!.Frame(frame).Span, pixels.Description);
         // What the whole image takes is known before the work is begun.
         if (pixels.FrameBytes * pixels.Description.Frames > limits.MaxFileBytes)

@@ -8,7 +8,7 @@ internal static class DicomVr
 
     public const ushort Ut = ('U' << 8) | 'T';
 
-    public const ushort As = ('A' << 8) | 'S', Da = ('D' << 8) | 'A', Dt = ('D' << 8) | 'T', Ds = ('D' << 8) | 'S', Lo = ('L' << 8) | 'O', Pn = ('P' << 8) | 'N', Sh = ('S' << 8) | 'H', St = ('S' << 8) | 'T', Tm = ('T' << 8) | 'M';
+    public const ushort As = ('A' << 8) | 'S', Da = ('D' << 8) | 'A', Ds = ('D' << 8) | 'S', Lo = ('L' << 8) | 'O', Pn = ('P' << 8) | 'N', Sh = ('S' << 8) | 'H', St = ('S' << 8) | 'T', Tm = ('T' << 8) | 'M';
 
     public const ushort Cs = ('C' << 8) | 'S', Is = ('I' << 8) | 'S', Ob = ('O' << 8) | 'B', Ui = ('U' << 8) | 'I', Ul = ('U' << 8) | 'L';
 

@@ -14,14 +14,6 @@ internal static class EncapsulatedJpeg
     // Length, "Adobe", version 100, two flags, transform 0: the components are as they are (T.872, 6.5.3).
     private static ReadOnlySpan<byte> NoTransform => [0xFF, Adobe, 0, 14, (byte)'A', (byte)'d', (byte)'o', (byte)'b', (byte)'e', 0, 100, 0, 0, 0, 0, 0];
 
-    /// <summary>The bits of a sample, by the frame header; null where there is none.</summary>
-    public static int? Precision(ReadOnlySpan<byte> jpeg)
-    {
-        foreach ((byte marker, Range segment) in Segments(jpeg))
-            if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC)) return jpeg[segment].Length > 4 ? jpeg[segment][4] : null;
-        return null;
-    }
-
     /// <summary>Decodes a frame.</summary>
     /// <param name="jpeg">The frame.</param>
     /// <param name="pixels">What the file says of it.</param>
