@@ -13,10 +13,10 @@ internal sealed class TestDicom(bool isExplicit = true, bool isBigEndian = false
     private readonly List<byte> _set = [];
 
     /// <summary>A gray image of 16 bits.</summary>
-    public static TestDicom Gray(int width, int height, ReadOnlySpan<short> pixels, int stored = 16, bool isSigned = true, string photometric = "MONOCHROME2", Action<TestDicom>? more = null, bool isExplicit = true, bool isBigEndian = false)
+    public static TestDicom Gray(int width, int height, ReadOnlySpan<short> pixels, int stored = 16, bool isSigned = true, string photometric = "MONOCHROME2", Action<TestDicom>? more = null, bool isExplicit = true, bool isBigEndian = false, string instance = "1.2.3")
     {
         TestDicom dicom = new(isExplicit, isBigEndian);
-        dicom.Text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.7").Text(0x00080018, "UI", "1.2.3");
+        dicom.Text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.7").Text(0x00080018, "UI", instance);
         dicom.Word(0x00280002, 1).Text(0x00280004, "CS", photometric).Word(0x00280010, height).Word(0x00280011, width);
         dicom.Word(0x00280100, 16).Word(0x00280101, stored).Word(0x00280102, stored - 1).Word(0x00280103, isSigned ? 1 : 0);
         more?.Invoke(dicom);

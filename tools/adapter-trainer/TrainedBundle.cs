@@ -18,14 +18,14 @@ internal sealed record TrainedBundle(byte[] Bytes, string Digest, double ProbeDi
     // What a device's fp32 logits may differ by from those of the packing machine (docs/bundle-format.md).
     private const double Fp32Tolerance = 1e-3;
 
-    // As many validation samples show what fp16 and int8 change.
-    private const int MeasuredSamples = 64;
+    // As many validation pictures show what fp16 and int8 change.
+    private const int MeasuredPictures = 64;
 
     /// <summary>The adapter's source in the description.</summary>
     private const string Source = "adapter-trainer";
 
     /// <summary>Packs, signs and proves.</summary>
-    /// <param name="run">What was trained, on pictures.</param>
+    /// <param name="run">What was trained.</param>
     /// <param name="baseFolder">The base package.</param>
     /// <param name="label">What to call it.</param>
     /// <param name="key">Signs it; null leaves it unsigned.</param>
@@ -37,8 +37,14 @@ internal sealed record TrainedBundle(byte[] Bytes, string Digest, double ProbeDi
         LoraAdapter adapter = TrainedAdapter.Of(task.Architecture, task.Settings, run.Parameters, run.Result.Temperature);
         using EdgeEngine engine = EdgeEngine.Load(baseFolder, new EdgeEngineOptions { Precision = Precision.Fp32, Provider = ExecutionProvider.Cpu });
         (float[] pixels, long[] shape) = label.GeneratedProbe ? (ProbePixels.For(task.Recipe), [1, 3, task.Recipe.Size, task.Recipe.Size]) : task.Pixels(task.Parts.Validation, 1);
+        // Of a volume as many slices as a self-test takes, from its middle: those at its ends may show nothing.
+        if (shape[0] > Probe.MaxInputs)
+        {
+            int first = ((int)shape[0] - Probe.MaxInputs) / 2 * task.Recipe.TensorLength;
+            (pixels, shape) = (pixels.AsSpan(first, Probe.MaxInputs * task.Recipe.TensorLength).ToArray(), [Probe.MaxInputs, .. shape[1..]]);
+        }
         Probe probe = new(pixels, shape, engine.Evaluate(adapter, pixels, shape, cancellation), adapter.Head.Classes);
-        IReadOnlyList<PrecisionMeasurement> measured = PrecisionMeasurement.Of(engine, adapter, probe, task.Pixels(task.Parts.Validation, MeasuredSamples), cancellation);
+        IReadOnlyList<PrecisionMeasurement> measured = PrecisionMeasurement.Of(engine, adapter, probe, task.Pixels(task.Parts.Validation, Math.Max(1, MeasuredPictures / task.Dataset.Slices)), cancellation);
         AdapterDescription description = new()
         {
             Task = label.Task,
@@ -48,7 +54,7 @@ internal sealed record TrainedBundle(byte[] Bytes, string Digest, double ProbeDi
             Architecture = engine.Base.Architecture.Name,
             Lora = new LoraDescription(adapter.Rank, adapter.Scale * adapter.Rank, adapter.Scale, adapter.Targets, Source),
             Head = new HeadDescription(task.Dataset.Labels, task.Dataset.IsMultiLabel ? HeadActivation.Sigmoid : HeadActivation.Softmax, ImportedAdapter.AdapterBias),
-            Input = new InputDescription(task.Recipe, task.Dataset.Dicom),
+            Input = new InputDescription(task.Recipe, task.Dataset.Dicom, task.Dataset.Volume),
             Tolerance = new ProbeTolerance(Fp32Tolerance, Int8: Tolerance(Precision.Int8), Fp16: Tolerance(Precision.Fp16)),
             Precision = measured.Any(m => m.Damage is not null) ? Precision.Fp32 : null,
             Card = Card(run, label),

@@ -7,6 +7,7 @@ using MeLo.Edge.Models;
 using MeLo.Edge.Tools;
 using MeLo.Edge.Training;
 using MeLo.Edge.Training.Data;
+using MeLo.Edge.Volumes;
 
 namespace AdapterTrainer;
 
@@ -28,7 +29,7 @@ internal sealed class TrainingOptions
     private readonly Option<string?> _labelColumns = new("--label-column") { Description = "The CSV's column of labels, or several with commas, each 0 or 1. Default: label, labels, class or target.", HelpName = "NAME" };
     private readonly Option<string?> _splitColumn = new("--split-column") { Description = "The CSV's column of train, val or test. Default: split or part.", HelpName = "NAME" };
     private readonly Option<string?> _patientColumn = new("--patient-column") { Description = "The CSV's column that tells patients apart, whose pictures are kept together. Default: patient or patient_id.", HelpName = "NAME" };
-    private readonly Option<int?> _slices = new("--slices") { Description = "How many slices of a volume are looked at along each axis. Default: all.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
+    private readonly Option<int?> _slices = new("--slices") { Description = "How many slices of a volume are looked at along each axis. Default: all, and as many in the bundle.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
     private readonly Option<string> _axes = new Option<string>("--axes") { Description = "Along which axes a volume is cut.", DefaultValueFactory = _ => "axial", HelpName = "axial|coronal|sagittal|all" }.AcceptOnlyFromAmong("axial", "coronal", "sagittal", "all");
     private readonly Option<DicomVoi?> _dicom = DicomOption.Create("It goes into the bundle. Default: DICOM files are refused.");
     private readonly Option<double> _validation = Number("--validation-share", "The share of samples that choices are made by, where the data does not say.", 0.15);

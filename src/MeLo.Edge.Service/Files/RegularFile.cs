@@ -62,6 +62,16 @@ internal static class RegularFile
         return bytes;
     }
 
+    /// <summary>The first bytes of a file, fewer where it is shorter.</summary>
+    /// <exception cref="FileNotFoundException">There is no regular file.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static byte[] ReadStart(string path, int count)
+    {
+        using SafeFileHandle handle = Open(path, out _);
+        byte[] bytes = new byte[count];
+        return bytes[..RandomAccess.Read(handle, bytes, 0)];
+    }
+
     /// <summary>The SHA-256 of a file's bytes, in lower-case hexadecimal digits.</summary>
     /// <exception cref="FileNotFoundException">There is no regular file.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>

@@ -29,7 +29,9 @@ internal sealed class Device : IDisposable
         Journal = journal;
         Engine = engine;
         Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, costs, time);
-        Inbox = new Inbox(folder.Inbox, stable.Inbox, Schedule, time, without: options.Routes.Count > 0 ? DicomRouter.Name : null);
+        Series = new SeriesCollector(folder, options, stable.Series, journal, metrics, time, logger);
+        Inbox = new Inbox(
+            folder.Inbox, stable.Inbox, Schedule, time, file => TakesVolumes(file.Task) ? Series.Gather(file) : Gathering.None, without: options.Routes.Count > 0 ? DicomRouter.Name : null);
         Router = new DicomRouter(folder, options, stable.Dicom, journal, metrics, time, logger);
         Delivery = new Delivery(folder, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), conditions, metrics, time, logger);
         JobsInWork inWork = new();
@@ -62,6 +64,11 @@ internal sealed class Device : IDisposable
 
     public DicomRouter Router { get; }
 
+    public SeriesCollector Series { get; }
+
+    /// <summary>The installed tasks that take volumes.</summary>
+    public IEnumerable<string> VolumeTasks => Tasks.All.Select(t => t.Task).Where(TakesVolumes);
+
     public Preparation Preparation { get; }
 
     public Delivery Delivery { get; }
@@ -84,7 +91,7 @@ internal sealed class Device : IDisposable
             folder.Create();
             instanceLock = InstanceLock.Take(folder);
             journal = new JobJournal(folder.Journal, time);
-            StableFiles stable = new(folder, options.StableInterval, time);
+            StableFiles stable = new(folder, options.StableInterval, options.SeriesInterval, time);
             EdgeEngine engine = LoadEngine(folder, options, time);
             return new Device(folder, instanceLock, options, journal, stable, engine, conditions, metrics, watch, time, logger);
         }
@@ -105,6 +112,8 @@ internal sealed class Device : IDisposable
         Gate.Dispose();
         _lock.Dispose();
     }
+
+    private bool TakesVolumes(string task) => Tasks.Find(task)?.Description.Input.Volume is not null;
 
     private static EdgeEngine LoadEngine(DataFolder folder, ServiceOptions options, TimeProvider time)
     {

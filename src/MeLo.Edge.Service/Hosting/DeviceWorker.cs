@@ -91,6 +91,7 @@ internal sealed class DeviceWorker(
     {
         device.Bundles.Recover();
         device.Router.Recover();
+        device.Series.Recover();
         int putBack = device.Delivery.Recover();
         int delivered = device.Delivery.DeliverOwed();
         if (putBack + delivered > 0) logger.Recovered(putBack, delivered);
@@ -164,7 +165,9 @@ internal sealed class DeviceWorker(
                 bool takeNothing = CheckDisk(device);
                 InboxScan routed = new();
                 device.Router.Route(routed, () => CheckDisk(device)); // first: what it copies is then seen
-                scan = device.Inbox.Scan(task => device.Tasks.Find(task) is not null, takeNothing).With(routed);
+                InboxScan series = new();
+                device.Series.Collect(device.VolumeTasks, series, () => CheckDisk(device));
+                scan = device.Inbox.Scan(task => device.Tasks.Find(task) is not null, takeNothing).With(routed).With(series);
             }
             state.Scan = scan;
             Report(Conditions.Inbox, scan.FoldersUnreadable + missing > 0, $"{scan.FoldersUnreadable} inbox folders cannot be listed, {missing} cannot be made");

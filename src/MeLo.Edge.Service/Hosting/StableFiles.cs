@@ -10,9 +10,10 @@ namespace MeLo.Edge.Service.Hosting;
 /// </summary>
 internal sealed class StableFiles
 {
-    public StableFiles(DataFolder folder, TimeSpan interval, TimeProvider time)
+    public StableFiles(DataFolder folder, TimeSpan interval, TimeSpan seriesInterval, TimeProvider time)
     {
         (Trust, Bundles, Inbox, Dicom) = (new StableFileProbe(interval, time), new StableFileProbe(interval, time), new StableFileProbe(interval, time), new StableFileProbe(interval, time));
+        Series = new StableFileProbe(seriesInterval, time);
         Look(Trust, () => TrustFolder.Files(folder.Trust));
         Look(Bundles, () => BundleFolder.Files(folder.Bundles));
         Look(Inbox, () => Ingestion.Inbox.Files(folder.Inbox));
@@ -26,6 +27,8 @@ internal sealed class StableFiles
     public StableFileProbe Inbox { get; }
 
     public StableFileProbe Dicom { get; }
+
+    public StableFileProbe Series { get; }
 
     private static void Look(StableFileProbe probe, Func<IEnumerable<(string Path, FileStamp Stamp)>> files)
     {

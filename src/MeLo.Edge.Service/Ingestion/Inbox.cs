@@ -63,8 +63,9 @@ internal sealed record InboxScan
 /// <param name="probe">Says which files are at rest.</param>
 /// <param name="schedule">Takes what is queued.</param>
 /// <param name="time">The clock.</param>
+/// <param name="gather">Takes slices of volumes that are to be put together first; null where there are none.</param>
 /// <param name="without">A folder that is no task's inbox; null for none.</param>
-internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule schedule, TimeProvider time, string? without = null)
+internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule schedule, TimeProvider time, Func<InboxFile, Gathering>? gather = null, string? without = null)
 {
     private sealed record Deferral(FileStamp Stamp, long Since, TimeSpan Delay, int Failures);
 
@@ -173,9 +174,16 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
             ? a.Stamp.Modified.CompareTo(b.Stamp.Modified) : string.CompareOrdinal(a.Name, b.Name));
         foreach (InboxFile file in ready)
         {
+            Gathering gathering = takeNothing || gather is null ? Gathering.None : gather(file);
             lock (_lock)
             {
-                if (takeNothing) scan.HeldByDisk++;
+                if (gathering == Gathering.Gathered)
+                {
+                    scan.Settling++;
+                    scan.SettlesIn = TimeSpan.Zero; // its folder is looked at again, which begins to wait
+                }
+                else if (gathering == Gathering.Later) scan.HeldBack++;
+                else if (takeNothing) scan.HeldByDisk++;
                 else if (!_inWork.Add(file.Place)) scan.InWork++;
                 else if (schedule.TryAdd(file)) scan.Queued++;
                 else

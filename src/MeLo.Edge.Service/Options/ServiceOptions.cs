@@ -50,6 +50,9 @@ internal sealed record ServiceOptions
     /// <summary>How long a file must not have changed before it is taken.</summary>
     public TimeSpan StableInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long no file of a series' folder must have changed, and none come, before the series is complete.</summary>
+    public TimeSpan SeriesInterval { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How long an image may wait for its task's turn before its task goes first.</summary>
     public TimeSpan MaxWait { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -45,6 +45,7 @@ internal sealed class ServiceOptionsReader
             Threads = (int)Number(nameof(ServiceOptions.Threads), defaults.Threads, 0, EdgeEngineOptions.MaxThreads),
             ScanInterval = Milliseconds("ScanIntervalMs", defaults.ScanInterval, 10, 3_600_000),
             StableInterval = Milliseconds("StableIntervalMs", defaults.StableInterval, 0, 3_600_000),
+            SeriesInterval = Milliseconds("SeriesIntervalMs", defaults.SeriesInterval, 0, 3_600_000),
             MaxWait = Milliseconds("MaxWaitMs", defaults.MaxWait, 0, 3_600_000),
             QueueLimit = (int)Number(nameof(ServiceOptions.QueueLimit), defaults.QueueLimit, 1, 100_000),
             MaxFileBytes = Number("MaxFileMegabytes", defaults.MaxFileBytes >> 20, 1, 2047) << 20,

@@ -1,4 +1,5 @@
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Training.Data;
 
@@ -12,5 +13,5 @@ internal sealed class ArrayPictures(byte[][] pictures, IReadOnlyList<int> shape)
 /// <summary>Volumes in memory, [depth, height, width] of bytes each.</summary>
 internal sealed class ArrayVolumes(byte[][] volumes, VolumeSlices slices) : IPictures
 {
-    public PixelBuffer Read(int sample, int slice) => slices.Cut(volumes[sample], slice);
+    public PixelBuffer Read(int sample, int slice) => slices.Cut<byte>(volumes[sample], slice);
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using MeLo.Edge.Dicom;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Training.Data;
 
@@ -12,8 +13,8 @@ internal sealed class Dataset
     public const int MaxLabels = 1000;
 
     private Dataset(
-        string description, string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string digest, IPictures pictures, int slices, bool isVolume) =>
-        (Description, Source, Labels, IsMultiLabel, Samples, Digest, Pictures, Slices, IsVolume) = (description, source, labels, isMultiLabel, samples, digest, pictures, slices, isVolume);
+        string description, string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string digest, IPictures pictures, VolumeRecipe? volume) =>
+        (Description, Source, Labels, IsMultiLabel, Samples, Digest, Pictures, Volume) = (description, source, labels, isMultiLabel, samples, digest, pictures, volume);
 
     /// <summary>Where it is from and what it holds, in one line.</summary>
     public string Description { get; }
@@ -27,11 +28,11 @@ internal sealed class Dataset
     /// <summary>Whether a sample can have any number of labels, none included, instead of exactly one.</summary>
     public bool IsMultiLabel { get; }
 
-    /// <summary>Whether the samples are volumes.</summary>
-    public bool IsVolume { get; }
+    /// <summary>Of samples that are volumes, how they are cut, and that the slices' logits are averaged; null for pictures.</summary>
+    public VolumeRecipe? Volume { get; }
 
     /// <summary>Pictures a sample: 1, or the slices of a volume.</summary>
-    public int Slices { get; }
+    public int Slices => Volume?.Pictures ?? 1;
 
     /// <summary>The samples, in an order that depends on nothing but the data.</summary>
     public IReadOnlyList<Sample> Samples { get; }
@@ -98,7 +99,7 @@ internal sealed class Dataset
 
         string kind = volumes is null ? "pictures" : $"volumes of {volumes.Description}";
         string description = string.Create(CultureInfo.InvariantCulture, $"{source}: {samples.Count} {kind}, {labels.Count} {(isMultiLabel ? "labels, any number a sample" : "classes")}");
-        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([volumes?.Description ?? "", .. labels], samples), pictures, volumes?.Count ?? 1, volumes is not null);
+        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([volumes?.Description ?? "", .. labels], samples), pictures, volumes is null ? null : new VolumeRecipe(volumes.Axes, volumes.PerAxis, SliceAggregation.MeanLogits));
 
         bool Fits(float[] targets) => targets.Length == labels.Count && targets.All(t => t is 0 or 1) && (isMultiLabel || targets.Sum() == 1);
     }

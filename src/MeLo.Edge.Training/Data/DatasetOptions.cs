@@ -1,5 +1,6 @@
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Training.Data;
 
@@ -38,20 +39,4 @@ internal sealed record DatasetOptions
 
     /// <summary>The most bytes of an <c>.npz</c> file's pictures, which are held in memory: 8 GiB unless set.</summary>
     public long MaxArrayBytes { get; init; } = 8L << 30;
-}
-
-/// <summary>Along which axes a volume is cut into slices.</summary>
-internal enum VolumeAxes
-{
-    /// <summary>Along the first axis of the array: [depth, height, width] gives pictures of height x width.</summary>
-    Axial,
-
-    /// <summary>Along the second: pictures of depth x width.</summary>
-    Coronal,
-
-    /// <summary>Along the third: pictures of depth x height.</summary>
-    Sagittal,
-
-    /// <summary>Along all three, one after the other: three times as many slices.</summary>
-    All,
 }

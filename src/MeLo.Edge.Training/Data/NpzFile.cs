@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using MeLo.Edge.Bundles;
+using MeLo.Edge.Imaging;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Training.Data;
 
@@ -89,14 +91,19 @@ internal sealed class NpzFile : IDisposable
         {
             using Stream stream = entry.Open();
             NpyBytes bytes = new(stream, place);
-            NpyHeader header = NpyHeader.Read(bytes, place);
-            if (header.ElementSize == 0) throw DatasetException.Of(place, $"found elements of type {PrintableText.Of(header.Type)}, expected whole numbers, little-endian");
+            NpyHeader header = NpyHeader.Read(bytes.Fill);
+            if (header.IsFortran) throw DatasetException.Of(place, "found an array in Fortran's order, expected C's: numpy.ascontiguousarray makes it so");
+            if (header.ElementSize == 0 || header.IsReal) throw DatasetException.Of(place, $"found elements of type {PrintableText.Of(header.Type)}, expected whole numbers, little-endian");
             if (header.Shape.Count == 0 || header.Elements == 0) throw DatasetException.Of(place, $"found an array of shape {header.ShapeText}, expected some elements");
             Int128 expected = header.Bytes + ((Int128)header.Elements * header.ElementSize);
             if (entry.Length != expected) throw DatasetException.Of(place, $"found {entry.Length} bytes, expected {expected} for {header.Type} {header.ShapeText}");
             T value = read(header, bytes);
             if (value is not NpyHeader) bytes.End(entry.Crc32);
             return value;
+        }
+        catch (ImageException e)
+        {
+            throw DatasetException.Of(place, e.Message, e);
         }
         catch (Exception e) when (IsOfTheFile(e))
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Training.Data;
 
@@ -53,8 +54,17 @@ internal static class NpzSource
             new Sample($"{part.Name}/{row.ToString(CultureInfo.InvariantCulture)}", Targets(part, row, labels.Count), Patient: null, part.Kind) { Content = Convert.ToHexStringLower(SHA256.HashData(picture)) }))];
         byte[][] all = [.. parts.SelectMany(p => p.Pictures)];
         bool isVolume = shape!.Length == 3 && shape[2] is not (1 or 3);
-        VolumeSlices? cuts = isVolume ? new VolumeSlices(shape[0], shape[1], shape[2], options.Axes, options.Slices) : null;
+        VolumeSlices? cuts = isVolume ? Cuts(shape, options) : null;
         return Dataset.Of(source, labels, columns > 1, samples, cuts is null ? new ArrayPictures(all, shape) : new ArrayVolumes(all, cuts), cuts);
+    }
+
+    private static VolumeSlices Cuts(int[] shape, DatasetOptions options)
+    {
+        // A bundle says one number of slices along every axis.
+        int most = Math.Min(VolumeSlices.Most(shape[0], shape[1], shape[2], options.Axes), VolumeRecipe.MaxSlices), count = options.Slices ?? most;
+        return count >= 1 && count <= most
+            ? new VolumeSlices(shape[0], shape[1], shape[2], options.Axes, count)
+            : throw DatasetException.Of("slices", $"found {count}, expected 1 to {most} for volumes of {shape[0]} x {shape[1]} x {shape[2]}");
     }
 
     private static int[] RowShape(NpyHeader header, string place, DecodeLimits limits)

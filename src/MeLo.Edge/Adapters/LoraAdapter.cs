@@ -10,15 +10,19 @@ public sealed class LoraAdapter
     /// <param name="scale">The factor s of W' = W + s·B·A; finite and not zero.</param>
     /// <param name="pairs">The pairs, in any order; one for each target of every block 0..depth-1. Ranks may differ.</param>
     /// <param name="head">The head, over features as wide as the blocks.</param>
+    /// <param name="sliceHead">Of a task that takes volumes and asks for it, the linear layer over the head's logits of all slices, one slice's after the other's: LoRA-ViT's <c>proj_3d</c>.</param>
     /// <exception cref="AdapterException">They do not belong together; the message names the linear.</exception>
-    public LoraAdapter(float scale, IReadOnlyList<LoraPair> pairs, TaskHead head)
+    public LoraAdapter(float scale, IReadOnlyList<LoraPair> pairs, TaskHead head, TaskHead? sliceHead = null)
     {
+        if (sliceHead is not null && sliceHead.Dim % head.Classes != 0)
+            throw AdapterException.Head($"found a layer over {sliceHead.Dim} logits of slices, expected a multiple of the head's {head.Classes} classes");
         if (!float.IsFinite(scale) || scale == 0)
             throw AdapterException.Adapter($"found scale {scale}, expected a finite number other than 0: such an adapter does nothing");
         if (pairs.Count == 0) throw AdapterException.Adapter("found no low-rank pair, expected one for each target of every layer");
         LoraPair[] sorted = [.. pairs.OrderBy(p => p.Target)];
         Scale = scale;
         Head = head;
+        SliceHead = sliceHead;
         Pairs = sorted;
         Targets = [.. sorted.Select(p => p.Target.Linear).Distinct().Order()];
         Depth = sorted[^1].Target.Layer + 1;
@@ -46,11 +50,14 @@ public sealed class LoraAdapter
     /// <summary>The task's head.</summary>
     public TaskHead Head { get; }
 
+    /// <summary>The layer over the logits of all slices of a volume; null where there is none.</summary>
+    public TaskHead? SliceHead { get; }
+
     /// <summary>The number of values in all A and B together: what the paper counts as trainable (147,456 for rank 4 on ViT-B).</summary>
     public long LoraParameterCount { get; }
 
-    /// <summary>The size of the adapter in fp32 bytes: every A and B, and the head.</summary>
-    public long ByteLength => sizeof(float) * (LoraParameterCount + Head.Weight.Length + Head.Bias.Length);
+    /// <summary>The size of the adapter in fp32 bytes: every A and B, and the heads.</summary>
+    public long ByteLength => sizeof(float) * (LoraParameterCount + Head.Weight.Length + Head.Bias.Length + (SliceHead?.Weight.Length ?? 0) + (SliceHead?.Bias.Length ?? 0));
 
     // Sorted and complete means: exactly the sequence layer by layer, target by target.
     private void CheckComplete(LoraPair[] sorted)

@@ -2,6 +2,7 @@ using MeLo.Edge.Adapters;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Bundles;
 
@@ -84,7 +85,7 @@ public sealed record AdapterDescription
 public sealed record LoraDescription(int Rank, double Alpha, double Scale, IReadOnlyList<VitLinear> Targets, string Source);
 
 /// <summary>The head of an adapter.</summary>
-/// <param name="Labels">The classes in the order of the logits: unique, not empty, one line each.</param>
+/// <param name="Labels">The classes in the order of the logits (of a volume, of those that its slices' become): unique, not empty, one line each.</param>
 /// <param name="Activation">What turns logits into probabilities.</param>
 /// <param name="BiasSource">Where the bias came from: <c>zero</c>, <c>file</c> or <c>adapter</c>.</param>
 public sealed record HeadDescription(IReadOnlyList<string> Labels, HeadActivation Activation, string BiasSource);
@@ -100,14 +101,18 @@ public enum HeadActivation
 
 /// <summary>What goes into the model.</summary>
 /// <param name="Preprocess">How a picture becomes the input.</param>
-/// <param name="Dicom">Which values of a DICOM image become black and white; null where the bundle takes no DICOM.</param>
-public sealed record InputDescription(PreprocessRecipe Preprocess, DicomVoi? Dicom = null)
+/// <param name="Dicom">Which values of a DICOM image become black and white, and of a volume of numbers that are no levels of gray; null where the bundle takes neither.</param>
+/// <param name="Volume">Which slices of a volume are looked at, and how the answers become one; null where the bundle takes images.</param>
+public sealed record InputDescription(PreprocessRecipe Preprocess, DicomVoi? Dicom = null, VolumeRecipe? Volume = null)
 {
-    /// <summary>The only kind so far.</summary>
+    /// <summary>One picture.</summary>
     public const string ImageKind = "image";
 
-    /// <summary>The kind of input; always <see cref="ImageKind"/>.</summary>
-    public string Kind { get; } = ImageKind;
+    /// <summary>Slices of a volume.</summary>
+    public const string VolumeKind = "volume";
+
+    /// <summary>The kind of input: <see cref="ImageKind"/> or <see cref="VolumeKind"/>.</summary>
+    public string Kind => Volume is null ? ImageKind : VolumeKind;
 }
 
 /// <summary>

@@ -4,6 +4,7 @@ using MeLo.Edge.Adapters;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Bundles;
 
@@ -100,10 +101,11 @@ internal static partial class AdapterDescriptionReader
 
     private static InputDescription? ReadInput(StrictObject input, StrictJson json)
     {
-        input.Choice("kind", (InputDescription.ImageKind, true));
+        bool isVolume = input.Choice("kind", (InputDescription.ImageKind, false), (InputDescription.VolumeKind, true));
         PreprocessRecipe? recipe = input.Object("preprocess", p => PreprocessRecipeJson.Read(p, json));
         DicomVoi? dicom = input.Has("dicom") ? input.Object("dicom", d => DicomVoiJson.Read(d, json)) : null;
-        return recipe is null ? null : new InputDescription(recipe, dicom);
+        VolumeRecipe? volume = isVolume ? input.Object("volume", VolumeRecipeJson.Read) : null;
+        return recipe is null || (isVolume && volume is null) ? null : new InputDescription(recipe, dicom, volume);
     }
 
     private static ProbeTolerance ReadTolerance(StrictObject tolerance)

@@ -36,6 +36,11 @@ internal static class AdapterDescriptionWriter
                 json.WritePropertyName("dicom");
                 DicomVoiJson.Write(json, dicom);
             }
+            if (description.Input.Volume is { } volume)
+            {
+                json.WritePropertyName("volume");
+                VolumeRecipeJson.Write(json, volume);
+            }
             json.WriteEndObject();
             WriteTolerance(json, description.Tolerance);
             if (description.Precision is { } precision) json.WriteString("precision", precision.Name());

@@ -1,6 +1,7 @@
 using System.Globalization;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Tensors;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Bundles;
 
@@ -9,8 +10,8 @@ internal static class AdapterTensors
 {
     private const string LoraA = ".lora_a";
     private const string LoraB = ".lora_b";
-    private const string HeadWeight = "head.weight";
-    private const string HeadBias = "head.bias";
+    private const string HeadName = "head", SliceHeadName = "slice_head";
+    private const string Weight = ".weight", Bias = ".bias";
 
     /// <summary>Reads the adapter that the description promises: every tensor it implies, none other.</summary>
     /// <exception cref="BundleException">The file holds something else; the message names the tensor.</exception>
@@ -19,7 +20,7 @@ internal static class AdapterTensors
         try
         {
             using SafetensorsFile file = SafetensorsFile.Parse(bytes, BundleEntry.AdapterName);
-            LoraAdapter adapter = new((float)description.Lora.Scale, ReadPairs(file, source), ReadHead(file, source));
+            LoraAdapter adapter = new((float)description.Lora.Scale, ReadPairs(file, source), ReadHead(file, HeadName, source), HasSliceHead(file) ? ReadHead(file, SliceHeadName, source) : null);
             Match(adapter, description, source);
             return adapter;
         }
@@ -40,8 +41,17 @@ internal static class AdapterTensors
             throw Refuse(source, $"found {adapter.Rank} as the largest rank, expected {lora.Rank} as {BundleEntry.DescriptionName} says");
         if (!adapter.Targets.Order().SequenceEqual(lora.Targets.Order()))
             throw Refuse(source, $"found matrices for {Names(adapter.Targets)}, expected {Names(lora.Targets)} as {BundleEntry.DescriptionName} says");
-        if (adapter.Head.Classes != description.Head.Labels.Count)
-            throw Refuse(source, $"found a head of {adapter.Head.Classes} classes, expected {description.Head.Labels.Count}, the labels of {BundleEntry.DescriptionName}");
+        int labels = description.Head.Labels.Count;
+        if (description.Input.Volume is not { Aggregation: SliceAggregation.Linear } volume)
+        {
+            if (adapter.SliceHead is not null) throw Refuse(source, $"found a layer over slices ({SliceHeadName}), expected none but for the aggregation linear of a volume in {BundleEntry.DescriptionName}");
+            if (adapter.Head.Classes != labels) throw Refuse(source, $"found a head of {adapter.Head.Classes} classes, expected {labels}, the labels of {BundleEntry.DescriptionName}");
+            return;
+        }
+        if (adapter.SliceHead is not { } head) throw Refuse(source, $"found no layer over slices ({SliceHeadName}), expected one for the aggregation linear in {BundleEntry.DescriptionName}");
+        (int, int) found = (head.Classes, head.Dim), expected = (labels, volume.Pictures * adapter.Head.Classes);
+        if (found != expected)
+            throw Refuse(source, $"found a layer over slices of {found}, expected {expected} for {labels} labels and {volume.Pictures} slices of {adapter.Head.Classes} logits");
     }
 
     /// <summary>The file, always with the tensors in the same order.</summary>
@@ -53,20 +63,28 @@ internal static class AdapterTensors
             tensors.Add(TensorSource.FromSingles(pair.Target + LoraA, [pair.Rank, pair.InFeatures], pair.A));
             tensors.Add(TensorSource.FromSingles(pair.Target + LoraB, [pair.OutFeatures, pair.Rank], pair.B));
         }
-        tensors.Add(TensorSource.FromSingles(HeadWeight, [adapter.Head.Classes, adapter.Head.Dim], adapter.Head.Weight));
-        tensors.Add(TensorSource.FromSingles(HeadBias, [adapter.Head.Classes], adapter.Head.Bias));
+        Add(HeadName, adapter.Head);
+        if (adapter.SliceHead is { } sliceHead) Add(SliceHeadName, sliceHead);
         return SafetensorsWriter.ToBytes(tensors);
+
+        void Add(string name, TaskHead head)
+        {
+            tensors.Add(TensorSource.FromSingles(name + Weight, [head.Classes, head.Dim], head.Weight));
+            tensors.Add(TensorSource.FromSingles(name + Bias, [head.Classes], head.Bias));
+        }
     }
+
+    private static bool HasSliceHead(SafetensorsFile file) => file.Tensors.ContainsKey(SliceHeadName + Weight) || file.Tensors.ContainsKey(SliceHeadName + Bias);
 
     private static List<LoraPair> ReadPairs(SafetensorsFile file, string source)
     {
         List<LoraPair> pairs = [];
         foreach (string name in file.Tensors.Keys)
         {
-            if (name is HeadWeight or HeadBias) continue;
+            if (name is HeadName + Weight or HeadName + Bias or SliceHeadName + Weight or SliceHeadName + Bias) continue;
             bool isB = name.EndsWith(LoraB, StringComparison.Ordinal);
             if (!isB && !name.EndsWith(LoraA, StringComparison.Ordinal) || !LinearId.TryParse(name.AsSpan(0, name.Length - LoraA.Length), out LinearId target))
-                throw Refuse(source, $"{BundleEntry.AdapterName}: found a tensor '{PrintableText.Of(name)}', expected layers.<i>.<linear>.lora_a and .lora_b, {HeadWeight} and {HeadBias}");
+                throw Refuse(source, $"{BundleEntry.AdapterName}: found a tensor '{PrintableText.Of(name)}', expected layers.<i>.<linear>.lora_a and .lora_b, {HeadName}{Weight} and {HeadName}{Bias}");
             // Both halves are read at lora_a; a lora_b must have its lora_a.
             TensorView a = file[target + LoraA];
             if (isB) continue;
@@ -79,13 +97,13 @@ internal static class AdapterTensors
         return pairs;
     }
 
-    private static TaskHead ReadHead(SafetensorsFile file, string source)
+    private static TaskHead ReadHead(SafetensorsFile file, string name, string source)
     {
-        TensorView weight = file[HeadWeight];
-        TensorView bias = file[HeadBias];
+        TensorView weight = file[name + Weight];
+        TensorView bias = file[name + Bias];
         (long classes, long dim) = Matrix(weight, source);
         if (bias.Shape.Count != 1 || bias.Shape[0] != classes)
-            throw Refuse(source, $"{BundleEntry.AdapterName}: '{HeadBias}' is {bias.ShapeText}, expected [{classes}] for '{HeadWeight}' {weight.ShapeText}");
+            throw Refuse(source, $"{BundleEntry.AdapterName}: '{bias.Name}' is {bias.ShapeText}, expected [{classes}] for '{weight.Name}' {weight.ShapeText}");
         return new TaskHead((int)classes, (int)dim, Values(weight, source), Values(bias, source));
     }
 

@@ -59,7 +59,7 @@ public sealed class BundleContents
     {
         AdapterDescription description = AdapterDescription.Parse(entries[BundleEntry.DescriptionName], $"{source}: {BundleEntry.DescriptionName}");
         LoraAdapter adapter = AdapterTensors.Read(entries[BundleEntry.AdapterName], description, source);
-        Probe probe = Probe.Read(entries[BundleEntry.ProbeName], description, source);
+        Probe probe = Probe.Read(entries[BundleEntry.ProbeName], description, adapter.Head.Classes, source);
         ReadOnlyMemory<byte>? preview = null;
         if (entries.TryGetValue(BundleEntry.PreviewName, out ReadOnlyMemory<byte> png))
         {

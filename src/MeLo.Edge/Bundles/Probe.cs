@@ -3,7 +3,9 @@ using MeLo.Edge.Tensors;
 
 namespace MeLo.Edge.Bundles;
 
-/// <summary>The self-test that a device runs before it activates a bundle: inputs, and the logits that the fp32 reference gave for them.</summary>
+/// <summary>
+/// The self-test that a device runs before it activates a bundle: inputs, and the logits that the fp32 reference gave for them. Of a task that takes volumes they are slices, and each slice's own logits.
+/// </summary>
 /// <param name="PixelValues">The prepared inputs, row-major.</param>
 /// <param name="PixelShape">[n, 3, height, width], n from 1 to <see cref="MaxInputs"/>.</param>
 /// <param name="Logits">[n, classes], row-major.</param>
@@ -20,7 +22,13 @@ public sealed record Probe(float[] PixelValues, long[] PixelShape, float[] Logit
     /// <summary>The number of inputs, n.</summary>
     public int Inputs => (int)PixelShape[0];
 
-    internal static Probe Read(ReadOnlyMemory<byte> bytes, AdapterDescription description, string source)
+    /// <summary>Reads the self-test of a bundle.</summary>
+    /// <param name="bytes">The file.</param>
+    /// <param name="description">What says the inputs' size.</param>
+    /// <param name="classes">The logits of the adapter's head.</param>
+    /// <param name="source">What to call the bundle in error messages.</param>
+    /// <exception cref="BundleException">It is another's, or broken.</exception>
+    internal static Probe Read(ReadOnlyMemory<byte> bytes, AdapterDescription description, int classes, string source)
     {
         try
         {
@@ -31,11 +39,10 @@ public sealed record Probe(float[] PixelValues, long[] PixelShape, float[] Logit
             TensorView logits = file[LogitsName];
             long inputs = pixels.Shape.Count == 4 ? pixels.Shape[0] : 0;
             int size = description.Input.Preprocess.Size;
-            int classes = description.Head.Labels.Count;
             if (inputs is < 1 or > MaxInputs || pixels.Shape[1] != Channels || pixels.Shape[2] != size || pixels.Shape[3] != size)
                 throw Refuse($"found {PixelsName} {pixels.ShapeText}, expected [1 to {MaxInputs},{Channels},{size},{size}] as {BundleEntry.DescriptionName} says");
             if (logits.Shape.Count != 2 || logits.Shape[0] != inputs || logits.Shape[1] != classes)
-                throw Refuse($"found {LogitsName} {logits.ShapeText}, expected [{inputs},{classes}] for the labels of {BundleEntry.DescriptionName}");
+                throw Refuse($"found {LogitsName} {logits.ShapeText}, expected [{inputs},{classes}] for the adapter's head");
             return new Probe(Values(pixels), [.. pixels.Shape], Values(logits), classes);
         }
         catch (SafetensorsException e)

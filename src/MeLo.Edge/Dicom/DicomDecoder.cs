@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Dicom;
 
@@ -43,7 +44,7 @@ public static class DicomDecoder
             PixelDescription description = pixels.Description;
             if (description.Samples == 3) return DicomColour.Decode(samples, description);
             if (description.Photometric == Photometric.PaletteColor) return DicomColour.DecodePalette(samples, description, file.DataSet);
-            GrayTransform transform = new(file.DataSet, description, frame, voi);
+            GrayTransform transform = new(file.DataSet, file.DataSet.Item(DicomTag.PerFrameFunctionalGroups, frame), description, voi);
             float[] light = ArrayPool<float>.Shared.Rent(description.FrameLength);
             Render(samples, description, transform, light.AsSpan(0, description.FrameLength));
             return new PixelBuffer(description.Width, description.Height, 1, light, ImageFormat.Dicom, isRented: true);
@@ -54,68 +55,62 @@ public static class DicomDecoder
         }
     }
 
+    /// <summary>Decodes a gray frame to the values behind its modality transform, NaN where it is padded.</summary>
+    /// <param name="pixels">The stored samples.</param>
+    /// <param name="frame">From 0.</param>
+    /// <param name="transform">The frame's.</param>
+    /// <param name="values">[height, width].</param>
+    /// <exception cref="ImageException">The frame is broken.</exception>
+    internal static void ReadValues(DicomPixels pixels, int frame, GrayTransform transform, Span<float> values)
+    {
+        byte[] stored = ArrayPool<byte>.Shared.Rent((int)pixels.FrameBytes);
+        try
+        {
+            Span<byte> samples = stored.AsSpan(0, (int)pixels.FrameBytes);
+            pixels.Read(frame, samples);
+            Map(samples, pixels.Description, transform.Value, values);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(stored);
+        }
+    }
+
     private static void Render(ReadOnlySpan<byte> samples, PixelDescription pixels, GrayTransform transform, Span<float> light)
+    {
+        double black = 0, white = 0;
+        if (transform.Percentiles is var (low, high))
+        {
+            Map(samples, pixels, transform.Value, light);
+            (black, white) = (ValueRank.Percentile(light, low), ValueRank.Percentile(light, high));
+        }
+        Func<double, double> toLight = transform.Light(black, white);
+        Map(samples, pixels, stored => transform.IsPadding(stored) ? 0 : (float)toLight(transform.Modality(stored)), light);
+    }
+
+    private static void Map(ReadOnlySpan<byte> samples, PixelDescription pixels, Func<long, float> map, Span<float> result)
     {
         if (pixels.BitsStored > MaxTableBits)
         {
-            RenderDeep(MemoryMarshal.Cast<byte, uint>(samples), pixels, transform, light);
+            ReadOnlySpan<uint> words = MemoryMarshal.Cast<byte, uint>(samples);
+            for (int i = 0; i < result.Length; i++) result[i] = map(pixels.Value(words[i]));
             return;
         }
+        // Every value that can be stored is worked out once.
+        float[] table = new float[1 << pixels.BitsStored];
+        for (uint bits = 0; bits < table.Length; bits++) table[bits] = map(pixels.Value(bits << pixels.Shift));
         switch (pixels.SampleBytes)
         {
-            case sizeof(byte): RenderByTable(samples, pixels, transform, light); break;
-            case sizeof(ushort): RenderByTable(MemoryMarshal.Cast<byte, ushort>(samples), pixels, transform, light); break;
-            default: RenderByTable(MemoryMarshal.Cast<byte, uint>(samples), pixels, transform, light); break;
+            case sizeof(byte): Look(samples, pixels.Shift, table, result); break;
+            case sizeof(ushort): Look(MemoryMarshal.Cast<byte, ushort>(samples), pixels.Shift, table, result); break;
+            default: Look(MemoryMarshal.Cast<byte, uint>(samples), pixels.Shift, table, result); break;
         }
     }
 
-    // Every value that can be stored is worked out once.
-    private static void RenderByTable<T>(ReadOnlySpan<T> samples, PixelDescription pixels, GrayTransform transform, Span<float> light)
+    private static void Look<T>(ReadOnlySpan<T> samples, int shift, float[] table, Span<float> result)
         where T : unmanaged, System.Numerics.IBinaryInteger<T>
     {
-        uint mask = (1u << pixels.BitsStored) - 1;
-        float[] table = new float[mask + 1];
-        List<(double Value, int Pixels)> values = [];
-        if (transform.NeedsValues)
-        {
-            int[] counts = new int[table.Length];
-            foreach (T sample in samples) counts[(uint.CreateTruncating(sample) >> pixels.Shift) & mask]++;
-            for (uint bits = 0; bits < counts.Length; bits++)
-                if (counts[bits] > 0 && pixels.Value(bits << pixels.Shift) is var stored && !transform.IsPadding(stored)) values.Add((transform.Modality(stored), counts[bits]));
-            values.Sort();
-        }
-        Func<double, double> toLight = transform.Light(Percentile);
-        for (uint bits = 0; bits < table.Length; bits++)
-        {
-            long stored = pixels.Value(bits << pixels.Shift);
-            table[bits] = transform.IsPadding(stored) ? 0 : (float)toLight(transform.Modality(stored));
-        }
-        for (int i = 0; i < light.Length; i++) light[i] = table[(uint.CreateTruncating(samples[i]) >> pixels.Shift) & mask];
-
-        double Percentile(double percent)
-        {
-            long rank = Rank(percent, values.Sum(v => (long)v.Pixels));
-            return values.FirstOrDefault(v => (rank -= v.Pixels) <= 0).Value;
-        }
+        uint mask = (uint)table.Length - 1;
+        for (int i = 0; i < result.Length; i++) result[i] = table[(uint.CreateTruncating(samples[i]) >> shift) & mask];
     }
-
-    private static void RenderDeep(ReadOnlySpan<uint> samples, PixelDescription pixels, GrayTransform transform, Span<float> light)
-    {
-        int count = 0;
-        if (transform.NeedsValues)
-        {
-            foreach (uint sample in samples)
-                if (pixels.Value(sample) is var stored && !transform.IsPadding(stored)) light[count++] = (float)transform.Modality(stored);
-            light[..count].Sort();
-        }
-        float[] sorted = light[..count].ToArray();
-        Func<double, double> toLight = transform.Light(percent => count == 0 ? 0 : sorted[Rank(percent, count) - 1]);
-        for (int i = 0; i < light.Length; i++)
-        {
-            long stored = pixels.Value(samples[i]);
-            light[i] = transform.IsPadding(stored) ? 0 : (float)toLight(transform.Modality(stored));
-        }
-    }
-
-    private static long Rank(double percent, long count) => Math.Max(1, (long)Math.Ceiling(percent / 100 * count));
 }

@@ -14,6 +14,13 @@ internal readonly record struct DicomTag(ushort Group, ushort Element)
     public static readonly DicomTag Modality = new(0x0008, 0x0060);
     public static readonly DicomTag SeriesInstanceUid = new(0x0020, 0x000E);
 
+    // Where an image lies in the patient (PS3.3, C.7.6.2, C.7.6.16.2.3 and C.7.6.16.2.4)
+    public static readonly DicomTag ImagePositionPatient = new(0x0020, 0x0032);
+    public static readonly DicomTag ImageOrientationPatient = new(0x0020, 0x0037);
+    public static readonly DicomTag PixelSpacing = new(0x0028, 0x0030);
+    public static readonly DicomTag PlanePositionSequence = new(0x0020, 0x9113);
+    public static readonly DicomTag PlaneOrientationSequence = new(0x0020, 0x9116);
+
     // Image pixel (PS3.3, C.7.6.3)
     public static readonly DicomTag SamplesPerPixel = new(0x0028, 0x0002);
     public static readonly DicomTag PhotometricInterpretation = new(0x0028, 0x0004);

@@ -20,11 +20,11 @@ internal sealed class GrayTransform
     private readonly PixelDescription _pixels;
 
     /// <param name="set">The file.</param>
+    /// <param name="frame">The frame's functional groups; null where it has none of its own.</param>
     /// <param name="pixels">How its pixels are stored.</param>
-    /// <param name="frame">Which frame, from 0.</param>
     /// <param name="voi">What becomes black and white.</param>
     /// <exception cref="ImageException">What the file says makes no sense.</exception>
-    public GrayTransform(DicomDataSet set, PixelDescription pixels, int frame, DicomVoi voi)
+    public GrayTransform(DicomDataSet set, DicomDataSet? frame, PixelDescription pixels, DicomVoi voi)
     {
         _pixels = pixels;
         _voi = voi;
@@ -54,24 +54,33 @@ internal sealed class GrayTransform
     /// <summary>A stored value behind the modality transform, such as Hounsfield units.</summary>
     public double Modality(long stored) => _modality is { } table ? table[stored] : (stored * _slope) + _intercept;
 
-    /// <summary>Whether <see cref="Light"/> has to know which values the image has.</summary>
-    public bool NeedsValues => _voi.Kind is DicomVoiKind.Range or DicomVoiKind.Percentile || (_voi.Kind == DicomVoiKind.File && !HasVoi && _pixels.BitsStored > 8);
+    /// <summary>A stored value behind the modality transform as binary32; NaN where it only pads the image.</summary>
+    public float Value(long stored) => IsPadding(stored) ? float.NaN : (float)Modality(stored);
+
+    /// <summary>The percentiles, 0 to 100, of the image's values that <see cref="Light"/> has to know; null where it needs none.</summary>
+    public (double Low, double High)? Percentiles => _voi.Kind switch
+    {
+        DicomVoiKind.Percentile => (_voi.Low, _voi.High),
+        DicomVoiKind.Range => (0, 100),
+        DicomVoiKind.File when !HasVoi && _pixels.BitsStored > 8 => (0, 100),
+        _ => null,
+    };
 
     private bool HasVoi => _voiSet.Contains(DicomTag.VoiLutSequence) || _voiSet.Contains(DicomTag.WindowCenter);
 
     /// <summary>What a value behind the modality transform is as light, 0 for black to 1 for white.</summary>
-    /// <param name="percentile">The image's value of a percentile, 0 to 100, by the nearest rank and without the padding; called only if <see cref="NeedsValues"/>.</param>
+    /// <param name="black">The image's value of the lower of <see cref="Percentiles"/>, by the nearest rank and without the padding; any where there are none.</param>
+    /// <param name="white">The value of the higher.</param>
     /// <exception cref="ImageException">The file has no such window, or one that makes no sense.</exception>
-    public Func<double, double> Light(Func<double, double> percentile)
+    public Func<double, double> Light(double black, double white)
     {
         Func<double, double> light = _voi.Kind switch
         {
-            DicomVoiKind.Window => Window(_voi.Center, _voi.Width, _voi.Function),
-            DicomVoiKind.Percentile => Between(percentile(_voi.Low), percentile(_voi.High)),
+            DicomVoiKind.Window => VoiFormula.Window(_voi.Center, _voi.Width, _voi.Function),
             DicomVoiKind.Named => OfFile(_voi.Name),
             DicomVoiKind.File when HasVoi => OfFile(name: null),
-            DicomVoiKind.File when _pixels.BitsStored <= 8 => Between(Modality(_pixels.Lowest), Modality(_pixels.Highest)),
-            _ => Between(percentile(0), percentile(100)),
+            DicomVoiKind.File when _pixels.BitsStored <= 8 => VoiFormula.Between(Modality(_pixels.Lowest), Modality(_pixels.Highest)),
+            _ => VoiFormula.Between(black, white),
         };
         return _isInverted ? value => 1 - light(value) : light;
     }
@@ -102,26 +111,12 @@ internal sealed class GrayTransform
         };
         if (!DicomVoi.IsWidth(widths[index], function))
             throw Broken(string.Create(CultureInfo.InvariantCulture, $"found a window of width {widths[index]}, expected one {DicomVoi.WidthRule(function)}"));
-        return Window(centers[index], widths[index], function);
+        return VoiFormula.Window(centers[index], widths[index], function);
     }
 
-    private static Func<double, double> Window(double center, double width, DicomVoiFunction function) => function switch
-    {
-        DicomVoiFunction.Linear when width == 1 => value => value <= center - 0.5 ? 0 : 1,
-        DicomVoiFunction.Linear => value => Math.Clamp(((value - (center - 0.5)) / (width - 1)) + 0.5, 0, 1),
-        DicomVoiFunction.LinearExact => value => Math.Clamp(((value - center) / width) + 0.5, 0, 1),
-        _ => value => 1 / (1 + Math.Exp(-4 * (value - center) / width)),
-    };
-
-    // An image of one value is black.
-    private static Func<double, double> Between(double low, double high) =>
-        low == high ? value => value > high ? 1 : 0 : value => Math.Clamp((value - Math.Min(low, high)) / Math.Abs(high - low), 0, 1);
-
-    // The frame's own, or that of all frames, or else the file's top level, where images without functional groups have it.
-    private static DicomDataSet FunctionalGroup(DicomDataSet set, int frame, DicomTag macro)
-    {
-        return set.Item(DicomTag.PerFrameFunctionalGroups, frame)?.Item(macro) ?? set.Item(DicomTag.SharedFunctionalGroups)?.Item(macro) ?? set;
-    }
+    /// <summary>A macro of a frame's own, or that of all frames, or else the file's top level, where images without functional groups have it.</summary>
+    internal static DicomDataSet FunctionalGroup(DicomDataSet set, DicomDataSet? frame, DicomTag macro) =>
+        frame?.Item(macro) ?? set.Item(DicomTag.SharedFunctionalGroups)?.Item(macro) ?? set;
 
     private static (long, long)? Padding(DicomDataSet set, PixelDescription pixels)
     {

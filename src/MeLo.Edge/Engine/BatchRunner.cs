@@ -4,14 +4,14 @@ using MeLo.Edge.Providers;
 namespace MeLo.Edge.Engine;
 
 /// <summary>
-/// Runs images on the resident graphs. Those of one task on a device go together, with merged weights; a batch of several tasks may share one run with the
+/// Runs images, and the slices of volumes, on the resident graphs. Those of one task on a device go together, with merged weights; a batch of several tasks may share one run with the
 /// adapters beside the weights, where that costs less. Not thread-safe: whoever runs has the engine's turn.
 /// </summary>
 /// <param name="cache">The merged weights.</param>
 /// <param name="graph">The engine's own graph; tasks of another never share a mixed run.</param>
 /// <param name="loadMixed">Loads the graph of mixed batches; null where there is none.</param>
 /// <param name="policy">How batches of several tasks run.</param>
-/// <param name="maxBatch">The most images in a run.</param>
+/// <param name="maxBatch">The most pictures in a run: images, or slices of volumes.</param>
 /// <param name="renew">Makes everything on the device anew after a run found no memory; null where nothing is left behind by that.</param>
 internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<MixedModel>? loadMixed, BatchPolicy policy, int maxBatch, Action? renew = null) : IDisposable
 {
@@ -31,10 +31,10 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
         int[][] groups = [.. Enumerable.Range(0, batch.Count).GroupBy(i => batch[i].Task).Select(g => g.ToArray())];
         bool[] isMixed = Plan(batch, groups);
         int[] mixed = [.. groups.Where((_, g) => isMixed[g]).SelectMany(g => g)];
-        foreach (int[] chunk in mixed.Chunk(_maxBatch)) TryRun(chunk, Mixed);
+        foreach (int[] chunk in Chunks(mixed)) TryRun(chunk, Mixed);
         for (int g = 0; g < groups.Length; g++)
             if (!isMixed[g])
-                foreach (int[] chunk in groups[g].Chunk(_maxBatch)) TryRun(chunk, Merged);
+                foreach (int[] chunk in Chunks(groups[g])) TryRun(chunk, Merged);
 
         void TryRun(int[] images, Func<IReadOnlyList<PredictionRequest>, int[], CancellationToken, RunAnswer[]> run, bool again = false)
         {
@@ -68,9 +68,28 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
                 foreach (int i in images) failed(i, e);
                 return;
             }
-            _maxBatch = Math.Max(1, images.Length / 4);
+            int pictures = Math.Min(_maxBatch, images.Sum(i => batch[i].Image.Pictures));
+            _maxBatch = Math.Max(1, pictures / 4);
             foreach (IGrouping<InstalledTask, int> task in images.GroupBy(i => batch[i].Task))
-                foreach (int[] chunk in task.Chunk(_maxBatch)) TryRun(chunk, Merged, again: images.Length == 1);
+                foreach (int[] chunk in Chunks([.. task])) TryRun(chunk, Merged, again: pictures == 1);
+        }
+
+        // As many images as make a run; a volume that is more than that is run in parts.
+        IEnumerable<int[]> Chunks(int[] images)
+        {
+            List<int> chunk = [];
+            int pictures = 0;
+            foreach (int i in images)
+            {
+                if (chunk.Count > 0 && pictures + batch[i].Image.Pictures > _maxBatch)
+                {
+                    yield return [.. chunk];
+                    (chunk, pictures) = ([], 0);
+                }
+                chunk.Add(i);
+                pictures += batch[i].Image.Pictures;
+            }
+            if (chunk.Count > 0) yield return [.. chunk];
         }
     }
 
@@ -93,8 +112,8 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
     private bool[] Plan(IReadOnlyList<PredictionRequest> batch, int[][] groups)
     {
         InstalledTask[] tasks = [.. groups.Select(g => batch[g[0]].Task)];
-        // A group that does not belong to the graph is as if it were the only one: it is merged.
-        bool[] may = [.. tasks.Select(t => ReferenceEquals(t.Graph, graph))];
+        // A group that does not belong to the graph is as if it were the only one: it is merged. So is one of volumes, which fill runs of their own.
+        bool[] may = [.. tasks.Select(t => ReferenceEquals(t.Graph, graph) && t.Description.Input.Volume is null)];
         if (loadMixed is null || _hasNoRoomForMixed || policy == BatchPolicy.Merged || may.Count(m => m) < 2) return new bool[groups.Length];
         if (policy == BatchPolicy.Mixed) return may;
         int[] candidates = [.. Enumerable.Range(0, groups.Length).Where(g => may[g])];
@@ -114,10 +133,10 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
         {
             _costs.RecordSwitch(switched);
             long start = Stopwatch.GetTimestamp();
-            float[] logits = weights.Model.RunMany(weights, pixels, shape, cancellation);
+            float[] logits = weights.Model.RunMany(weights, pixels, shape, cancellation, _maxBatch);
             double milliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            _costs.Merged.Record(images.Length, milliseconds);
-            int classes = logits.Length / images.Length;
+            _costs.Merged.Record((int)shape[0], milliseconds);
+            int classes = logits.Length / images.Length; // of all pictures of one request: those of a task have equally many
             return [.. images.Select((_, i) => new RunAnswer(
                 logits.AsSpan(i * classes, classes).ToArray(), i == 0 ? switched : SwitchTiming.None, milliseconds, images.Length, IsMixed: false, IsFirst: i == 0))];
         }
@@ -160,7 +179,7 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
     private static (float[] Pixels, long[] Shape) Pixels(IReadOnlyList<PredictionRequest> batch, int[] images)
     {
         PreparedImage first = batch[images[0]].Image;
-        long[] shape = [images.Length, 3, first.Input.Preprocess.Size, first.Input.Preprocess.Size];
+        long[] shape = [images.Length * first.Pictures, 3, first.Input.Preprocess.Size, first.Input.Preprocess.Size];
         if (images.Length == 1) return (first.Pixels, shape);
         float[] pixels = GC.AllocateUninitializedArray<float>(images.Length * first.Pixels.Length);
         for (int i = 0; i < images.Length; i++) batch[images[i]].Image.Pixels.CopyTo(pixels, i * first.Pixels.Length);
@@ -169,7 +188,7 @@ internal sealed class BatchRunner(TaskWeightsCache cache, BaseGraph graph, Func<
 }
 
 /// <summary>What a run gave for one image.</summary>
-/// <param name="Logits">[classes].</param>
+/// <param name="Logits">[classes]; of a volume [slices, classes].</param>
 /// <param name="Switch">What changing to the run's tasks took, for its first image; nothing for the others.</param>
 /// <param name="Milliseconds">What the run took, for all its images together.</param>
 /// <param name="Images">How many shared it.</param>

@@ -8,6 +8,7 @@ using MeLo.Edge.Models;
 using MeLo.Edge.Native.OnnxRuntime;
 using MeLo.Edge.Providers;
 using MeLo.Edge.Tensors;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Engine;
 
@@ -188,19 +189,21 @@ public sealed class EdgeEngine : IDisposable
     /// <summary>The installed task of that name, or null.</summary>
     public InstalledTask? Find(string task) => _tasks.GetValueOrDefault(task);
 
-    /// <summary>Decodes, preprocesses and classifies an image file.</summary>
+    /// <summary>Decodes, preprocesses and classifies an image file, or for a task that takes volumes a volume: a file, or a folder with the DICOM files of a series.</summary>
     /// <exception cref="EngineException">No such task is installed, its bundle has expired, or the model gave no finite answer.</exception>
     /// <exception cref="ImageException">The file is no readable image, or exceeds the limits.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public async Task<Prediction> PredictAsync(string task, string imagePath, CancellationToken cancellation = default)
     {
         InstalledTask installed = Require(task);
-        byte[] file = await ReadAsync(imagePath, cancellation).ConfigureAwait(false);
+        byte[] file = installed.Description.Input.Volume is not null && Directory.Exists(imagePath)
+            ? await ReadSeriesAsync(imagePath, cancellation).ConfigureAwait(false)
+            : await ReadAsync(imagePath, cancellation).ConfigureAwait(false);
         PreparedImage image = await Task.Run(() => Prepare(installed, file), cancellation).ConfigureAwait(false);
         return await PredictAsync(installed, image, cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>Decodes, preprocesses and classifies an image that is in memory.</summary>
+    /// <summary>Decodes, preprocesses and classifies an image, or a volume, that is in memory.</summary>
     /// <inheritdoc cref="PredictAsync(string, string, CancellationToken)"/>
     public async Task<Prediction> PredictAsync(string task, ReadOnlyMemory<byte> imageFile, CancellationToken cancellation = default)
     {
@@ -209,7 +212,7 @@ public sealed class EdgeEngine : IDisposable
         return await PredictAsync(installed, image, cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>Decodes and preprocesses an image for a task: work that can be done while another image runs.</summary>
+    /// <summary>Decodes and preprocesses an image, or a volume, for a task: work that can be done while another image runs.</summary>
     /// <exception cref="ImageException">The file is no readable image, or exceeds the limits.</exception>
     public PreparedImage Prepare(InstalledTask task, ReadOnlyMemory<byte> imageFile) =>
         PreparedImage.From(imageFile, task.Description.Input, _options.DecodeLimits);
@@ -328,6 +331,18 @@ public sealed class EdgeEngine : IDisposable
         return bytes;
     }
 
+    private async Task<byte[]> ReadSeriesAsync(string folder, CancellationToken cancellation)
+    {
+        List<ReadOnlyMemory<byte>> files = [];
+        long bytes = 0;
+        foreach (string path in Directory.EnumerateFiles(folder))
+        {
+            files.Add(await ReadAsync(path, cancellation).ConfigureAwait(false));
+            _options.DecodeLimits.CheckFile(bytes += files[^1].Length);
+        }
+        return SeriesArchive.Pack(files);
+    }
+
     // Another engine's base may have other weights, for another answer, or other shapes, and a merge writes by them.
     private void CheckOwn(InstalledTask task)
     {
@@ -414,19 +429,27 @@ public sealed class EdgeEngine : IDisposable
     private void Finish(PendingPrediction pending, RunAnswer answer)
     {
         (InstalledTask task, PreparedImage image) = pending.Request;
-        if (!TensorPrimitives.IsFiniteAll<float>(answer.Logits))
+        (float[] logits, double[] probabilities) = Conclude(task, answer.Logits);
+        if (!TensorPrimitives.IsFiniteAll<float>(answer.Logits) || !TensorPrimitives.IsFiniteAll<float>(logits))
         {
             Fail(pending, EngineException.Bundle(EngineFault.NotFinite, task.Task, task.Release, "found a logit that is not finite, expected numbers"));
             return;
         }
         PredictionTiming timing = new(image.DecodeMilliseconds, image.PreprocessMilliseconds, answer.Switch, answer.Milliseconds, answer.Images, answer.IsMixed);
         _telemetry.Record(task.Task, timing, answer.IsFirst);
-        pending.Completion.TrySetResult(Answer(task, answer.Logits, timing));
+        pending.Completion.TrySetResult(Answer(task, logits, probabilities, timing));
     }
 
-    private Prediction Answer(InstalledTask task, float[] logits, PredictionTiming timing)
+    private static (float[] Logits, double[] Probabilities) Conclude(InstalledTask task, float[] logits)
     {
-        double[] probabilities = Activations.Apply(task.Description.Head.Activation, logits);
+        HeadActivation activation = task.Description.Head.Activation;
+        return task.Description.Input.Volume is { } volume
+            ? SliceAnswers.Aggregate(logits, volume.Aggregation, activation, task.Adapter)
+            : (logits, Activations.Apply(activation, logits));
+    }
+
+    private Prediction Answer(InstalledTask task, float[] logits, double[] probabilities, PredictionTiming timing)
+    {
         ClassScore[] scores = [.. task.Description.Head.Labels.Select((label, i) => new ClassScore(label, logits[i], probabilities[i]))];
         ClassScore best = scores.MaxBy(s => s.Logit)!;
         return new Prediction

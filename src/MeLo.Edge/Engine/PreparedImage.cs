@@ -2,10 +2,11 @@ using System.Diagnostics;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Engine;
 
-/// <summary>An image as the network takes it: decoded, resized, normalised. It can be made on any thread while another image runs.</summary>
+/// <summary>An image, or the slices of a volume, as the network takes them: decoded, resized, normalised. It can be made on any thread while another image runs.</summary>
 public sealed class PreparedImage
 {
     private PreparedImage(float[] pixels, InputDescription input, double decodeMilliseconds, double preprocessMilliseconds)
@@ -22,7 +23,10 @@ public sealed class PreparedImage
     /// <summary>How long resizing and normalising took.</summary>
     public double PreprocessMilliseconds { get; }
 
-    /// <summary>[3, size, size], channels in the order red, green, blue.</summary>
+    /// <summary>How many pictures the network looks at: 1, or the slices of a volume.</summary>
+    public int Pictures => Input.Volume?.Pictures ?? 1;
+
+    /// <summary>[<see cref="Pictures"/>, 3, size, size], channels in the order red, green, blue.</summary>
     internal float[] Pixels { get; }
 
     /// <summary>The rules it was made by: an image prepared for one task is not an input of another with other rules.</summary>
@@ -31,18 +35,34 @@ public sealed class PreparedImage
     /// <summary>Pixels that were prepared elsewhere by the rules.</summary>
     internal static PreparedImage FromPixels(float[] pixels, InputDescription input) => new(pixels, input, 0, 0);
 
-    /// <summary>Decodes and preprocesses an image file.</summary>
+    /// <summary>Decodes and preprocesses an image file, or a volume.</summary>
     /// <exception cref="ImageException">The file is no readable image, or exceeds the limits.</exception>
     internal static PreparedImage From(ReadOnlyMemory<byte> file, InputDescription input, DecodeLimits limits)
     {
+        if (input.Volume is { } volume) return OfVolume(file, input, volume, limits);
         long start = Stopwatch.GetTimestamp();
         PixelBuffer image = Decode(file, input, limits);
         PreprocessRecipe recipe = input.Preprocess;
         double decode = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         start = Stopwatch.GetTimestamp();
-        float[] pixels = GC.AllocateUninitializedArray<float>(3 * recipe.Size * recipe.Size);
+        float[] pixels = GC.AllocateUninitializedArray<float>(recipe.TensorLength);
         Preprocessing.Apply(image, recipe, pixels);
         image.Return();
+        return new PreparedImage(pixels, input, decode, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+    }
+
+    private static PreparedImage OfVolume(ReadOnlyMemory<byte> file, InputDescription input, VolumeRecipe recipe, DecodeLimits limits)
+    {
+        long start = Stopwatch.GetTimestamp();
+        Volume volume = VolumeDecoder.Decode(file, input.Dicom, limits);
+        int most = VolumeSlices.Most(volume.Depth, volume.Height, volume.Width, recipe.Axes);
+        if (recipe.Slices > most) throw ImageException.VolumeNotTaken($"a volume of {volume.Depth} x {volume.Height} x {volume.Width} voxels, expected at least the {recipe.Slices} slices that the task looks at ({recipe.Axes.ToString().ToLowerInvariant()})");
+        VolumeSlices slices = new(volume.Depth, volume.Height, volume.Width, recipe.Axes, recipe.Slices);
+        double decode = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        start = Stopwatch.GetTimestamp();
+        int length = input.Preprocess.TensorLength;
+        float[] pixels = GC.AllocateUninitializedArray<float>(slices.Count * length);
+        Parallel.For(0, slices.Count, slice => Preprocessing.Apply(volume.Cut(slices, slice), input.Preprocess, pixels.AsSpan(slice * length, length)));
         return new PreparedImage(pixels, input, decode, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
     }
 

@@ -188,13 +188,13 @@ internal sealed class ResidentModel : IDisposable
     }
 
     /// <summary>
-    /// Runs the graph for many images: on a device <see cref="MaxBatch"/> at a time; on the host one after the other, where together they would be hardly
-    /// faster, in int8 slower.
+    /// Runs the graph for many images: on a device <see cref="MaxBatch"/> at a time, or fewer where that is asked; on the host one after the other, where together
+    /// they would be hardly faster, in int8 slower.
     /// </summary>
     /// <inheritdoc cref="Run"/>
-    public float[] RunMany(TaskWeights weights, float[] pixels, ReadOnlySpan<long> shape, CancellationToken cancellation)
+    public float[] RunMany(TaskWeights weights, float[] pixels, ReadOnlySpan<long> shape, CancellationToken cancellation, int atOnce = MaxBatch)
     {
-        int images = checked((int)shape[0]), most = _provider.IsDevice ? MaxBatch : 1;
+        int images = checked((int)shape[0]), most = _provider.IsDevice ? Math.Min(MaxBatch, atOnce) : 1;
         if (images <= most) return Run(weights, pixels, shape, cancellation);
         int length = pixels.Length / images;
         List<float> logits = [];

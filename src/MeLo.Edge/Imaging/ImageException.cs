@@ -20,7 +20,12 @@ public sealed class ImageException : MeLoException
 
     internal static ImageException DicomNotTaken(string expected) => new(ImageFault.UnknownFormat, $"found a DICOM image, expected {expected}");
 
-    internal static ImageException Broken(ImageFormat format, string fault) => new(ImageFault.Broken, $"{Name(format)} image: {fault}");
+    internal static ImageException VolumeNotKnown(string found) =>
+        new(ImageFault.UnknownFormat, $"found {found}, expected a volume: DICOM of several frames, the slices of a DICOM series in a ZIP file, NIfTI-1 (.nii, .nii.gz), or an array of NumPy (.npy)");
+
+    internal static ImageException VolumeNotTaken(string fault) => new(ImageFault.UnknownFormat, $"found {fault}");
+
+    internal static ImageException Broken(ImageFormat format, string fault) => new(ImageFault.Broken, $"{Name(format)}: {fault}");
 
     internal static ImageException OverLimit(string what, long found, long limit) =>
         new(ImageFault.OverLimit, $"found {found} {what}, expected at most {limit}");
@@ -35,5 +40,12 @@ public sealed class ImageException : MeLoException
     internal static ImageException Library(string fault, Exception? inner = null) =>
         new(ImageFault.Library, $"image library: {fault}", inner);
 
-    private static string Name(ImageFormat format) => format == ImageFormat.WebP ? "WebP" : format.ToString().ToUpperInvariant();
+    private static string Name(ImageFormat format) => format switch
+    {
+        ImageFormat.DicomSeries => "DICOM series",
+        ImageFormat.Nifti => "NIfTI volume",
+        ImageFormat.Npy => ".npy array",
+        ImageFormat.WebP => "WebP image",
+        _ => $"{format.ToString().ToUpperInvariant()} image",
+    };
 }

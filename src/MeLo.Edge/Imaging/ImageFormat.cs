@@ -1,6 +1,6 @@
 namespace MeLo.Edge.Imaging;
 
-/// <summary>The raster file formats that can be read, told apart by their first bytes.</summary>
+/// <summary>The formats of pictures and volumes that can be read, told apart by their first bytes.</summary>
 public enum ImageFormat
 {
     /// <summary>No file: pixels that a program supplied.</summary>
@@ -23,4 +23,13 @@ public enum ImageFormat
 
     /// <summary>DICOM (PS3.10), one frame.</summary>
     Dicom,
+
+    /// <summary>The slices of a DICOM series, in a ZIP file.</summary>
+    DicomSeries,
+
+    /// <summary>NIfTI-1, one file, perhaps compressed with gzip.</summary>
+    Nifti,
+
+    /// <summary>An array of NumPy.</summary>
+    Npy,
 }

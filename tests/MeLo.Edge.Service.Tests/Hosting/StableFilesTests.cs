@@ -80,7 +80,7 @@ public sealed class StableFilesTests : IDisposable
         Assert.Equal(1, Scan(stable).Queued);
     }
 
-    private StableFiles Look() => new(_folder, TimeSpan.FromSeconds(1), _time);
+    private StableFiles Look() => new(_folder, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), _time);
 
     private InboxScan Scan(StableFiles stable) => new Inbox(_folder.Inbox, stable.Inbox, _schedule, _time).Scan(_ => true, takeNothing: false);
 

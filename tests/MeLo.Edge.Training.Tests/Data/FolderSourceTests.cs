@@ -25,7 +25,7 @@ public sealed class FolderSourceTests
         Assert.Equal([0, 0, 1], dataset.Samples[3].Targets);
         Assert.All(dataset.Samples, s => Assert.Null(s.Part));
         Assert.False(dataset.IsMultiLabel);
-        Assert.False(dataset.IsVolume);
+        Assert.Null(dataset.Volume);
         Assert.Equal(1, dataset.Slices);
         Assert.Contains("4 pictures, 3 classes", dataset.Description, StringComparison.Ordinal);
     }

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Tests;
 using MeLo.Edge.Training.Data;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Training.Tests.Data;
 
@@ -41,7 +42,7 @@ public sealed class NpzSourceTests
         Npz.Write(folder["d.npz"], CompressionLevel.Fastest,
             ("train_images", Npz.Array("|u1", [2, 2, 3, 3], pixels)), ("train_labels", Npz.Array("<i8", [2], [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])));
         Dataset dataset = Open(folder);
-        Assert.False(dataset.IsVolume);
+        Assert.Null(dataset.Volume);
         PixelBuffer picture = dataset.Pictures.Read(1, 0);
         Assert.Equal((3, 2, 3), (picture.Width, picture.Height, picture.Channels));
         Assert.Equal(pixels[18..], picture.Samples<byte>().ToArray());
@@ -70,7 +71,7 @@ public sealed class NpzSourceTests
         using TemporaryFolder folder = Volumes();
         Dataset dataset = Open(folder, new DatasetOptions { Axes = Enum.Parse<VolumeAxes>(axes), Slices = count });
         string[] expected = slices.Split(';');
-        Assert.True(dataset.IsVolume);
+        Assert.NotNull(dataset.Volume);
         Assert.Equal(expected.Length, dataset.Slices);
         for (int i = 0; i < expected.Length; i++)
         {
@@ -278,7 +279,7 @@ public sealed class NpzSourceTests
     {
         Dataset dataset = Dataset.Open(SharedData.Data("medmnist", file), new DatasetOptions());
         Splits splits = Splits.Of(dataset, new SplitOptions());
-        Assert.True(dataset.IsVolume);
+        Assert.NotNull(dataset.Volume);
         Assert.Equal(side, dataset.Slices);
         Assert.Equal((1188, 98, 298), (splits.Train.Count, splits.Validation.Count, splits.Test.Count));
         Assert.Equal(side, dataset.Pictures.Read(1500, side - 1).Width);

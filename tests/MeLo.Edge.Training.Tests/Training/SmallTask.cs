@@ -5,6 +5,7 @@ using MeLo.Edge.Tensors;
 using MeLo.Edge.Tests;
 using MeLo.Edge.Training.Bases;
 using MeLo.Edge.Training.Data;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Training.Tests.Training;
 
@@ -34,7 +35,7 @@ internal sealed class SmallTask : IDisposable
     public TrainingTask Of(TrainingSettings settings, int samples = 96, bool multiLabel = false, int? slices = null)
     {
         Spots spots = new(multiLabel, slices);
-        Dataset dataset = Dataset.Of("spots", ["a", "b", "c", "d"], multiLabel, [.. Enumerable.Range(0, samples).Select(spots.Sample)], spots, slices is { } count ? new VolumeSlices(count, ImageSize, ImageSize, VolumeAxes.Axial, null) : null);
+        Dataset dataset = Dataset.Of("spots", ["a", "b", "c", "d"], multiLabel, [.. Enumerable.Range(0, samples).Select(spots.Sample)], spots, slices is { } count ? new VolumeSlices(count, ImageSize, ImageSize, VolumeAxes.Axial, count) : null);
         PreprocessRecipe recipe = new(ResizeMode.Squash, ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
         return new TrainingTask(Vit, _weights, Path.GetDirectoryName(WeightsPath)!, "test", dataset, Splits.Of(dataset, new SplitOptions()), recipe, settings, new CpuProvider(), Threads: 2);
     }

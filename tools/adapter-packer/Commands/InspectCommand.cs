@@ -5,6 +5,7 @@ using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
+using MeLo.Edge.Volumes;
 
 namespace AdapterPacker.Commands;
 
@@ -55,8 +56,10 @@ internal sealed class InspectCommand : ToolCommand
         Line("labels", string.Join(", ", description.Head.Labels));
         Line("head", $"{Word(description.Head.Activation)}, bias {Words.BiasSource(description.Head.BiasSource)}");
         Line("input", FormattableString.Invariant($"{(recipe.Resize == ResizeMode.Squash ? "squash" : "shortest side, centre crop")} to {recipe.Size} pixels{(recipe.ShortestSide is { } side ? FormattableString.Invariant($" (shortest side {side})") : "")}, {recipe.Interpolation}, mean {string.Join(" ", recipe.Mean)}, std {string.Join(" ", recipe.Std)}").ToLowerInvariant());
+        if (description.Input.Volume is { } volume)
+            Line("volume", FormattableString.Invariant($"{volume.Slices} slices along {(volume.Axes == VolumeAxes.All ? "each axis" : $"the {Word(volume.Axes)} axis")}, {volume.Aggregation.Name()}"));
         Line("dicom", description.Input.Dicom?.ToString() ?? "not taken");
-        Line("probe", string.Create(CultureInfo.InvariantCulture, $"{Words.Count(contents.Probe.Inputs, "input")}, tolerance {description.Tolerance.Fp32} in fp32"));
+        Line("probe", string.Create(CultureInfo.InvariantCulture, $"{Words.Count(contents.Probe.Inputs, description.Input.Volume is null ? "input" : "slice")}, tolerance {description.Tolerance.Fp32} in fp32"));
         Line("precision", PrecisionOf(description));
         if (description.Card is { } card)
         {
@@ -119,7 +122,7 @@ internal sealed class InspectCommand : ToolCommand
         }
     }
 
-    private static long HeadParameters(LoraAdapter adapter) => (long)adapter.Head.Weight.Length + adapter.Head.Bias.Length;
+    private static long HeadParameters(LoraAdapter adapter) => new[] { adapter.Head, adapter.SliceHead }.Sum(head => head is null ? 0 : (long)head.Weight.Length + head.Bias.Length);
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -39,6 +39,8 @@ internal sealed class PackCommand : ToolCommand
 
     private readonly Option<DicomVoi?> _dicom = DicomOption.Create("Default: the task takes no DICOM.");
 
+    private readonly VolumeOptions _volume = new();
+
     private readonly Option<string?> _card = new("--card") { Description = "The model card, a JSON file.", HelpName = "CARD.json" };
 
     private readonly Option<string?> _reference = new("--reference")
@@ -56,6 +58,7 @@ internal sealed class PackCommand : ToolCommand
     {
         _activation.AcceptOnlyFromAmong("softmax", "sigmoid");
         foreach (Option option in (Option[])[_base, _adapter, _task, _labels, _out, _key, _unsigned, _release, _rank, _alpha, _headBias, _activation, _preprocess, _dicom, _card, _reference, _precision]) Add(option);
+        _volume.AddTo(this);
         _precision.AcceptOnlyFromAmong(Precision.Fp32.Name());
         Validators.Add(result =>
         {
@@ -82,6 +85,8 @@ internal sealed class PackCommand : ToolCommand
         "  --preprocess imagenet --card card.json --release 2 --key keys/signing.key.pem --out chest-2.melo",
         "adapter-packer pack --base base --adapter tb_base_lora_4_4.safetensors --task tuberculosis --labels normal,tuberculosis \\",
         "  --reference expected.safetensors --unsigned --out tuberculosis.melo",
+        "adapter-packer pack --base base --adapter knee_base_lora_4_4.safetensors --task knee --labels normal,abnormal \\",
+        "  --slices 30 --axes sagittal --slice-head knee-proj.safetensors --dicom percentile:1,99 --key keys/signing.key.pem --out knee.melo",
         "adapter-packer pack --base base --adapter retina_base_lora_4_4.safetensors --task retina --labels none,mild,severe \\",
         "  --precision fp32 --key keys/signing.key.pem --out retina.melo",
         "",
@@ -104,6 +109,7 @@ internal sealed class PackCommand : ToolCommand
         using EdgeEngine engine = EdgeEngine.Load(baseFolder);
         ImportedAdapter imported = AdapterSource.Read(
             parsed.GetRequiredValue(_adapter), parsed.GetValue(_rank), parsed.GetValue(_alpha), headBias, engine.Base.Architecture.Depth);
+        imported = imported with { Adapter = _volume.WithSliceHead(parsed, imported.Adapter) };
         AdapterDescription description = Describe(parsed, engine, imported, card);
         Probe probe = MakeProbe(engine, imported.Adapter, description.Input.Preprocess, cancellation);
         IReadOnlyList<PrecisionMeasurement> measured = PrecisionMeasurement.Of(engine, imported.Adapter, probe, ReadReference(parsed.GetValue(_reference), engine), cancellation);
@@ -118,7 +124,7 @@ internal sealed class PackCommand : ToolCommand
         OutputFile.Write(path, FileKind.Bundle, bundle);
 
         LoraAdapter adapter = imported.Adapter;
-        output.WriteLine($"{path}: task {description.Task}, release {description.Release}, {adapter.Head.Classes} classes, {bundle.Length.ToString("N0", CultureInfo.InvariantCulture)} bytes");
+        output.WriteLine($"{path}: task {description.Task}, release {description.Release}, {description.Head.Labels.Count} classes, {bundle.Length.ToString("N0", CultureInfo.InvariantCulture)} bytes");
         output.WriteLine($"rank {adapter.Rank}, scale {adapter.Scale.ToString(CultureInfo.InvariantCulture)}, {string.Join(" ", adapter.Targets.Select(t => t.Name()))}, {adapter.LoraParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, head bias: {Words.BiasSource(imported.BiasSource)}");
         output.WriteLine(key is null ? "not signed: no device takes it before 'sign'" : $"signed with key {key.KeyHint}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opened again and probed: difference {difference:G3}"));
@@ -141,8 +147,9 @@ internal sealed class PackCommand : ToolCommand
         string task = parsed.GetRequiredValue(_task);
         LoraAdapter adapter = imported.Adapter;
         string[] labels = LabelsOf(parsed.GetRequiredValue(_labels));
-        if (labels.Length != adapter.Head.Classes)
-            throw RefusedException.File(parsed.GetRequiredValue(_adapter), $"found a head of {adapter.Head.Classes} classes, expected {labels.Length} as --labels names");
+        int classes = (adapter.SliceHead ?? adapter.Head).Classes;
+        if (labels.Length != classes)
+            throw RefusedException.File(parsed.GetRequiredValue(_adapter), $"found a head of {classes} classes, expected {labels.Length} as --labels names");
         return new AdapterDescription
         {
             Task = task,
@@ -152,7 +159,7 @@ internal sealed class PackCommand : ToolCommand
             Architecture = engine.Base.Architecture.Name,
             Lora = new LoraDescription(adapter.Rank, imported.Alpha, adapter.Scale, adapter.Targets, imported.Source),
             Head = new HeadDescription(labels, Enum.Parse<HeadActivation>(parsed.GetRequiredValue(_activation), ignoreCase: true), imported.BiasSource),
-            Input = new InputDescription(PreprocessOption.Resolve(parsed.GetRequiredValue(_preprocess), engine.Base.Architecture.ImageSize), parsed.GetValue(_dicom)),
+            Input = new InputDescription(PreprocessOption.Resolve(parsed.GetRequiredValue(_preprocess), engine.Base.Architecture.ImageSize), parsed.GetValue(_dicom), _volume.Read(parsed)),
             Tolerance = new ProbeTolerance(Fp32Tolerance),
             Card = card,
             Created = ThisSecond(),

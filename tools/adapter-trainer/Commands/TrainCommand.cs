@@ -65,6 +65,7 @@ internal sealed class TrainCommand : ToolCommand
         "adapter-trainer train --base base --data smears/ --task blood-cell --key keys/signing.key.pem --out blood-cell.melo",
         "adapter-trainer train --base base --data labels.csv --task chest --augment flip,intensity --epochs 20 --key keys/signing.key.pem --out chest.melo",
         "adapter-trainer train --base base --data pneumoniamnist.npz --labels normal,pneumonia --task pneumonia --unsigned --out pneumonia.melo",
+        "adapter-trainer train --base base --data adrenalmnist3d.npz --labels normal,mass --slices 14 --axes all --task adrenal --key keys/signing.key.pem --out adrenal.melo",
         "adapter-trainer train --base base --data smears/ --task blood-cell --mode full --out blood-cell.safetensors",
         "",
         "The state is kept after every epoch in FILE.melo.training: the same command goes on from there after an interruption, with the same result as without.",
@@ -82,8 +83,6 @@ internal sealed class TrainCommand : ToolCommand
         using SigningKey? key = parsed.GetValue(_key) is { } keyPath ? SigningKey.FromPemFile(keyPath) : null;
         using BasePackage package = _base.Open(parsed);
         Dataset dataset = _training.Open(parsed);
-        if (dataset.IsVolume && mode != TrainingMode.Full)
-            throw RefusedException.File(dataset.Description, "found volumes, expected pictures: bundles take pictures only; 'compare' trains on volumes");
         CheckBeforehand(package, dataset, settings);
         ProviderChoice provider = _base.Provider(parsed);
         TrainingTask task = _base.Task(parsed, package, provider, dataset, _training.Split(parsed, dataset, settings.Seed, error), settings, _training.CacheBytes(parsed));
@@ -119,7 +118,7 @@ internal sealed class TrainCommand : ToolCommand
         OutputFile.Write(path, FileKind.Bundle, bundle.Bytes);
         output.WriteLine($"{path}: task {label.Task}, release {label.Release}, {run.Task.Dataset.Labels.Count} classes, {bundle.SizeText}");
         output.WriteLine(key is null ? "not signed: no device takes it before 'adapter-packer sign'" : $"signed with key {key.KeyHint}");
-        output.WriteLine(label.GeneratedProbe ? "self-test: a made-up picture" : "self-test: a validation sample, whose prepared pixels are in the bundle (--probe generated takes a made-up picture)");
+        output.WriteLine(label.GeneratedProbe ? "self-test: a made-up picture" : $"self-test: {(run.Task.Dataset.Volume is null ? "a validation sample" : "slices of a validation sample")}, whose prepared pixels are in the bundle (--probe generated takes a made-up picture)");
         foreach (string line in bundle.PrecisionLines()) output.WriteLine(line);
         foreach (PrecisionMeasurement damaging in bundle.Measured.Where(m => m.Damage is not null))
             error.WriteLine($"warning: {damaging.Precision.Name()} damages this task: {damaging.Damage}. The bundle demands fp32.");

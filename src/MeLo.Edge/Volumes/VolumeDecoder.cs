@@ -1,0 +1,50 @@
+using MeLo.Edge.Dicom;
+using MeLo.Edge.Imaging;
+
+namespace MeLo.Edge.Volumes;
+
+/// <summary>Decodes volumes, told apart by their first bytes. Details and exceptions: docs/volumes.md.</summary>
+internal static class VolumeDecoder
+{
+    /// <summary>Decodes a volume that is in memory.</summary>
+    /// <param name="file">DICOM of several frames, the slices of a DICOM series in a ZIP file, NIfTI-1, or an array of NumPy.</param>
+    /// <param name="voi">Which values become black and white; null takes no DICOM, and of other files those of bytes alone, as they are.</param>
+    /// <param name="limits">What it may cost.</param>
+    /// <exception cref="ImageException">It is none of these, broken, or over a limit.</exception>
+    public static Volume Decode(ReadOnlyMemory<byte> file, DicomVoi? voi, DecodeLimits limits)
+    {
+        limits.CheckFile(file.Length);
+        ReadOnlySpan<byte> bytes = file.Span;
+        if (NpyHeader.IsOne(bytes)) return NpyVolume.Decode(file, voi, limits);
+        if (SeriesArchive.IsOne(bytes)) return DicomVolume.Decode(SeriesArchive.Read(file, limits), Asked(voi), limits);
+        if (NiftiFile.IsOne(bytes)) return NiftiFile.Decode(file, voi, limits);
+        if (DicomDecoder.IsDicom(bytes)) return DicomVolume.Decode([file], Asked(voi), limits);
+        throw ImageException.VolumeNotKnown(bytes.IsEmpty ? "an empty file" : $"a file that begins with {Convert.ToHexStringLower(bytes[..Math.Min(bytes.Length, 8)])}");
+    }
+
+    /// <summary>A volume of an array's numbers.</summary>
+    /// <param name="data">As they are stored.</param>
+    /// <param name="type">How.</param>
+    /// <param name="sides">[depth, height, width].</param>
+    /// <param name="voi">Which values become black and white, or null.</param>
+    /// <param name="format">The format of the file.</param>
+    /// <param name="slope">What the numbers are multiplied by.</param>
+    /// <param name="intercept">What is added then.</param>
+    /// <param name="shown">What the file says is black and white, or null.</param>
+    /// <exception cref="ImageException">The bundle would have to say which values are black and white, and does not; or one is not finite.</exception>
+    public static Volume FromNumbers(
+        ReadOnlySpan<byte> data, VoxelType type, (int Depth, int Height, int Width) sides, DicomVoi? voi, ImageFormat format, double slope = 1, double intercept = 0, (double Low, double High)? shown = null)
+    {
+        bool isGray = type.IsByte && (slope, intercept) == (1, 0);
+        if (isGray && (voi is null || (voi.Kind == DicomVoiKind.File && shown is null))) return new Volume(sides.Depth, sides.Height, sides.Width, data.ToArray());
+        if (voi is null) throw ImageException.VolumeNotTaken($"a volume of numbers that are no levels of gray, expected bytes: {Unsaid}");
+        float[] values = new float[data.Length / type.Size];
+        VoxelValues.Read(data, type, slope, intercept, values, format);
+        VoxelValues.ToLight(values, voi, shown, format);
+        return new Volume(sides.Depth, sides.Height, sides.Width, values);
+    }
+
+    private const string Unsaid = "the bundle does not say which values are black and white (input.dicom)";
+
+    private static DicomVoi Asked(DicomVoi? voi) => voi ?? throw ImageException.DicomNotTaken($"an array of bytes: {Unsaid}");
+}
