@@ -22,11 +22,12 @@ public sealed class LayeringTests
         ["Adapters"] = ["Tensors", "Native", "Kernels"],
         ["Imaging"] = ["Native", "Native.Vips"],
         ["Dicom"] = ["Imaging"],
+        ["Volumes"] = ["Imaging", "Dicom"],
         ["Models"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging"],
         ["Native.Gpu"] = [],
         ["Providers"] = ["Tensors", "Native", "Native.Gpu", "Native.OnnxRuntime", "Onnx"],
-        ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Dicom", "Models"],
-        ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging", "Dicom", "Models", "Providers", "Bundles"],
+        ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Dicom", "Volumes", "Models"],
+        ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging", "Dicom", "Volumes", "Models", "Providers", "Bundles"],
         ["Reports"] = ["Imaging", "Dicom", "Models", "Engine"],
     };
 

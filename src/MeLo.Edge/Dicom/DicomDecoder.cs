@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using MeLo.Edge.Imaging;
-using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Dicom;
 

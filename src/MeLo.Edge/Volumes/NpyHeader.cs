@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
-using MeLo.Edge.Bundles;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Volumes;

@@ -17,12 +17,12 @@ internal static class NpyVolume
             position += bytes.Length;
         });
         if (header.Shape.Count != 3) throw Broken($"found an array of shape {header.ShapeText}, expected [depth,height,width]");
-        if (header.ElementSize == 0) throw Broken($"found elements of type {Bundles.PrintableText.Of(header.Type)}, expected whole numbers, or real ones, little-endian");
+        if (header.ElementSize == 0) throw Broken($"found elements of type {PrintableText.Of(header.Type)}, expected whole numbers, or real ones, little-endian");
         (int depth, int height, int width) = header.IsFortran ? (header.Shape[2], header.Shape[1], header.Shape[0]) : (header.Shape[0], header.Shape[1], header.Shape[2]);
         limits.CheckVolume(ImageFormat.Npy, depth, height, width);
         ReadOnlyMemory<byte> data = file[position..];
         long expected = header.Elements * header.ElementSize;
-        if (data.Length != expected) throw Broken($"found {data.Length} bytes of data, expected {expected} for {Bundles.PrintableText.Of(header.Type)} {header.ShapeText}");
+        if (data.Length != expected) throw Broken($"found {data.Length} bytes of data, expected {expected} for {PrintableText.Of(header.Type)} {header.ShapeText}");
         VoxelType type = new(header.ElementSize, IsSigned: header.Type[1] == 'i', header.IsReal, IsBigEndian: false);
         Volume volume = VolumeDecoder.FromNumbers(data.Span, type, (depth, height, width), voi, ImageFormat.Npy);
         return header.IsFortran ? volume.Reversed() : volume;

@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
-using MeLo.Edge.Bundles;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 

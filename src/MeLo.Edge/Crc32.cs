@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace MeLo.Edge.Bundles;
+namespace MeLo.Edge;
 
 /// <summary>The CRC-32 of ZIP (APPNOTE 4.4.7): reflected polynomial 0xEDB88320, start and end inverted. Eight bytes a step.</summary>
 internal static class Crc32

@@ -1,6 +1,6 @@
-using MeLo.Edge.Volumes;
+using MeLo.Edge.Imaging;
 
-namespace MeLo.Edge.Tests.Volumes;
+namespace MeLo.Edge.Tests.Imaging;
 
 public sealed class ValueRankTests
 {

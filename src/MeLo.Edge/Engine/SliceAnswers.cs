@@ -1,8 +1,8 @@
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Bundles;
-using MeLo.Edge.Engine;
+using MeLo.Edge.Volumes;
 
-namespace MeLo.Edge.Volumes;
+namespace MeLo.Edge.Engine;
 
 /// <summary>Makes one answer of those to a volume's slices.</summary>
 internal static class SliceAnswers

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace MeLo.Edge.Bundles;
+namespace MeLo.Edge;
 
 /// <summary>Names out of files that nobody has vouched for yet, made fit for a message that people read on a terminal.</summary>
 internal static class PrintableText

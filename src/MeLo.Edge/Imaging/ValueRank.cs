@@ -1,4 +1,4 @@
-namespace MeLo.Edge.Volumes;
+namespace MeLo.Edge.Imaging;
 
 /// <summary>The value of a rank among many, without sorting them: by counting the upper and then the lower half of their bits.</summary>
 internal static class ValueRank
