@@ -30,7 +30,7 @@ internal sealed class Device : IDisposable
         Engine = engine;
         Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, costs, time);
         Inbox = new Inbox(folder.Inbox, stable.Inbox, Schedule, time, without: options.Routes.Count > 0 ? DicomRouter.Name : null);
-        Router = new DicomRouter(folder, options, stable.Dicom, journal, metrics, time, logger);
+        Router = new DicomRouter(folder, options, Tasks, stable.Dicom, journal, metrics, time, logger);
         Delivery = new Delivery(folder, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
