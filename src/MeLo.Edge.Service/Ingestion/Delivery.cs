@@ -53,7 +53,9 @@ internal sealed class Delivery(DataFolder folder, ServiceOptions options, JobJou
         {
             foreach (Job job in journal.Undelivered())
             {
-                _outbox.Write(job, reports.Result(new AnsweredInput(InInbox(job), job.Key.Input, options.MaxFileBytes), job));
+                AnsweredInput input = new(InInbox(job), job.Key.Input, options.MaxFileBytes);
+                if (reports.NeedsInput && input.Bytes is not null) reports.Write(input, job); // else where the scan finds it
+                _outbox.Write(job, reports.Result(input, job));
                 journal.MarkDelivered(job, DeliveryState.Written);
                 worklist.Note(job.Key.Task);
                 count++;

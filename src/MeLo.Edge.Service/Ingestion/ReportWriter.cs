@@ -15,6 +15,9 @@ internal sealed class ReportWriter(string outbox, ServiceOptions options, ILogge
 {
     private const string Gone = "its input is no longer there as it was";
 
+    /// <summary>Whether anything is asked for that takes the input.</summary>
+    public bool NeedsInput => options.DicomSr || options.Fhir || options.IncludePatient;
+
     /// <summary>Writes those of a result that are not there, each whole or not at all.</summary>
     /// <exception cref="IOException">One cannot be written now.</exception>
     public void Write(AnsweredInput input, Job job)

@@ -42,7 +42,7 @@ public sealed class DicomKillTests(ITestOutputHelper output)
             }
             else
             {
-                int goal = Math.Min(expected.Results, watcher.Results + random.Next(1, files / 4));
+                int goal = Math.Min(expected.Results, watcher.Results + random.Next(files / 20, files / 2));
                 service.WaitUntil(() => watcher.Results >= goal, $"there were {goal} results");
                 Thread.Sleep(random.Next(0, 1200)); // the lists are written every second
             }
@@ -53,7 +53,7 @@ public sealed class DicomKillTests(ITestOutputHelper output)
         output.WriteLine($"{kills} kills, {expected.Results} results");
         (int code, string summary, string errors) = ServiceProcess.Once(installation.Data.Root, s_settings);
         Assert.True(code == 0, summary + errors);
-        Assert.Empty(watcher.Faults);
+        Assert.True(watcher.Faults.Count == 0, string.Join('\n', watcher.Faults));
         expected.AssertSettled(installation);
         Assert.True(kills >= 5, $"only {kills} kills");
         foreach (string file in Directory.GetFiles(installation.Data.State)) Assert.DoesNotContain("DOE", Encoding.Latin1.GetString(File.ReadAllBytes(file)), StringComparison.Ordinal);
@@ -171,7 +171,7 @@ public sealed class DicomKillTests(ITestOutputHelper output)
         public int Results => _results;
 
         /// <summary>What was wrong; stops watching.</summary>
-        public IReadOnlyCollection<string> Faults
+        public List<string> Faults
         {
             get
             {
