@@ -31,8 +31,9 @@ public static class FhirReport
     public static byte[] Write(ReadOnlyMemory<byte> input, string inputDigest, ReportedResult result, TimeZoneInfo zone)
     {
         DicomExamination? examination = DicomExamination.Read(input);
+        string? effective = examination is null ? null : FhirTime.DateTime(examination.ImageDate, examination.ImageTime, examination.TimezoneOffset, zone);
         // Of everything that is written: two reports that say other things are two resources.
-        string[] identity = ["fhir", inputDigest, result.Task, result.BundleDigest, result.BaseDigest, result.Arithmetic, Version, FhirTime.Instant(result.CompletedAt),
+        string[] identity = ["fhir", inputDigest, result.Task, result.BundleDigest, result.BaseDigest, result.Arithmetic, Version, FhirTime.Instant(result.CompletedAt), effective ?? "",
             .. result.Scores.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Label} {s.Probability:R}"))];
         string Urn(string what) => DicomUid.Urn([what, .. identity]);
 
@@ -42,7 +43,6 @@ public static class FhirReport
         JsonObject? Subject() => examination is null ? null : Reference(patientUrn, patient is null ? "not said by the image" : FhirExamination.Display(examination));
         JsonObject? study = examination is null ? null : FhirExamination.Study(examination, Subject()!, zone);
         string? studyUrn = study is null ? null : Urn("study");
-        string? effective = examination is null ? null : FhirTime.DateTime(examination.ImageDate, examination.ImageTime, examination.TimezoneOffset, zone);
         string issued = FhirTime.Instant(result.CompletedAt), device = Urn("device");
 
         JsonObject Observation(JsonObject? code, (string Name, JsonNode? Value) value) => Object(

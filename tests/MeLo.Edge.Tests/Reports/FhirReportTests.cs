@@ -203,6 +203,31 @@ public sealed class FhirReportTests
     }
 
     [Fact]
+    public void MutatedImages_AreRefusedOrGiveValidReports()
+    {
+        byte[] image = Image(d => d
+            .Text(0x00080005, "CS", "\\ISO 2022 IR 87").Text(0x00080020, "DA", "20260131").Text(0x00080030, "TM", "102030.5").Text(0x00080050, "SH", "A-17").Text(0x00080060, "CS", "DX").Text(0x00080201, "SH", "-0330")
+            .Text(0x00100010, "PN", "Yamada^Tarou=\u001b$B;3ED\u001b(B^x").Text(0x00100020, "LO", "17").Text(0x00100030, "DA", "19700101").Text(0x00100040, "CS", "F"));
+        Random random = new(17);
+        int valid = 0;
+        for (int round = 0; round < 3000; round++)
+        {
+            byte[] mutated = [.. image];
+            for (int i = random.Next(1, 6); i > 0; i--) mutated[random.Next(300, mutated.Length)] = (byte)random.Next(256);
+            try
+            {
+                Bundle(mutated);
+                valid++;
+            }
+            catch (ImageException)
+            {
+                // broken
+            }
+        }
+        Assert.InRange(valid, 500, 3000);
+    }
+
+    [Fact]
     public void PatientThatIsTooLong_IsNotLeftOut() => Assert.Throws<ImageException>(() => Write(Image(d => d.Element(0x00100010, "UN", new byte[2000]))));
 
     [Fact]
