@@ -24,10 +24,10 @@ internal sealed class ReportWriter(string outbox, ServiceOptions options, ILogge
     {
         if (options.DicomSr)
         {
-            Write(input, job, ".sr.dcm", "DICOM report", (image, result) =>
+            Write(input, job, FileNames.StructuredReport, "DICOM report", (image, result) =>
                 DicomDecoder.IsDicom(image) ? StructuredReport.Write(image, job.Key.Input, result, TimeZoneInfo.Local) : null);
         }
-        if (options.Fhir) Write(input, job, ".fhir.json", "FHIR report", (bytes, result) => FhirReport.Write(bytes, job.Key.Input, result, TimeZoneInfo.Local));
+        if (options.Fhir) Write(input, job, FileNames.FhirReport, "FHIR report", (bytes, result) => FhirReport.Write(bytes, job.Key.Input, result, TimeZoneInfo.Local));
     }
 
     /// <summary>A result as the outbox gets it: the journal's bytes, and where the settings ask for it the patient and study of a DICOM image behind them.</summary>

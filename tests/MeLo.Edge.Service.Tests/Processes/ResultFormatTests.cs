@@ -3,6 +3,7 @@ using System.Text.Json;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Service;
 using MeLo.Edge.Service.Demo;
+using MeLo.Edge.Service.Reporting;
 using Microsoft.Data.Sqlite;
 
 namespace MeLo.Edge.Tests.Processes;
@@ -32,6 +33,7 @@ public sealed class ResultFormatTests : IDisposable
         Assert.Contains("\"family\": \"DOE\"", Encoding.UTF8.GetString(first), StringComparison.Ordinal);
         Assert.DoesNotContain("DOE", Encoding.UTF8.GetString(Read("a.dcm.", ".json")), StringComparison.Ordinal);
         AssertPatientIsIn(errors, "a.dcm", ".fhir.json");
+        Assert.Equal(["a.dcm", "b.png"], new FolderReport(_installation.Data).Results().Select(r => r.Input));
 
         foreach (string name in _installation.Outbox(s_task.Name)) File.Delete(Path.Combine(_installation.Data.Outbox, s_task.Name, name));
         _installation.Drop(s_task.Name, "a.dcm", Image());
