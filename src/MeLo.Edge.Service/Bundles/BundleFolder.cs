@@ -221,7 +221,7 @@ internal sealed class BundleFolder(
     {
         isRefused = false;
         string copy = Path.Combine(folder.LoadedBundles, file.Digest[AdapterDescription.DigestPrefix.Length..] + Extension);
-        if (!File.Exists(copy)) DurableFile.Write(copy, file.Bundle.File.Span);
+        if (!File.Exists(copy)) DurableFile.Write(copy, file.Bundle.File);
         InstalledTask installed;
         try
         {
@@ -297,7 +297,7 @@ internal sealed class BundleFolder(
     {
         BundleFile? active = _active.Values.FirstOrDefault(f => f.Name == name && f.Digest != refused);
         if (active is null || Path.Exists(active.Path)) return;
-        DurableFile.Write(active.Path, active.Bundle.File.Span);
+        DurableFile.Write(active.Path, active.Bundle.File);
         if (RegularFile.Look(active.Path, out FileStamp stamp) != FileKind.Regular) return;
         BundleFile restored = active with { Stamp = stamp };
         _verified[name] = restored;

@@ -9,7 +9,11 @@ internal static class DurableFile
     /// Writes a file beside its destination under a hidden name, makes it durable, and renames it into place over what was there.
     /// </summary>
     /// <exception cref="IOException">It cannot be written; the destination is as it was.</exception>
-    public static void Write(string path, ReadOnlySpan<byte> bytes)
+    public static void Write(string path, ReadOnlyMemory<byte> bytes) => Write(path, stream => stream.Write(bytes.Span));
+
+    /// <summary>Likewise, of what <paramref name="write"/> writes.</summary>
+    /// <exception cref="IOException">It cannot be written; the destination is as it was.</exception>
+    public static void Write(string path, Action<Stream> write)
     {
         string folder = Path.GetDirectoryName(path)!;
         // Not derived from the name, which may already be as long as a name can be. A leftover of a crash is removed at start-up.
@@ -18,7 +22,7 @@ internal static class DurableFile
         {
             using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
             {
-                stream.Write(bytes);
+                write(stream);
                 stream.Flush(flushToDisk: true);
             }
             File.Move(temporary, path, overwrite: true);

@@ -9,8 +9,11 @@ internal static class FileNames
     /// <summary>The most bytes in a file name on every file system in common use.</summary>
     private const int MaximumBytes = 255;
 
-    /// <summary>Room kept for what is appended: <c>.0123456789ab.json</c> (18), <c>.reason.json</c> (12), both at most once.</summary>
-    private const int ReservedBytes = 30;
+    /// <summary>What the reports beside a result end in.</summary>
+    public const string StructuredReport = ".sr.dcm", FhirReport = ".fhir.json";
+
+    /// <summary>Room kept for what is appended: a point, 24 digits and <c>.fhir.json</c> (35), or <c>.reason.json</c> (12).</summary>
+    private const int ReservedBytes = 35;
 
     /// <summary>Whether a file of that name is not an input: hidden, or marked as still being written.</summary>
     public static bool IsIgnored(string name) =>
@@ -32,6 +35,9 @@ internal static class FileNames
 
     /// <summary>The name of a result: <c>NAME.0123456789ab.json</c>.</summary>
     public static string Result(string name, string sha256, int digits = 12) => $"{Safe(name)}.{sha256[..digits]}.json";
+
+    /// <summary>Whether a file of the outbox is a result.</summary>
+    public static bool IsResult(string name) => name.EndsWith(".json", StringComparison.Ordinal) && !name.EndsWith(FhirReport, StringComparison.Ordinal);
 
     /// <summary>The name of a report beside a result: <c>NAME.0123456789ab.sr.dcm</c>.</summary>
     public static string Report(string resultName, string ending) => Path.ChangeExtension(resultName, null) + ending;

@@ -32,8 +32,9 @@ internal sealed class Device : IDisposable
         Series = new SeriesCollector(folder, options, stable.Series, journal, metrics, time, logger);
         Inbox = new Inbox(
             folder.Inbox, stable.Inbox, Schedule, time, file => TakesVolumes(file.Task) ? Series.Gather(file) : Gathering.None, without: options.Routes.Count > 0 ? DicomRouter.Name : null);
-        Router = new DicomRouter(folder, options, stable.Dicom, journal, metrics, time, logger);
-        Delivery = new Delivery(folder, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), conditions, metrics, time, logger);
+        Router = new DicomRouter(folder, options, Tasks, stable.Dicom, journal, metrics, time, logger);
+        Worklist = new Worklist(folder.Outbox, options.Worklist, journal, time, logger);
+        Delivery = new Delivery(folder, options, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), Worklist, conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
         Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery, engine.MaxBatch);
@@ -72,6 +73,8 @@ internal sealed class Device : IDisposable
     public Preparation Preparation { get; }
 
     public Delivery Delivery { get; }
+
+    public Worklist Worklist { get; }
 
     public Pipeline Pipeline { get; }
 

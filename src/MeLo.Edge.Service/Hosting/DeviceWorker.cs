@@ -32,6 +32,9 @@ internal sealed class DeviceWorker(
     /// <summary>A file that is still being parsed this long after a stop was asked for is handed back unparsed.</summary>
     private static readonly TimeSpan s_stopLimit = TimeSpan.FromSeconds(20);
 
+    /// <summary>The last results are put into lists that take no longer than this.</summary>
+    private static readonly TimeSpan s_worklistLimit = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan s_startPatience = TimeSpan.FromSeconds(3);
 
     private readonly StallWatch _watch = new(s_stallLimit, time);
@@ -94,6 +97,7 @@ internal sealed class DeviceWorker(
         device.Series.Recover();
         int putBack = device.Delivery.Recover();
         int delivered = device.Delivery.DeliverOwed();
+        device.Worklist.Recover();
         if (putBack + delivered > 0) logger.Recovered(putBack, delivered);
         EdgeEngine engine = device.Engine;
         logger.Started(device.Folder.Root, engine.Base.Digest, engine.Base.Architecture.Name, engine.Precision.Name(), engine.Provider.Name(), engine.PrecisionReason, engine.ProviderReason);
@@ -112,6 +116,7 @@ internal sealed class DeviceWorker(
             ScanInboxAsync(device, inboxWatcher, failed.Token),
             WatchBundlesAsync(device, [bundleWatcher, trustWatcher], failed.Token),
             MonitorAsync(device, failed.Token),
+            WriteWorklistsAsync(device, failed.Token),
         ];
         _hasStarted = true;
         state.IsReady = true;
@@ -129,6 +134,8 @@ internal sealed class DeviceWorker(
         }
         await pipeline;
         await first; // what failed first is what is reported
+        // What is left out is written at the next start.
+        using (CancellationTokenSource limit = new(options.Once ? Timeout.InfiniteTimeSpan : s_worklistLimit, time)) device.Worklist.WriteChanged(limit.Token);
         device.Journal.Checkpoint();
         logger.Stopped(metrics.Results, metrics.Duplicates, metrics.Quarantined);
     }
@@ -218,6 +225,15 @@ internal sealed class DeviceWorker(
             int before = device.Tasks.All.Count;
             using (_watch.Begin()) device.Bundles.Reconcile();
             if (device.Tasks.All.Count != before) _inboxHint.Give();
+        }
+    }
+
+    private async Task WriteWorklistsAsync(Device device, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            await Pause(TimeSpan.FromSeconds(1), stopping);
+            device.Worklist.WriteDue(stopping);
         }
     }
 

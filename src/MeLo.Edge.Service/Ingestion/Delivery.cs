@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using MeLo.Edge.Service.Files;
 using MeLo.Edge.Service.Hosting;
+using MeLo.Edge.Service.Options;
 using MeLo.Edge.Service.Telemetry;
 using Microsoft.Extensions.Logging;
 
@@ -13,7 +14,7 @@ internal sealed record EndedJob(InboxFile File, Job Job);
 /// The last step: what the journal says becomes files. Every part of it can be repeated after a crash with the same outcome: the result
 /// file has the committed bytes, and the input leaves the inbox only if it still holds the content that was dealt with.
 /// </summary>
-internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbox, ReportWriter reports, Conditions conditions, ServiceMetrics metrics, TimeProvider time, ILogger logger)
+internal sealed class Delivery(DataFolder folder, ServiceOptions options, JobJournal journal, Inbox inbox, ReportWriter reports, Worklist worklist, Conditions conditions, ServiceMetrics metrics, TimeProvider time, ILogger logger)
 {
     private readonly Outbox _outbox = new(folder.Outbox);
     private volatile bool _owing;
@@ -52,8 +53,11 @@ internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbo
         {
             foreach (Job job in journal.Undelivered())
             {
-                _outbox.Write(job);
+                AnsweredInput input = new(InInbox(job), job.Key.Input, options.MaxFileBytes);
+                if (reports.NeedsInput && input.Bytes is not null) reports.Write(input, job); // else where the scan finds it
+                _outbox.Write(job, reports.Result(input, job));
                 journal.MarkDelivered(job, DeliveryState.Written);
+                worklist.Note(job.Key.Task);
                 count++;
             }
             _owing = false;
@@ -111,12 +115,14 @@ internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbo
     {
         Job job = journal.Find(claimed.Key) ?? claimed; // the same content may have been delivered since
         bool hadResult = job.Delivery == DeliveryState.Settled;
+        AnsweredInput input = new(file.Path, job.Key.Input, options.MaxFileBytes);
         // Before the result: whoever sees that finds them.
-        reports.Write(file, job);
-        // Whoever drops the same content again after its result was fetched gets the same result again, byte by byte.
-        if (job.Delivery == DeliveryState.None || !_outbox.Has(job)) _outbox.Write(job);
+        reports.Write(input, job);
+        // Whoever drops the same content again after its result was fetched gets the same result again, byte by byte. One that was owed may have been written without its input, and so without the patient.
+        if (job.Delivery == DeliveryState.None || (options.IncludePatient && !hadResult) || !_outbox.Has(job)) _outbox.Write(job, reports.Result(input, job));
         TakeOutcome outcome = Take(folder.Processed, file, job, file.Name, reason: null);
         journal.MarkDelivered(job, DeliveryState.Settled);
+        if (!hadResult) worklist.Note(job.Key.Task);
         if (!hadResult || outcome != TakeOutcome.Taken) return;
         journal.Audit(AuditEvent.Duplicate, job.Key.Task, null, job.Key.Bundle, job.Key.Input);
         metrics.Duplicate(job.Key.Task);
@@ -132,6 +138,13 @@ internal sealed class Delivery(DataFolder folder, JobJournal journal, Inbox inbo
             logger.Quarantined(job.Key.Task, reason.Code, job.Key.Input);
         }
         journal.MarkDelivered(job, DeliveryState.Settled);
+    }
+
+    // Where an input lies if it has not been moved since, or put back under another name.
+    private string InInbox(Job job)
+    {
+        string inbox = Path.Combine(folder.Inbox, job.Key.Task), urgent = Path.Combine(inbox, DataFolder.StatName, job.Name);
+        return File.Exists(urgent) ? urgent : Path.Combine(inbox, job.Name);
     }
 
     private static TakeOutcome Take(string settled, InboxFile file, Job job, string name, byte[]? reason) =>

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Service.Bundles;
 using MeLo.Edge.Service.Files;
 using MeLo.Edge.Service.Options;
 using MeLo.Edge.Service.Telemetry;
@@ -12,7 +13,7 @@ namespace MeLo.Edge.Service.Ingestion;
 /// The inbox <c>dicom</c>: what comes in there is copied into the inboxes of the tasks that the routes name, and then leaves for <c>processed/dicom</c>. A crash in between repeats the copying, and the same content for
 /// the same task is one job. What no route takes is quarantined with the values that the routes looked for.
 /// </summary>
-internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, StableFileProbe probe, JobJournal journal, ServiceMetrics metrics, TimeProvider time, ILogger logger)
+internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, InstalledTasks tasks, StableFileProbe probe, JobJournal journal, ServiceMetrics metrics, TimeProvider time, ILogger logger)
 {
     /// <summary>The folder's name, in the inbox, in <c>processed</c> and in <c>quarantine</c>.</summary>
     public const string Name = "dicom";
@@ -25,6 +26,8 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Sta
 
     private readonly Dictionary<string, int> _failures = new(StringComparer.Ordinal);
     private readonly string[] _keywords = [.. options.Routes.SelectMany(r => r.Conditions.Keys).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.Ordinal)];
+
+    private readonly HashSet<string> _withoutBundle = new(StringComparer.Ordinal);
 
     private string Inbox => Path.Combine(folder.Inbox, Name);
 
@@ -44,6 +47,7 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Sta
     public void Route(InboxScan scan, Func<bool> isFull)
     {
         if (options.Routes.Count == 0) return;
+        WarnOfRoutesToNobody();
         long start = time.GetTimestamp();
         HashSet<string> seen = [];
         foreach (InboxFile file in Ingestion.Inbox.FilesOf(Inbox, Name, scan))
@@ -62,39 +66,76 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Sta
         if (probe.UntilStable < scan.SettlesIn) scan.SettlesIn = probe.UntilStable;
     }
 
+    // Once a task, until it is installed: only people can tell a name that is written wrongly from a bundle that is still to come.
+    private void WarnOfRoutesToNobody()
+    {
+        foreach (string task in options.Routes.SelectMany(r => r.Tasks))
+        {
+            if (tasks.Find(task) is not null) _withoutBundle.Remove(task);
+            else if (_withoutBundle.Add(task)) logger.RouteToNobody(task);
+        }
+    }
+
+    // False when the file has to wait: for another try, or for the storage.
     private bool TryRoute(InboxFile file)
     {
         try
         {
-            byte[]? bytes = RegularFile.Read(file.Path, options.MaxFileBytes, out FileStamp stamp);
-            if (bytes is null) Quarantine(file, digest: null, IsAt(stamp), new Reason(Reason.TooLarge, $"found {stamp.Length} bytes, expected at most {options.MaxFileBytes}"));
-            else Route(file, bytes);
+            if (ReadOnce(file, out bool isDealtWith) is not { } bytes) return isDealtWith;
+            Route(file, bytes);
             return true;
         }
         catch (Exception e) when (e is FileNotFoundException or FileChangedException)
         {
             return true; // taken away, or not at rest after all
         }
+        catch (Exception e) when (StorageTrouble.Is(e))
+        {
+            logger.Deferred(Name, StorageTrouble.Describe(e)); // the journal or the folders: a disk's trouble, not this file's
+            return false;
+        }
         catch (Exception e)
         {
-            logger.Deferred(Name, e is IOException or UnauthorizedAccessException ? StorageTrouble.Describe(e) : Failure.Describe(e));
-            int failures = _failures[file.Path] = _failures.GetValueOrDefault(file.Path) + 1;
-            if (failures < Preparation.MaximumTries || StorageTrouble.Is(e)) return false;
-            Reason reason = e is IOException or UnauthorizedAccessException
-                ? new Reason(Reason.UnreadableFile, $"{e.Message}, {failures} times") : new Reason(Reason.Failed, $"{e.GetType().Name} while it was routed, {failures} times");
-            try
-            {
-                Quarantine(file, digest: null, IsAt(file.Stamp), reason);
-                return true;
-            }
-            catch (Exception other) when (other is IOException or UnauthorizedAccessException)
-            {
-                return false;
-            }
+            logger.Deferred(Name, Failure.Describe(e));
+            return IsGivenUp(file, failures => new Reason(Reason.Failed, $"{e.GetType().Name} while it was routed, {failures} times"));
         }
-
-        static Func<string, bool> IsAt(FileStamp stamp) => path => RegularFile.Look(path, out FileStamp now) == FileKind.Regular && now == stamp;
     }
+
+    // Null when there is nothing to route: the file is too large or cannot be read. Only reading it counts against the file.
+    private byte[]? ReadOnce(InboxFile file, out bool isDealtWith)
+    {
+        isDealtWith = true;
+        try
+        {
+            byte[]? bytes = RegularFile.Read(file.Path, options.MaxFileBytes, out FileStamp stamp);
+            if (bytes is null) Quarantine(file, digest: null, IsAt(stamp), new Reason(Reason.TooLarge, $"found {stamp.Length} bytes, expected at most {options.MaxFileBytes}"));
+            return bytes;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException && e is not (FileNotFoundException or FileChangedException))
+        {
+            logger.Deferred(Name, StorageTrouble.Describe(e));
+            isDealtWith = IsGivenUp(file, failures => new Reason(Reason.UnreadableFile, $"{e.Message}, {failures} times"));
+            return null;
+        }
+    }
+
+    // Whether the file has used up its tries and is in quarantine now.
+    private bool IsGivenUp(InboxFile file, Func<int, Reason> reason)
+    {
+        int failures = _failures[file.Path] = _failures.GetValueOrDefault(file.Path) + 1;
+        if (failures < Preparation.MaximumTries) return false;
+        try
+        {
+            Quarantine(file, digest: null, IsAt(file.Stamp), reason(failures));
+            return true;
+        }
+        catch (Exception e) when (StorageTrouble.Is(e))
+        {
+            return false;
+        }
+    }
+
+    private static Func<string, bool> IsAt(FileStamp stamp) => path => RegularFile.Look(path, out FileStamp now) == FileKind.Regular && now == stamp;
 
     private void Route(InboxFile file, byte[] bytes)
     {

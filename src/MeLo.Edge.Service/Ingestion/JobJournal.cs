@@ -77,6 +77,13 @@ internal sealed partial class JobJournal : IDisposable
         ORDER BY id
         """, Row);
 
+    /// <summary>Results of a task that have reached the outbox, in the order in which their inputs came: a page of those after a job. One that a later release replaced is not among them.</summary>
+    public IReadOnlyList<Job> Delivered(string task, long after, int most) => _connection.Query($"""
+        SELECT {Columns} FROM job j WHERE id > $after AND +task = $task AND state = 2 AND delivery > 0
+        AND NOT EXISTS (SELECT 1 FROM job n WHERE n.task = j.task AND n.input = j.input AND n.state = 2 AND n.delivery > 0 AND n.id > j.id)
+        ORDER BY id LIMIT $most
+        """, Row, ("$task", task), ("$after", after), ("$most", most)); // the plus keeps SQLite from sorting all of the task's for every page
+
     /// <summary>The job of that key, if there is one.</summary>
     public Job? Find(JobKey key) => _connection.Query(
         $"SELECT {Columns} FROM job WHERE task = $task AND input = $input AND bundle = $bundle", Row,

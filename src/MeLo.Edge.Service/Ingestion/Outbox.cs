@@ -6,12 +6,14 @@ namespace MeLo.Edge.Service.Ingestion;
 internal sealed class Outbox(string folder)
 {
     /// <summary>Writes a committed result, in place of an older release's.</summary>
+    /// <param name="job">The job that ended in it.</param>
+    /// <param name="document">The result's bytes.</param>
     /// <exception cref="IOException">It cannot be written now; the journal keeps it.</exception>
-    public void Write(Job job)
+    public void Write(Job job, byte[] document)
     {
         string task = Path.Combine(folder, job.Key.Task);
         Directory.CreateDirectory(task);
-        DurableFile.Write(Path.Combine(task, job.ResultName), job.Result);
+        DurableFile.Write(Path.Combine(task, job.ResultName), document);
     }
 
     /// <summary>Whether a job's result is there: whoever fetches results takes them away.</summary>

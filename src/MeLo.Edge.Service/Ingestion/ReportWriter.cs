@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text.Json;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Reports;
@@ -11,56 +9,63 @@ using Microsoft.Extensions.Logging;
 namespace MeLo.Edge.Service.Ingestion;
 
 /// <summary>
-/// What the settings ask for beside a result: made of the input and of the result that the journal has, so that nothing about a patient is in the journal, and a crash changes nothing.
+/// What the settings ask for beside a result, and in it: made of the input and of the result that the journal has, so that nothing about a patient is in the journal, and a crash changes nothing.
 /// </summary>
 internal sealed class ReportWriter(string outbox, ServiceOptions options, ILogger logger)
 {
+    private const string Gone = "its input is no longer there as it was";
+
+    /// <summary>Whether anything is asked for that takes the input.</summary>
+    public bool NeedsInput => options.DicomSr || options.Fhir || options.IncludePatient;
+
     /// <summary>Writes those of a result that are not there, each whole or not at all.</summary>
-    /// <param name="file">The input, in the inbox.</param>
-    /// <param name="job">The job that it ended in.</param>
     /// <exception cref="IOException">One cannot be written now.</exception>
-    public void Write(InboxFile file, Job job)
+    public void Write(AnsweredInput input, Job job)
     {
-        if (!options.DicomSr) return;
-        string path = Path.Combine(outbox, job.Key.Task, FileNames.Report(job.ResultName, ".sr.dcm"));
-        if (job.Delivery == DeliveryState.Settled && File.Exists(path)) return;
+        if (options.DicomSr)
+        {
+            Write(input, job, FileNames.StructuredReport, "DICOM report", (image, result) =>
+                DicomDecoder.IsDicom(image) ? StructuredReport.Write(image, job.Key.Input, result, TimeZoneInfo.Local) : null);
+        }
+        if (options.Fhir) Write(input, job, FileNames.FhirReport, "FHIR report", (bytes, result) => FhirReport.Write(bytes, job.Key.Input, result, TimeZoneInfo.Local));
+    }
+
+    /// <summary>A result as the outbox gets it: the journal's bytes, and where the settings ask for it the patient and study of a DICOM image behind them.</summary>
+    /// <exception cref="IOException">The input cannot be read now.</exception>
+    public byte[] Result(AnsweredInput input, Job job)
+    {
+        if (!options.IncludePatient) return job.Result!;
         try
         {
-            Write(file, job, path);
-        }
-        catch (Exception e) when (e is FileNotFoundException or FileChangedException)
-        {
-            // Taken away, or written to again: what is there by then has a result of its own, and this one goes without.
-            logger.NoReport(job.Key.Task, "its input is no longer there as it was");
+            if (input.Bytes is { } bytes) return DicomExamination.Read(bytes) is { } examination ? ResultDocument.WithPatient(job.Result!, examination) : job.Result!;
+            logger.NoReport(job.Key.Task, "patient", Gone);
         }
         catch (ImageException e)
         {
-            logger.NoReport(job.Key.Task, e.Message);
+            logger.NoReport(job.Key.Task, "patient", e.Message);
         }
+        return job.Result!;
     }
 
-    private void Write(InboxFile file, Job job, string path)
+    private void Write(AnsweredInput input, Job job, string ending, string what, Func<byte[], ReportedResult, byte[]?> make)
     {
-        if (RegularFile.Read(file.Path, options.MaxFileBytes, out _) is not { } image || Convert.ToHexStringLower(SHA256.HashData(image)) != job.Key.Input || !DicomDecoder.IsDicom(image)) return;
-        byte[] report = StructuredReport.Write(image, job.Key.Input, Of(job.Result!), TimeZoneInfo.Local);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        DurableFile.Write(path, report);
-    }
-
-    private static ReportedResult Of(byte[] result)
-    {
-        using JsonDocument document = JsonDocument.Parse(result);
-        JsonElement root = document.RootElement, model = root.GetProperty("model");
-        return new ReportedResult
+        string path = Path.Combine(outbox, job.Key.Task, FileNames.Report(job.ResultName, ending));
+        if (job.Delivery == DeliveryState.Settled && File.Exists(path)) return;
+        try
         {
-            Task = root.GetProperty("task").GetString()!,
-            Release = root.GetProperty("release").GetInt32(),
-            Label = root.GetProperty("prediction").GetProperty("label").GetString()!,
-            Scores = [.. root.GetProperty("scores").EnumerateArray().Select(s => (s.GetProperty("label").GetString()!, s.GetProperty("probability").GetDouble()))],
-            BaseDigest = model.GetProperty("base").GetString()!,
-            BundleDigest = model.GetProperty("bundle").GetString()!,
-            Arithmetic = $"{model.GetProperty("precision").GetString()}, {model.GetProperty("provider").GetString()}",
-            CompletedAt = root.GetProperty("completedAt").GetDateTimeOffset(),
-        };
+            if (input.Bytes is not { } bytes)
+            {
+                logger.NoReport(job.Key.Task, what, Gone);
+            }
+            else if (make(bytes, ResultDocument.Read(job.Result!)) is { } report)
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                DurableFile.Write(path, report);
+            }
+        }
+        catch (ImageException e)
+        {
+            logger.NoReport(job.Key.Task, what, e.Message);
+        }
     }
 }

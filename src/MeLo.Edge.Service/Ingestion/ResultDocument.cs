@@ -1,6 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Engine;
+using MeLo.Edge.Reports;
 
 namespace MeLo.Edge.Service.Ingestion;
 
@@ -57,6 +59,55 @@ internal static class ResultDocument
         }
         buffer.WriteByte((byte)'\n');
         return buffer.ToArray();
+    }
+
+    /// <summary>A document with what its DICOM image says of patient and study behind it, as the image says it.</summary>
+    public static byte[] WithPatient(byte[] document, DicomExamination examination)
+    {
+        using JsonDocument parsed = JsonDocument.Parse(document);
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer, Json))
+        {
+            json.WriteStartObject();
+            foreach (JsonProperty member in parsed.RootElement.EnumerateObject()) member.WriteTo(json);
+            json.WriteStartObject("patient");
+            json.WriteString("id", examination.PatientId);
+            json.WriteString("name", examination.PatientName);
+            json.WriteString("birthDate", examination.PatientBirthDate);
+            json.WriteString("sex", examination.PatientSex);
+            json.WriteEndObject();
+            json.WriteStartObject("study");
+            json.WriteString("instanceUid", examination.StudyInstanceUid);
+            json.WriteString("accessionNumber", examination.AccessionNumber);
+            json.WriteString("date", examination.StudyDate);
+            json.WriteString("time", examination.StudyTime);
+            json.WriteString("description", examination.StudyDescription);
+            json.WriteString("modality", examination.Modality);
+            json.WriteString("seriesInstanceUid", examination.SeriesInstanceUid);
+            json.WriteString("sopInstanceUid", examination.SopInstanceUid);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+        buffer.WriteByte((byte)'\n');
+        return buffer.ToArray();
+    }
+
+    /// <summary>What a report says of a document.</summary>
+    public static ReportedResult Read(byte[] result)
+    {
+        using JsonDocument document = JsonDocument.Parse(result);
+        JsonElement root = document.RootElement, model = root.GetProperty("model");
+        return new ReportedResult
+        {
+            Task = root.GetProperty("task").GetString()!,
+            Release = root.GetProperty("release").GetInt32(),
+            Label = root.GetProperty("prediction").GetProperty("label").GetString()!,
+            Scores = [.. root.GetProperty("scores").EnumerateArray().Select(s => (s.GetProperty("label").GetString()!, s.GetProperty("probability").GetDouble()))],
+            BaseDigest = model.GetProperty("base").GetString()!,
+            BundleDigest = model.GetProperty("bundle").GetString()!,
+            Arithmetic = $"{model.GetProperty("precision").GetString()}, {model.GetProperty("provider").GetString()}",
+            CompletedAt = root.GetProperty("completedAt").GetDateTimeOffset(),
+        };
     }
 
     private static void WriteTiming(Utf8JsonWriter json, PredictionTiming timing, TimeSpan queued)

@@ -71,6 +71,15 @@ internal sealed record ServiceOptions
     /// <summary>Whether a DICOM image's result comes as a DICOM structured report too.</summary>
     public bool DicomSr { get; init; }
 
+    /// <summary>Whether a result comes as a FHIR bundle too.</summary>
+    public bool Fhir { get; init; }
+
+    /// <summary>Whether a task's results come as a list for spreadsheets too.</summary>
+    public bool Worklist { get; init; }
+
+    /// <summary>Whether a DICOM image's result has what the image says of patient and study.</summary>
+    public bool IncludePatient { get; init; }
+
     /// <summary>Memory for the merged weights of recently used tasks, in bytes.</summary>
     public long CacheBytes { get; init; } = 1024L << 20;
 }

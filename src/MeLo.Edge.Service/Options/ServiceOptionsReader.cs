@@ -52,6 +52,9 @@ internal sealed class ServiceOptionsReader
             MinFreeBytes = Number("MinFreeMegabytes", defaults.MinFreeBytes >> 20, 0, 1 << 30) << 20,
             Routes = Routes(),
             DicomSr = Flag("Results:DicomSr"),
+            Fhir = Flag("Results:Fhir"),
+            Worklist = Flag("Results:Worklist"),
+            IncludePatient = Flag("Results:Json:IncludePatient"),
             CacheBytes = Number("CacheMegabytes", (demo ? ServiceOptions.DemoCacheBytes : defaults.CacheBytes) >> 20, 0, 1 << 20) << 20,
         };
         if (string.IsNullOrWhiteSpace(options.Data)) _faults.Add($"{Section}:Data: found an empty path, expected the data folder");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeLo.Edge.Service.Files;
 
 namespace MeLo.Edge.Service.Reporting;
 
@@ -12,7 +13,7 @@ internal sealed record ReportedRefusal(string Where, string Name, string Code, s
 internal sealed class FolderReport(DataFolder folder)
 {
     public IReadOnlyList<ReportedResult> Results() =>
-        [.. Read(folder.Outbox, "*.json", SearchOption.AllDirectories).Select(Result).OrderBy(r => r.Task, StringComparer.Ordinal).ThenBy(r => r.Input, StringComparer.Ordinal)];
+        [.. Read(folder.Outbox, "*.json", SearchOption.AllDirectories, FileNames.IsResult).Select(Result).OrderBy(r => r.Task, StringComparer.Ordinal).ThenBy(r => r.Input, StringComparer.Ordinal)];
 
     public IReadOnlyList<ReportedRefusal> RefusedBundles() =>
         [.. Read(folder.Rejected, "*.reason.json", SearchOption.TopDirectoryOnly).Select(j => Refusal(j, "bundle", "bundles")).OrderBy(r => r.Name, StringComparer.Ordinal)];
@@ -41,10 +42,10 @@ internal sealed class FolderReport(DataFolder folder)
         return new ReportedRefusal(where, json.GetProperty(what).GetProperty("name").GetString() ?? "", reason.GetProperty("code").GetString()!, reason.GetProperty("message").GetString()!);
     }
 
-    private static IEnumerable<JsonElement> Read(string path, string pattern, SearchOption depth)
+    private static IEnumerable<JsonElement> Read(string path, string pattern, SearchOption depth, Func<string, bool>? isWanted = null)
     {
         if (!Directory.Exists(path)) yield break;
-        foreach (string file in Directory.EnumerateFiles(path, pattern, depth).Where(f => !Path.GetFileName(f).StartsWith('.')))
+        foreach (string file in Directory.EnumerateFiles(path, pattern, depth).Where(f => !Path.GetFileName(f).StartsWith('.') && isWanted?.Invoke(f) != false))
         {
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
             yield return document.RootElement.Clone();

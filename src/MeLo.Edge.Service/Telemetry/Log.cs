@@ -56,8 +56,14 @@ internal static partial class Log
     [LoggerMessage(23, LogLevel.Error, "A prediction for task {Task} failed: {Failure}")]
     public static partial void PredictionFailed(this ILogger logger, string task, string failure);
 
-    [LoggerMessage(24, LogLevel.Warning, "A result of task {Task} has no DICOM report: {Failure}")]
-    public static partial void NoReport(this ILogger logger, string task, string failure);
+    [LoggerMessage(24, LogLevel.Warning, "A result of task {Task} has no {Report}: {Failure}")]
+    public static partial void NoReport(this ILogger logger, string task, string report, string failure);
+
+    [LoggerMessage(25, LogLevel.Warning, "Routes lead to task {Task}, which no bundle is installed for: its copies wait")]
+    public static partial void RouteToNobody(this ILogger logger, string task);
+
+    [LoggerMessage(26, LogLevel.Warning, "The worklist of task {Task} cannot be written and waits: {Failure}")]
+    public static partial void WorklistWaits(this ILogger logger, string task, string failure);
 
     [LoggerMessage(30, LogLevel.Warning, "Hindered ({Code}): {Detail}")]
     public static partial void Hindered(this ILogger logger, string code, string detail);

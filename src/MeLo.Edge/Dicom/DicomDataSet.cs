@@ -32,6 +32,19 @@ internal sealed class DicomDataSet(IReadOnlyDictionary<DicomTag, DicomElement> e
         return text.Length == 0 ? null : text;
     }
 
+    /// <summary>The text of an element for people, whatever its characters; control characters are spaces, and there is none around it. Null where there is none.</summary>
+    /// <param name="tag">The element.</param>
+    /// <param name="characterSet">The file's specific character set, values divided by backslashes.</param>
+    /// <exception cref="ImageException">It is too long.</exception>
+    public string? UnicodeText(DicomTag tag, string? characterSet)
+    {
+        if (!Contains(tag)) return null;
+        ReadOnlySpan<byte> value = elements[tag].Value.Span;
+        if (value.Length > MaxTextBytes) throw Broken($"found {tag} of {value.Length} bytes, expected at most {MaxTextBytes}");
+        string text = string.Concat(DicomCharacters.Decode(value, characterSet).Select(c => char.IsControl(c) ? ' ' : c)).Trim();
+        return text.Length == 0 ? null : text;
+    }
+
     /// <summary>The first of an element's texts, or null.</summary>
     /// <exception cref="ImageException">It is too long.</exception>
     public string? FirstText(DicomTag tag) => Text(tag)?.Split('\\')[0].Trim(' ', '\0') is { Length: > 0 } first ? first : null;

@@ -30,6 +30,9 @@ public sealed record ReportedResult
     /// <summary>When it was answered.</summary>
     public required DateTimeOffset CompletedAt { get; init; }
 
+    /// <summary>Whether labels exclude each other. Where any number of them can apply, probabilities do not add up to 1, and none of them is the answer.</summary>
+    internal bool LabelsExclude => Math.Abs(Scores.Sum(s => s.Probability) - 1) < 1e-6;
+
     /// <summary>Of a prediction.</summary>
     /// <param name="prediction">The prediction.</param>
     /// <param name="completedAt">When it was there.</param>

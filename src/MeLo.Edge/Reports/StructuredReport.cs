@@ -118,8 +118,7 @@ public static class StructuredReport
                 Contains, Private($"Probability of {label}", "probability", result.Task, label), probability.ToString("0.########", CultureInfo.InvariantCulture), s_noUnit, encoding,
                 ContentItem.Object(InferredFrom, Dcm("121112", "Source of Measurement"), context.SopClass, context.SopInstance, encoding)));
         }
-        // Where any number of labels can apply, probabilities do not add up to 1, and none of them is the answer.
-        if (Math.Abs(result.Scores.Sum(s => s.Probability) - 1) < 1e-6)
+        if (result.LabelsExclude)
             items.Add(ContentItem.Code(Contains, Private(result.Task, "task", result.Task), Private(result.Label, "label", result.Task, result.Label), encoding));
         return ContentItem.Container(Contains, Dcm("125007", "Measurement Group"), encoding, [.. items]);
     }

@@ -25,7 +25,7 @@ public class FileNamesTests
         StringBuilder name = new();
         while (Encoding.UTF8.GetByteCount(name.ToString() + letter) <= 251) name.Append(letter);
         name.Append(".png");
-        foreach (string made in (string[])[FileNames.Result(name.ToString(), s_sha, 24), FileNames.Reason(FileNames.Numbered(FileNames.Safe(name.ToString()), 1234))])
+        foreach (string made in (string[])[FileNames.Result(name.ToString(), s_sha, 24), FileNames.Report(FileNames.Result(name.ToString(), s_sha, 24), FileNames.FhirReport), FileNames.Reason(FileNames.Numbered(FileNames.Safe(name.ToString()), 1234))])
             Assert.InRange(Encoding.UTF8.GetByteCount(made), 200, 255);
     }
 

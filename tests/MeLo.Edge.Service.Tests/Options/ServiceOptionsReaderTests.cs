@@ -22,6 +22,8 @@ public class ServiceOptionsReaderTests
         options = Read(("Provider", "cuda"), ("DeviceId", "1"), ("Strict", "true"));
         Assert.Equal((ExecutionProvider.Cuda, 1, true), (options.Provider, options.DeviceId, options.Strict));
         Assert.Null(Read(("Provider", "auto")).Provider);
+        options = Read(("Results:DicomSr", "true"), ("Results:Fhir", "true"), ("Results:Worklist", "true"), ("Results:Json:IncludePatient", "true"));
+        Assert.Equal((true, true, true, true), (options.DicomSr, options.Fhir, options.Worklist, options.IncludePatient));
         Assert.Equal(ExecutionProvider.WebGpu, Read(("Provider", "WebGPU")).Provider);
     }
 

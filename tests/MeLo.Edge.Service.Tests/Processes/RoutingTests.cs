@@ -71,6 +71,41 @@ public sealed class RoutingTests : IDisposable
     }
 
     [Fact]
+    public void FilesThatCannotBeRead_AreQuarantined_AndTheOthersAreNot()
+    {
+        Nobody.SkipUnlessPossible();
+        string unreadable = _installation.Drop("dicom", "unreadable.dcm", Image(1, "MG", null));
+        _installation.Drop("dicom", "mammogram.dcm", Image(2, "MG", null));
+        Nobody.RunOnce(_installation, unreadable, s_routes);
+        Assert.Equal("unreadable-file", Reason("unreadable.dcm").Code);
+        Assert.Equal(["unreadable.dcm", "unreadable.dcm.reason.json"], _installation.Quarantine("dicom"));
+        Assert.Equal(["mammogram.dcm"], _installation.Processed("dicom"));
+        Assert.Empty(_installation.Inbox("dicom"));
+    }
+
+    [Fact]
+    public void AnInboxThatCannotBeWritten_IsNoFilesFault()
+    {
+        string inbox = Path.Combine(_installation.Data.Inbox, DemoTask.All[2].Name);
+        File.WriteAllText(inbox, "no folder");
+        _installation.Drop("dicom", "mammogram.dcm", Image(1, "MG", null));
+        using ServiceProcess service = ServiceProcess.Start(_installation.Data.Root, environment: s_routes);
+        service.WaitUntil(() => service.Errors.Split("Work on a file of task dicom").Length > 6, "it was tried more than three times");
+        Assert.Equal(["mammogram.dcm"], _installation.Inbox("dicom"));
+        File.Delete(inbox);
+        service.WaitUntil(() => _installation.Processed("dicom").Length == 1, "it was routed");
+        Assert.Empty(_installation.Quarantine("dicom"));
+    }
+
+    [Fact]
+    public void RouteToATaskThatNoBundleHas_IsWarnedOfOnce()
+    {
+        (int _, _, string errors) = ServiceProcess.Once(_installation.Data.Root, [.. s_routes, ("MELO__ROUTES__2__MODALITY", "US"), ("MELO__ROUTES__2__TASKS", "nobodys"), ("MELO__ROUTES__3__MODALITY", "CT"), ("MELO__ROUTES__3__TASKS", "nobodys")]);
+        Assert.Equal(2, errors.Split("Routes lead to task").Length);
+        Assert.Contains("Routes lead to task nobodys, which no bundle is installed for", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void WithoutRoutes_TheFolderIsATasksLikeAnyOther()
     {
         _installation.Drop("dicom", "chest.dcm", Image(1, "DX", "CHEST"));
