@@ -4,6 +4,7 @@ using MeLo.Edge.Reports;
 using MeLo.Edge.Service.Files;
 using MeLo.Edge.Service.Options;
 using MeLo.Edge.Service.Telemetry;
+using MeLo.Edge.Volumes;
 using Microsoft.Extensions.Logging;
 
 namespace MeLo.Edge.Service.Ingestion;
@@ -25,7 +26,7 @@ internal sealed class ReportWriter(string outbox, ServiceOptions options, ILogge
         if (options.DicomSr)
         {
             Write(input, job, FileNames.StructuredReport, "DICOM report", (image, result) =>
-                DicomDecoder.IsDicom(image) ? StructuredReport.Write(image, job.Key.Input, result, TimeZoneInfo.Local) : null);
+                DicomDecoder.IsDicom(SeriesArchive.Open(image)[0].Span) ? StructuredReport.Write(image, job.Key.Input, result, TimeZoneInfo.Local) : null);
         }
         if (options.Fhir) Write(input, job, FileNames.FhirReport, "FHIR report", (bytes, result) => FhirReport.Write(bytes, job.Key.Input, result, TimeZoneInfo.Local));
     }
@@ -37,7 +38,7 @@ internal sealed class ReportWriter(string outbox, ServiceOptions options, ILogge
         if (!options.IncludePatient) return job.Result!;
         try
         {
-            if (input.Bytes is { } bytes) return DicomExamination.Read(bytes) is { } examination ? ResultDocument.WithPatient(job.Result!, examination) : job.Result!;
+            if (input.Bytes is { } bytes) return DicomExamination.Read(SeriesArchive.Open(bytes)[0]) is { } examination ? ResultDocument.WithPatient(job.Result!, examination) : job.Result!;
             logger.NoReport(job.Key.Task, "patient", Gone);
         }
         catch (ImageException e)

@@ -33,15 +33,15 @@ internal static partial class FhirExamination
         return display.Length > 0 ? display : examination.PatientId;
     }
 
-    /// <summary>ImagingStudy, with the one series and image; null where the image does not say which study it is of.</summary>
-    public static JsonObject? Study(DicomExamination examination, JsonNode subject, TimeZoneInfo zone) => !IsUid(examination.StudyInstanceUid) ? null : Object(
+    /// <summary>ImagingStudy, with the one series and its images; null where the first of them does not say which study it is of.</summary>
+    public static JsonObject? Study(IReadOnlyList<DicomExamination> images, JsonNode subject, TimeZoneInfo zone) => images[0] is var examination && !IsUid(examination.StudyInstanceUid) ? null : Object(
         ("resourceType", "ImagingStudy"),
         ("identifier", List(Identifier("urn:dicom:uid", $"urn:oid:{examination.StudyInstanceUid}"), Accession(examination))),
         ("status", "available"),
         ("subject", subject),
         ("started", FhirTime.DateTime(examination.StudyDate, examination.StudyTime, examination.TimezoneOffset, zone)),
         ("description", Text(examination.StudyDescription)),
-        ("series", List(Series(examination))));
+        ("series", List(Series(images))));
 
     /// <summary>The identifier of the order; null where the image has none.</summary>
     public static JsonObject? Accession(DicomExamination examination) =>
@@ -54,16 +54,17 @@ internal static partial class FhirExamination
         return identifier;
     }
 
-    private static JsonObject? Series(DicomExamination examination)
+    private static JsonObject? Series(IReadOnlyList<DicomExamination> images)
     {
+        DicomExamination examination = images[0];
         if (!IsUid(examination.SeriesInstanceUid)) return null;
         // Both must be there (1..1); what the image does not say is said to be unknown.
         JsonNode? modality = examination.Modality is { } code && Codes().IsMatch(code) ? Coding("http://dicom.nema.org/resources/ontology/DCM", code) : Unknown();
-        JsonNode? sopClass = IsUid(examination.SopClassUid) ? Coding(UriSystem, $"urn:oid:{examination.SopClassUid}") : Unknown();
         return Object(
             ("uid", examination.SeriesInstanceUid),
             ("modality", modality),
-            ("instance", IsUid(examination.SopInstanceUid) ? List(Object(("uid", examination.SopInstanceUid), ("sopClass", sopClass))) : null));
+            ("instance", List([.. images.Where(i => IsUid(i.SopInstanceUid)).Select(i => (JsonNode?)Object(
+                ("uid", i.SopInstanceUid), ("sopClass", IsUid(i.SopClassUid) ? Coding(UriSystem, $"urn:oid:{i.SopClassUid}") : Unknown())))])));
     }
 
     // HumanName: family^given^middle^prefix^suffix.

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Volumes;
 using static MeLo.Edge.Reports.FhirNode;
 
 namespace MeLo.Edge.Reports;
@@ -22,7 +23,7 @@ public static class FhirReport
     private static readonly JsonWriterOptions s_json = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes the report: the same input and result give the same bytes. Where labels exclude each other, the one that was answered is an observation beside the probabilities.</summary>
-    /// <param name="input">The file that was answered: a DICOM file, or any other, about which the report says nothing but its digest.</param>
+    /// <param name="input">The file that was answered: a DICOM file, the archive of a series, or any other, about which the report says nothing but its digest.</param>
     /// <param name="inputDigest">The SHA-256 of its bytes, hexadecimal.</param>
     /// <param name="result">The answer.</param>
     /// <param name="zone">The zone of the image's dates and times, unless the image says: the hospital's zone.</param>
@@ -30,7 +31,8 @@ public static class FhirReport
     /// <exception cref="ImageException">The input is a broken DICOM file, or has a patient that cannot be taken over.</exception>
     public static byte[] Write(ReadOnlyMemory<byte> input, string inputDigest, ReportedResult result, TimeZoneInfo zone)
     {
-        DicomExamination? examination = DicomExamination.Read(input);
+        DicomExamination[] examinations = [.. SeriesArchive.Open(input).Select(DicomExamination.Read).OfType<DicomExamination>()];
+        DicomExamination? examination = examinations.FirstOrDefault();
         string? effective = examination is null ? null : FhirTime.DateTime(examination.ImageDate, examination.ImageTime, examination.TimezoneOffset, zone);
         // Of everything that is written: two reports that say other things are two resources.
         string[] identity = ["fhir", inputDigest, result.Task, result.BundleDigest, result.BaseDigest, result.Arithmetic, Version, FhirTime.Instant(result.CompletedAt), effective ?? "",
@@ -41,7 +43,7 @@ public static class FhirReport
         string? patientUrn = patient is null ? null : Urn("patient");
         // An ImagingStudy has a subject (1..1), even where the image does not say whom it shows.
         JsonObject? Subject() => examination is null ? null : Reference(patientUrn, patient is null ? "not said by the image" : FhirExamination.Display(examination));
-        JsonObject? study = examination is null ? null : FhirExamination.Study(examination, Subject()!, zone);
+        JsonObject? study = examination is null ? null : FhirExamination.Study(examinations, Subject()!, zone);
         string? studyUrn = study is null ? null : Urn("study");
         string issued = FhirTime.Instant(result.CompletedAt), device = Urn("device");
 

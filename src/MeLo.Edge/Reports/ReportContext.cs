@@ -1,10 +1,11 @@
 using System.Text;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Reports;
 
-/// <summary>What a report has in common with the image that it is about: patient, study, and the set of characters that their texts are written in.</summary>
+/// <summary>What a report has in common with the image, or the series, that it is about: patient, study, and the set of characters that their texts are written in.</summary>
 internal sealed class ReportContext
 {
     private static readonly Encoding s_ascii = Encoding.GetEncoding("us-ascii", new EncoderReplacementFallback("?"), DecoderFallback.ReplacementFallback);
@@ -12,11 +13,10 @@ internal sealed class ReportContext
 
     private readonly DicomDataSet _image;
 
-    private ReportContext(DicomDataSet image, bool isAscii)
+    private ReportContext(IReadOnlyList<DicomDataSet> images, bool isAscii)
     {
-        _image = image;
-        SopClass = image.FirstText(DicomTag.SopClassUid) ?? throw Missing("SOP class");
-        SopInstance = image.FirstText(DicomTag.SopInstanceUid) ?? throw Missing("SOP instance");
+        DicomDataSet image = _image = images[0];
+        Instances = [.. images.Select(i => (i.FirstText(DicomTag.SopClassUid) ?? throw Missing("SOP class"), i.FirstText(DicomTag.SopInstanceUid) ?? throw Missing("SOP instance")))];
         Study = image.FirstText(StudyInstanceUid) ?? throw Missing("study");
         Series = image.FirstText(DicomTag.SeriesInstanceUid) ?? throw Missing("series");
         CharacterSet = image.Text(DicomTag.SpecificCharacterSet);
@@ -32,11 +32,8 @@ internal sealed class ReportContext
 
     public static DicomTag StudyInstanceUid { get; } = new(0x0020, 0x000D);
 
-    /// <summary>The image's SOP class.</summary>
-    public string SopClass { get; }
-
-    /// <summary>The image.</summary>
-    public string SopInstance { get; }
+    /// <summary>The image, or the slices of the series, and their SOP classes.</summary>
+    public IReadOnlyList<(string SopClass, string SopInstance)> Instances { get; }
 
     /// <summary>Its study.</summary>
     public string Study { get; }
@@ -50,10 +47,10 @@ internal sealed class ReportContext
     /// <summary>What our own texts are written with; a character that the set does not have becomes a question mark.</summary>
     public Encoding Encoding { get; }
 
-    /// <summary>The context of an image's file.</summary>
+    /// <summary>The context of an image's file, or of a series' archive.</summary>
     /// <exception cref="ImageException">It is no DICOM file, or does not say what it is.</exception>
     public static ReportContext Of(ReadOnlyMemory<byte> file, ReportedResult result) => new(
-        DicomFile.Open(file, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength }).DataSet, isAscii: Ascii.IsValid(result.Task) && result.Scores.All(s => Ascii.IsValid(s.Label)));
+        [.. SeriesArchive.Open(file).Select(f => DicomFile.Open(f, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength }).DataSet)], isAscii: Ascii.IsValid(result.Task) && result.Scores.All(s => Ascii.IsValid(s.Label)));
 
     /// <summary>Copies an element of the image's as it is; an empty one where the image has none and the report must have it.</summary>
     public void Copy(DicomWriter writer, DicomTag tag, ushort vr, bool isRequired)

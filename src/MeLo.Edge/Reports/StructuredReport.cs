@@ -18,7 +18,7 @@ public static class StructuredReport
     private static readonly CodedConcept s_noUnit = new("1", "UCUM", "no units");
 
     /// <summary>Writes the report: the same image and result give the same bytes. Where labels exclude each other, the one that was answered is its qualitative evaluation.</summary>
-    /// <param name="image">The DICOM file that was answered.</param>
+    /// <param name="image">The DICOM file that was answered, or the archive of a series.</param>
     /// <param name="inputDigest">The SHA-256 of its bytes, hexadecimal.</param>
     /// <param name="result">The answer.</param>
     /// <param name="zone">Where the answer's time is told, unless the image says: the hospital's zone.</param>
@@ -93,7 +93,7 @@ public static class StructuredReport
             ContentItem.Code(HasModifier, Dcm("121058", "Procedure reported"), new CodedConcept("363679005", "SCT", "Imaging procedure"), encoding),
             ContentItem.Container(
                 Contains, Dcm("111028", "Image Library"), encoding,
-                ContentItem.Container(Contains, Dcm("126200", "Image Library Group"), encoding, ContentItem.Object(Contains, null, context.SopClass, context.SopInstance, encoding))),
+                ContentItem.Container(Contains, Dcm("126200", "Image Library Group"), encoding, [.. context.Instances.Select(i => ContentItem.Object(Contains, null, i.SopClass, i.SopInstance, encoding))])),
             ContentItem.Container(Contains, Dcm("126010", "Imaging Measurements"), encoding, Group(context, result, instance)));
     }
 
@@ -112,11 +112,13 @@ public static class StructuredReport
             ContentItem.Text(HasModifier, Dcm("111002", "Algorithm Parameters"), $"base {result.BaseDigest}", encoding),
             ContentItem.Text(HasModifier, Dcm("111002", "Algorithm Parameters"), $"arithmetic {result.Arithmetic}", encoding),
         ];
+        // Of a series the image library has the slices: none of them alone is the source.
+        DicomWriter[] source = context.Instances is [var (sopClass, sopInstance)] ? [ContentItem.Object(InferredFrom, Dcm("121112", "Source of Measurement"), sopClass, sopInstance, encoding)] : [];
         foreach ((string label, double probability) in result.Scores)
         {
             items.Add(ContentItem.Number(
                 Contains, Private($"Probability of {label}", "probability", result.Task, label), probability.ToString("0.########", CultureInfo.InvariantCulture), s_noUnit, encoding,
-                ContentItem.Object(InferredFrom, Dcm("121112", "Source of Measurement"), context.SopClass, context.SopInstance, encoding)));
+                source));
         }
         if (result.LabelsExclude)
             items.Add(ContentItem.Code(Contains, Private(result.Task, "task", result.Task), Private(result.Label, "label", result.Task, result.Label), encoding));
@@ -126,7 +128,7 @@ public static class StructuredReport
     private static DicomWriter Evidence(ReportContext context)
     {
         DicomWriter series = new(), study = new();
-        series.Sequence(new DicomTag(0x0008, 0x1199), ContentItem.Reference(context.SopClass, context.SopInstance));
+        series.Sequence(new DicomTag(0x0008, 0x1199), [.. context.Instances.Select(i => ContentItem.Reference(i.SopClass, i.SopInstance))]);
         series.Text(DicomTag.SeriesInstanceUid, DicomVr.Ui, context.Series);
         study.Sequence(new DicomTag(0x0008, 0x1115), series);
         study.Text(ReportContext.StudyInstanceUid, DicomVr.Ui, context.Study);

@@ -49,6 +49,12 @@ public static class SeriesArchive
         return archive.ToArray();
     }
 
+    /// <summary>The files of an input: those of an archive, or the file itself.</summary>
+    /// <param name="input">A file.</param>
+    /// <exception cref="ImageException">It is an archive that is broken, or holds something else.</exception>
+    public static IReadOnlyList<ReadOnlyMemory<byte>> Open(ReadOnlyMemory<byte> input) =>
+        IsOne(input.Span) ? Read(input, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength }) : [input];
+
     /// <summary>Whether a file is meant to be one.</summary>
     internal static bool IsOne(ReadOnlySpan<byte> file) => file.StartsWith("PK\x03\x04"u8);
 
