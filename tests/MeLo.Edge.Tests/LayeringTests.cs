@@ -27,7 +27,7 @@ public sealed class LayeringTests
         ["Providers"] = ["Tensors", "Native", "Native.Gpu", "Native.OnnxRuntime", "Onnx"],
         ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Dicom", "Models"],
         ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging", "Dicom", "Models", "Providers", "Bundles"],
-        ["Reports"] = ["Imaging", "Dicom", "Models", "Engine"],
+        ["Reports"] = ["Imaging", "Dicom", "Models", "Bundles", "Engine"],
     };
 
     [Fact]
