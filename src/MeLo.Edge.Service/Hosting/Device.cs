@@ -31,7 +31,8 @@ internal sealed class Device : IDisposable
         Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, costs, time);
         Inbox = new Inbox(folder.Inbox, stable.Inbox, Schedule, time, without: options.Routes.Count > 0 ? DicomRouter.Name : null);
         Router = new DicomRouter(folder, options, stable.Dicom, journal, metrics, time, logger);
-        Delivery = new Delivery(folder, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), conditions, metrics, time, logger);
+        HeatMapWriter heatMaps = new(folder.Outbox, engine, Tasks, journal, watch, options, logger);
+        Delivery = new Delivery(folder, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), heatMaps, conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
         Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery, engine.MaxBatch);

@@ -47,7 +47,7 @@ internal sealed class ReportWriter(string outbox, ServiceOptions options, ILogge
         DurableFile.Write(path, report);
     }
 
-    private static ReportedResult Of(byte[] result)
+    internal static ReportedResult Of(byte[] result)
     {
         using JsonDocument document = JsonDocument.Parse(result);
         JsonElement root = document.RootElement, model = root.GetProperty("model");

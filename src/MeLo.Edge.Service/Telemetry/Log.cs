@@ -59,6 +59,9 @@ internal static partial class Log
     [LoggerMessage(24, LogLevel.Warning, "A result of task {Task} has no DICOM report: {Failure}")]
     public static partial void NoReport(this ILogger logger, string task, string failure);
 
+    [LoggerMessage(29, LogLevel.Warning, "A result of task {Task} has no heat map: {Failure}")]
+    public static partial void NoHeatMap(this ILogger logger, string task, string failure);
+
     [LoggerMessage(30, LogLevel.Warning, "Hindered ({Code}): {Detail}")]
     public static partial void Hindered(this ILogger logger, string code, string detail);
 

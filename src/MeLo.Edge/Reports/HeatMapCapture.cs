@@ -16,7 +16,7 @@ public static class HeatMapCapture
 {
     private const string SecondaryCapture = "1.2.840.10008.5.1.4.1.1.7";
 
-    private static readonly DicomTag s_purpose = new(0x0040, 0xA170);
+    private static readonly DicomTag s_purpose = new(0x0040, 0xA170), s_imageLaterality = new(0x0020, 0x0062);
 
     /// <summary>Writes the object: the same image, result and picture give the same bytes, anything else another object.</summary>
     /// <param name="image">The DICOM file that was answered.</param>
@@ -48,8 +48,8 @@ public static class HeatMapCapture
         context.Copy(writer, new DicomTag(0x0018, 0x0015), DicomVr.Cs, isRequired: false); // body part
         writer.Sequence(new DicomTag(0x0018, 0xA001), Equipment(context, map, algorithm));
         context.Copy(writer, new DicomTag(0x0020, 0x0020), DicomVr.Cs, isRequired: true);  // patient orientation: the picture lies as the image does
-        context.Copy(writer, new DicomTag(0x0020, 0x0060), DicomVr.Cs, isRequired: false); // laterality
-        context.Copy(writer, new DicomTag(0x0020, 0x0062), DicomVr.Cs, isRequired: false); // image laterality
+        context.Copy(writer, new DicomTag(0x0020, 0x0060), DicomVr.Cs, isRequired: !context.Has(s_imageLaterality)); // laterality
+        context.Copy(writer, s_imageLaterality, DicomVr.Cs, isRequired: false);
         writer.Words(DicomTag.SamplesPerPixel, 3);
         writer.Text(DicomTag.PhotometricInterpretation, DicomVr.Cs, "RGB");
         writer.Words(DicomTag.PlanarConfiguration, 0);
