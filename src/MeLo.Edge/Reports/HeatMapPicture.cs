@@ -15,8 +15,8 @@ public static class HeatMapPicture
     /// <summary>The most pixels along the longer side; larger pictures are reduced.</summary>
     public const int MostPixels = 1024;
 
-    /// <summary>The fewest pixels along the longer side; smaller pictures are enlarged.</summary>
-    public const int FewestPixels = 256;
+    /// <summary>The fewest pixels along the longer side; smaller pictures are enlarged, so that the notice leaves most of them free.</summary>
+    public const int FewestPixels = 384;
 
     // The picture has to be seen under the warmest patch.
     private const float MostOpaque = 0.6f;

@@ -20,7 +20,7 @@ public sealed class HeatMapTests : IDisposable
     {
         DemoTask task = DemoTask.All[0];
         _installation.AddBundle(task.Name, Installation.Bundle(task, 2, d => d with { Input = d.Input with { Dicom = DicomVoi.Range } }));
-        byte[] image = TestDicom.Gray(300, 200, [.. Enumerable.Range(0, 300 * 200).Select(i => (short)(i % 300))], more: d => d.Text(0x00100010, "PN", "DOE^JANE").Text(0x0020000D, "UI", "1.2.9").Text(0x0020000E, "UI", "1.2.8")).File();
+        byte[] image = TestDicom.Gray(400, 200, [.. Enumerable.Range(0, 400 * 200).Select(i => (short)(i % 400))], more: d => d.Text(0x00100010, "PN", "DOE^JANE").Text(0x0020000D, "UI", "1.2.9").Text(0x0020000E, "UI", "1.2.8")).File();
         _installation.Drop(task.Name, "a.dcm", image);
         _installation.Drop(task.Name, "b.png", Installation.Picture(1));
         (int code, string output, string errors) = Once(("HEATMAP", "both"));
@@ -30,7 +30,7 @@ public sealed class HeatMapTests : IDisposable
         Assert.Equal(["a.dcm", "b.png"], _installation.Processed(task.Name));
         byte[] picture = Read("a.dcm", ".heat.png"), capture = Read("a.dcm", ".heat.dcm");
         PixelBuffer drawn = RasterDecoder.Decode(picture);
-        Assert.Equal((300, 200, 3), (drawn.Width, drawn.Height, drawn.Channels));
+        Assert.Equal((400, 200, 3), (drawn.Width, drawn.Height, drawn.Channels));
         Assert.Equal(drawn.Samples<byte>().ToArray(), DicomDecoder.Decode(capture, DicomVoi.Range).Samples<byte>().ToArray());
         Assert.Contains("DOE^JANE", Encoding.Latin1.GetString(capture), StringComparison.Ordinal);
         Assert.DoesNotContain("DOE", errors, StringComparison.Ordinal);

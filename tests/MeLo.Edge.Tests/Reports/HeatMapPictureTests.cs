@@ -9,9 +9,11 @@ namespace MeLo.Edge.Tests.Reports;
 public sealed class HeatMapPictureTests
 {
     [Theory]
-    [InlineData(300, 200, 300, 200)]
+    [InlineData(500, 300, 500, 300)]
+    [InlineData(384, 200, 384, 200)]
     [InlineData(4000, 2000, 1024, 512)]
-    [InlineData(28, 28, 256, 256)]
+    [InlineData(28, 28, 384, 384)]
+    [InlineData(250, 125, 384, 192)]
     [InlineData(2000, 1, 1024, 1)]
     public void Picture_KeepsItsSize_WithinLimits(int width, int height, int expectedWidth, int expectedHeight)
     {
@@ -106,15 +108,15 @@ public sealed class HeatMapPictureTests
     [Fact]
     public void FileOfEitherKind_IsDrawnAsItIsPrepared()
     {
-        short[] values = [.. Enumerable.Range(0, 300 * 200).Select(i => (short)(i % 300))];
-        byte[] dicom = TestDicom.Gray(300, 200, values).File();
+        short[] values = [.. Enumerable.Range(0, 400 * 200).Select(i => (short)(i % 400))];
+        byte[] dicom = TestDicom.Gray(400, 200, values).File();
         InputDescription input = new(PreprocessRecipe.Half, DicomVoi.Range);
-        PixelBuffer drawn = HeatMapPicture.Draw(Map(300, 200, 1, 1, 1, 1), dicom, input, notice: false);
+        PixelBuffer drawn = HeatMapPicture.Draw(Map(400, 200, 1, 1, 1, 1), dicom, input, notice: false);
         Assert.Equal([0, 0, 0], Pixel(drawn, 0, 10));
-        Assert.Equal([255, 255, 255], Pixel(drawn, 299, 10));
-        Assert.Throws<ImageException>(() => HeatMapPicture.Draw(Map(300, 200), dicom, new InputDescription(PreprocessRecipe.Half)));
+        Assert.Equal([255, 255, 255], Pixel(drawn, 399, 10));
+        Assert.Throws<ImageException>(() => HeatMapPicture.Draw(Map(400, 200), dicom, new InputDescription(PreprocessRecipe.Half)));
         Assert.Throws<ArgumentException>(() => HeatMapPicture.Draw(Map(301, 200), dicom, input));
-        PixelBuffer png = HeatMapPicture.Draw(Map(300, 200, 1, 1, 1, 1), PngEncoder.Write(Gray(300, 200)), input, notice: false);
+        PixelBuffer png = HeatMapPicture.Draw(Map(400, 200, 1, 1, 1, 1), PngEncoder.Write(Gray(400, 200)), input, notice: false);
         Assert.Equal([100, 100, 100], Pixel(png, 150, 100));
     }
 
