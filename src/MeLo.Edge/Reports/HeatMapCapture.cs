@@ -16,7 +16,7 @@ public static class HeatMapCapture
 {
     private const string SecondaryCapture = "1.2.840.10008.5.1.4.1.1.7";
 
-    private static readonly DicomTag s_purpose = new(0x0040, 0xA170), s_imageLaterality = new(0x0020, 0x0062);
+    private static readonly DicomTag s_purpose = new(0x0040, 0xA170), s_bodyPart = new(0x0018, 0x0015), s_imageLaterality = new(0x0020, 0x0062);
 
     /// <summary>Writes the object: the same image, result and picture give the same bytes, anything else another object.</summary>
     /// <param name="image">The DICOM file that was answered.</param>
@@ -45,10 +45,10 @@ public static class HeatMapCapture
         DicomWriter source = ContentItem.Reference(context.SopClass, context.SopInstance);
         Dcm("121322", "Source image for image processing operation").WriteTo(source, s_purpose, context.Encoding);
         writer.Sequence(new DicomTag(0x0008, 0x2112), source);
-        context.Copy(writer, new DicomTag(0x0018, 0x0015), DicomVr.Cs, isRequired: false); // body part
+        context.Copy(writer, s_bodyPart, DicomVr.Cs, isRequired: false);
         writer.Sequence(new DicomTag(0x0018, 0xA001), Equipment(context, map, algorithm));
         context.Copy(writer, new DicomTag(0x0020, 0x0020), DicomVr.Cs, isRequired: true);  // patient orientation: the picture lies as the image does
-        context.Copy(writer, new DicomTag(0x0020, 0x0060), DicomVr.Cs, isRequired: !context.Has(s_imageLaterality)); // laterality
+        context.Copy(writer, new DicomTag(0x0020, 0x0060), DicomVr.Cs, isRequired: !context.Has(s_imageLaterality) && !context.Has(s_bodyPart)); // laterality: unknown, where nothing says whether the part is one of two
         context.Copy(writer, s_imageLaterality, DicomVr.Cs, isRequired: false);
         writer.Words(DicomTag.SamplesPerPixel, 3);
         writer.Text(DicomTag.PhotometricInterpretation, DicomVr.Cs, "RGB");

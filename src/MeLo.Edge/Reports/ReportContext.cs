@@ -109,8 +109,8 @@ internal sealed class ReportContext
         return writer;
     }
 
-    /// <summary>Whether the image has an element.</summary>
-    public bool Has(DicomTag tag) => _image.Contains(tag);
+    /// <summary>Whether the image has an element that says something.</summary>
+    public bool Has(DicomTag tag) => !string.IsNullOrWhiteSpace(_image.FirstText(tag));
 
     /// <summary>Copies an element of the image's as it is; an empty one where the image has none and the report must have it.</summary>
     public void Copy(DicomWriter writer, DicomTag tag, ushort vr, bool isRequired)
