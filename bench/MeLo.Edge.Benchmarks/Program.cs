@@ -20,6 +20,7 @@ root.Subcommands.Add(PreprocessBenchmark.Command());
 root.Subcommands.Add(DicomBenchmark.Command());
 root.Subcommands.Add(ThreadsBenchmark.Command());
 root.Subcommands.Add(BatchBenchmark.Command());
+root.Subcommands.Add(ExplainBenchmark.Command());
 root.Subcommands.Add(TrainBenchmark.Command());
 root.Subcommands.Add(TrainProbe.Command());
 root.Subcommands.Add(GpuBenchmark.Command());

@@ -28,7 +28,7 @@ public sealed class LayeringTests
         ["Providers"] = ["Tensors", "Native", "Native.Gpu", "Native.OnnxRuntime", "Onnx"],
         ["Bundles"] = ["Native.Cng", "Tensors", "Onnx", "Adapters", "Imaging", "Dicom", "Volumes", "Models"],
         ["Engine"] = ["Tensors", "Native", "Native.OnnxRuntime", "Kernels", "Onnx", "Adapters", "Imaging", "Dicom", "Volumes", "Models", "Providers", "Bundles"],
-        ["Reports"] = ["Imaging", "Dicom", "Volumes", "Models", "Engine"],
+        ["Reports"] = ["Imaging", "Dicom", "Volumes", "Models", "Bundles", "Engine"],
     };
 
     [Fact]

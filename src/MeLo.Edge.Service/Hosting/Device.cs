@@ -34,7 +34,8 @@ internal sealed class Device : IDisposable
             folder.Inbox, stable.Inbox, Schedule, time, file => TakesVolumes(file.Task) ? Series.Gather(file) : Gathering.None, without: options.Routes.Count > 0 ? DicomRouter.Name : null);
         Router = new DicomRouter(folder, options, Tasks, stable.Dicom, journal, metrics, time, logger);
         Worklist = new Worklist(folder.Outbox, options.Worklist, journal, time, logger);
-        Delivery = new Delivery(folder, options, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), Worklist, conditions, metrics, time, logger);
+        HeatMapWriter heatMaps = new(folder.Outbox, engine, Tasks, journal, watch, options, logger);
+        Delivery = new Delivery(folder, options, journal, Inbox, new ReportWriter(folder.Outbox, options, logger), Worklist, heatMaps, conditions, metrics, time, logger);
         JobsInWork inWork = new();
         Preparation = new Preparation(engine, Tasks, Inbox, Schedule, journal, inWork, Gate, Delivery, watch, options, time, logger);
         Pipeline = new Pipeline(Preparation, new Answering(engine, Inbox, journal, inWork, Delivery, watch, metrics, costs, time, logger), Delivery, engine.MaxBatch);

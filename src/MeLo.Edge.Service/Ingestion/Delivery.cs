@@ -14,15 +14,52 @@ internal sealed record EndedJob(InboxFile File, Job Job);
 /// The last step: what the journal says becomes files. Every part of it can be repeated after a crash with the same outcome: the result
 /// file has the committed bytes, and the input leaves the inbox only if it still holds the content that was dealt with.
 /// </summary>
-internal sealed class Delivery(DataFolder folder, ServiceOptions options, JobJournal journal, Inbox inbox, ReportWriter reports, Worklist worklist, Conditions conditions, ServiceMetrics metrics, TimeProvider time, ILogger logger)
+internal sealed class Delivery(DataFolder folder, ServiceOptions options, JobJournal journal, Inbox inbox, ReportWriter reports, Worklist worklist, HeatMapWriter heatMaps, Conditions conditions, ServiceMetrics metrics, TimeProvider time, ILogger logger)
 {
     private readonly Outbox _outbox = new(folder.Outbox);
+    private readonly Channel<EndedJob> _delivered = Channel.CreateUnbounded<EndedJob>(); // each but a name: the inbox has the files
     private volatile bool _owing;
 
     /// <summary>Delivers until there is no more.</summary>
     public async Task RunAsync(ChannelReader<EndedJob> ended)
     {
-        await foreach (EndedJob job in ended.ReadAllAsync()) Deliver(job);
+        try
+        {
+            await foreach (EndedJob job in ended.ReadAllAsync()) Deliver(job);
+        }
+        finally
+        {
+            _delivered.Writer.TryComplete();
+        }
+    }
+
+    /// <summary>
+    /// Beside that: makes heat maps of results that are out, which never wait for them, and then lets their inputs leave the inbox. Those that are not begun when the service stops are made after its next start.
+    /// </summary>
+    public async Task ExplainAsync(CancellationToken stopping)
+    {
+        await foreach ((InboxFile file, Job job) in _delivered.Reader.ReadAllAsync(CancellationToken.None))
+        {
+            if (stopping.IsCancellationRequested)
+            {
+                inbox.Release(file);
+                continue;
+            }
+            try
+            {
+                await heatMaps.WriteAsync(file, journal.Find(job.Key) ?? job, stopping);
+                SettleResult(file, job);
+                End(file);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                inbox.Release(file);
+            }
+            catch (Exception e) when (StorageTrouble.Is(e))
+            {
+                Postpone(file, e);
+            }
+        }
     }
 
     /// <summary>Removes half-written files and puts half-moved inputs back: before anything else at start-up.</summary>
@@ -55,7 +92,7 @@ internal sealed class Delivery(DataFolder folder, ServiceOptions options, JobJou
             {
                 AnsweredInput input = new(InInbox(job), job.Key.Input, options.MaxFileBytes);
                 if (reports.NeedsInput && input.Bytes is not null) reports.Write(input, job); // else where the scan finds it
-                _outbox.Write(job, reports.Result(input, job));
+                WriteResult(job, input);
                 journal.MarkDelivered(job, DeliveryState.Written);
                 worklist.Note(job.Key.Task);
                 count++;
@@ -97,11 +134,14 @@ internal sealed class Delivery(DataFolder folder, ServiceOptions options, JobJou
         (InboxFile file, Job job) = ended;
         try
         {
-            if (job.State == JobState.Done) DeliverResult(file, job);
+            if (job.State == JobState.Done)
+            {
+                DeliverResult(file, job);
+                if (heatMaps.IsOn && _delivered.Writer.TryWrite(ended)) return;
+                SettleResult(file, job);
+            }
             else DeliverQuarantined(file, job);
-            inbox.Settle(file);
-            // One task's folders work: that says nothing about another's, whose files still wait.
-            if (!inbox.HasDeferred && conditions.Clear(Conditions.Storage)) logger.NoLongerHindered(Conditions.Storage);
+            End(file);
         }
         catch (Exception e) when (StorageTrouble.Is(e))
         {
@@ -114,18 +154,40 @@ internal sealed class Delivery(DataFolder folder, ServiceOptions options, JobJou
     private void DeliverResult(InboxFile file, Job claimed)
     {
         Job job = journal.Find(claimed.Key) ?? claimed; // the same content may have been delivered since
-        bool hadResult = job.Delivery == DeliveryState.Settled;
         AnsweredInput input = new(file.Path, job.Key.Input, options.MaxFileBytes);
         // Before the result: whoever sees that finds them.
         reports.Write(input, job);
-        // Whoever drops the same content again after its result was fetched gets the same result again, byte by byte. One that was owed may have been written without its input, and so without the patient.
-        if (job.Delivery == DeliveryState.None || (options.IncludePatient && !hadResult) || !_outbox.Has(job)) _outbox.Write(job, reports.Result(input, job));
+        bool isThere = _outbox.Has(job);
+        // Whoever drops the same content again after its result was fetched gets the same result again, byte by byte. One that was written and whose input has not left the inbox yet was fetched too, if it is gone; one that was
+        // owed may have been written without its input, and so without the patient.
+        if (job.Delivery == DeliveryState.None || (job.Delivery == DeliveryState.Settled && !isThere) || (job.Delivery == DeliveryState.Written && isThere && options.IncludePatient)) WriteResult(job, input);
+        if (job.Delivery == DeliveryState.None && heatMaps.IsOn) journal.MarkDelivered(job, DeliveryState.Written);
+    }
+
+    // A heat map of an older release is none of this result.
+    private void WriteResult(Job job, AnsweredInput input)
+    {
+        if (job.Delivery == DeliveryState.None) heatMaps.Remove(job);
+        _outbox.Write(job, reports.Result(input, job));
+    }
+
+    private void SettleResult(InboxFile file, Job claimed)
+    {
+        Job job = journal.Find(claimed.Key) ?? claimed;
+        bool hadResult = job.Delivery == DeliveryState.Settled;
         TakeOutcome outcome = Take(folder.Processed, file, job, file.Name, reason: null);
         journal.MarkDelivered(job, DeliveryState.Settled);
         if (!hadResult) worklist.Note(job.Key.Task);
         if (!hadResult || outcome != TakeOutcome.Taken) return;
         journal.Audit(AuditEvent.Duplicate, job.Key.Task, null, job.Key.Bundle, job.Key.Input);
         metrics.Duplicate(job.Key.Task);
+    }
+
+    private void End(InboxFile file)
+    {
+        inbox.Settle(file);
+        // One task's folders work: that says nothing about another's, whose files still wait.
+        if (!inbox.HasDeferred && conditions.Clear(Conditions.Storage)) logger.NoLongerHindered(Conditions.Storage);
     }
 
     private void DeliverQuarantined(InboxFile file, Job job)

@@ -70,6 +70,18 @@ internal sealed partial class JobJournal : IDisposable
     public void MarkDelivered(Job job, DeliveryState delivery) =>
         _connection.Run("UPDATE job SET delivery = max(delivery, $delivery) WHERE id = $id", ("$delivery", (int)delivery), ("$id", job.Id));
 
+    /// <summary>Records an attempt to make a result's heat map, until <see cref="EndExplaining"/>.</summary>
+    /// <returns>False when the process ended so often in one that there is to be none.</returns>
+    public bool TryExplain(Job job) => _connection.Commit(c =>
+    {
+        if (Get(job.Id).Attempts >= MaximumAttempts) return false;
+        c.Run("UPDATE job SET attempts = attempts + 1 WHERE id = $id", ("$id", job.Id));
+        return true;
+    });
+
+    /// <summary>Records that the process did not end in the attempt.</summary>
+    public void EndExplaining(Job job) => _connection.Run("UPDATE job SET attempts = 0 WHERE id = $id", ("$id", job.Id));
+
     /// <summary>Results that are committed but may not have reached the outbox, oldest first. One that a later release replaced is not among them.</summary>
     public IReadOnlyList<Job> Undelivered() => _connection.Query($"""
         SELECT {Columns} FROM job j WHERE state = 2 AND delivery = 0

@@ -4,7 +4,7 @@ namespace MeLo.Edge.Service.Ingestion;
 
 /// <summary>
 /// The three steps side by side: while the model answers for one image, the next one is decoded and the one before is delivered. The
-/// channels between them are short, so that little is in work when the process ends.
+/// channels between them are short, so that little is in work when the process ends. Heat maps, which no result waits for, are made behind them.
 /// </summary>
 /// <param name="preparation">The first step.</param>
 /// <param name="answering">The second.</param>
@@ -27,6 +27,7 @@ internal sealed class Pipeline(Preparation preparation, Answering answering, Del
         Task preparing = Step(() => preparation.RunAsync(prepared.Writer, ended.Writer, failed.Token), failed);
         Task answers = Step(() => answering.RunAsync(prepared.Reader, ended.Writer, failed.Token), failed);
         Task deliveries = Step(() => delivery.RunAsync(ended.Reader), failed, ended.Writer);
+        Task explanations = Step(() => delivery.ExplainAsync(failed.Token), failed);
 
         // Each step ends when the one before has ended and what it handed on is dealt with.
         await Ended(preparing);
@@ -34,7 +35,8 @@ internal sealed class Pipeline(Preparation preparation, Answering answering, Del
         await Ended(answers);
         ended.Writer.TryComplete();
         await Ended(deliveries);
-        foreach (Task step in (Task[])[deliveries, answers, preparing])
+        await Ended(explanations);
+        foreach (Task step in (Task[])[explanations, deliveries, answers, preparing])
         {
             if (step.IsFaulted) await step;
         }

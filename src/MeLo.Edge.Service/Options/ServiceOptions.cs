@@ -80,6 +80,12 @@ internal sealed record ServiceOptions
     /// <summary>Whether a DICOM image's result has what the image says of patient and study.</summary>
     public bool IncludePatient { get; init; }
 
+    /// <summary>As which files a result's heat map comes.</summary>
+    public HeatMapFiles HeatMap { get; init; }
+
+    /// <summary>Whether heat maps have a notice burnt in.</summary>
+    public bool HeatMapNotice { get; init; } = true;
+
     /// <summary>Memory for the merged weights of recently used tasks, in bytes.</summary>
     public long CacheBytes { get; init; } = 1024L << 20;
 }

@@ -55,6 +55,8 @@ internal sealed class ServiceOptionsReader
             Fhir = Flag("Results:Fhir"),
             Worklist = Flag("Results:Worklist"),
             IncludePatient = Flag("Results:Json:IncludePatient"),
+            HeatMap = HeatMap("Results:HeatMap"),
+            HeatMapNotice = Flag("Results:HeatMapNotice", defaults.HeatMapNotice),
             CacheBytes = Number("CacheMegabytes", (demo ? ServiceOptions.DemoCacheBytes : defaults.CacheBytes) >> 20, 0, 1 << 20) << 20,
         };
         if (string.IsNullOrWhiteSpace(options.Data)) _faults.Add($"{Section}:Data: found an empty path, expected the data folder");
@@ -82,13 +84,27 @@ internal sealed class ServiceOptionsReader
 
     private string Text(string key, string fallback) => Value(key) ?? fallback;
 
-    private bool Flag(string key)
+    private bool Flag(string key, bool fallback = false)
     {
         string? value = Value(key);
-        if (value is null) return false;
+        if (value is null) return fallback;
         if (bool.TryParse(value, out bool flag)) return flag;
         _faults.Add($"{Section}:{key}: found '{value}', expected true or false");
-        return false;
+        return fallback;
+    }
+
+    private HeatMapFiles HeatMap(string key)
+    {
+        switch (Value(key))
+        {
+            case null or "off": return HeatMapFiles.Off;
+            case "png": return HeatMapFiles.Png;
+            case "dicom": return HeatMapFiles.Dicom;
+            case "both": return HeatMapFiles.Both;
+            case string value:
+                _faults.Add($"{Section}:{key}: found '{value}', expected off, png, dicom or both");
+                return HeatMapFiles.Off;
+        }
     }
 
     private long Number(string key, long fallback, long minimum, long maximum)

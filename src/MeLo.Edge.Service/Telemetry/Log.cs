@@ -65,6 +65,9 @@ internal static partial class Log
     [LoggerMessage(26, LogLevel.Warning, "The worklist of task {Task} cannot be written and waits: {Failure}")]
     public static partial void WorklistWaits(this ILogger logger, string task, string failure);
 
+    [LoggerMessage(29, LogLevel.Warning, "A result of task {Task} has no heat map: {Failure}")]
+    public static partial void NoHeatMap(this ILogger logger, string task, string failure);
+
     [LoggerMessage(30, LogLevel.Warning, "Hindered ({Code}): {Detail}")]
     public static partial void Hindered(this ILogger logger, string code, string detail);
 

@@ -3,15 +3,23 @@ using System.Text;
 
 namespace MeLo.Edge.Dicom;
 
-/// <summary>Writes data elements, explicit little endian (PS3.5, section 7 and annex A.2). The caller keeps the tags in ascending order.</summary>
+/// <summary>Writes data elements, explicit little endian (PS3.5, section 7 and annex A.2). Given in any order, they stand in that of their tags.</summary>
 internal sealed class DicomWriter
 {
     private const uint UndefinedLength = 0xFFFFFFFF;
 
     private readonly List<byte> _bytes = [];
+    private readonly List<(DicomTag Tag, int Start)> _elements = [];
 
     /// <summary>The elements so far.</summary>
-    public byte[] ToArray() => [.. _bytes];
+    public byte[] ToArray()
+    {
+        byte[] given = [.. _bytes];
+        int[] starts = [.. _elements.Select(e => e.Start), given.Length];
+        using MemoryStream sorted = new(given.Length);
+        foreach (int i in Enumerable.Range(0, _elements.Count).OrderBy(i => (_elements[i].Tag.Group, _elements[i].Tag.Element))) sorted.Write(given.AsSpan(starts[i]..starts[i + 1]));
+        return sorted.ToArray();
+    }
 
     /// <summary>A whole file: preamble, file meta information, and the elements so far.</summary>
     /// <param name="sopClass">The UID of what the object is.</param>
@@ -30,7 +38,7 @@ internal sealed class DicomWriter
         byte[] count = new byte[sizeof(int)];
         BinaryPrimitives.WriteInt32LittleEndian(count, meta._bytes.Count);
         length.Bytes(new DicomTag(0x0002, 0x0000), DicomVr.Ul, count);
-        return [.. new byte[DicomFile.PreambleLength], .. "DICM"u8, .. length._bytes, .. meta._bytes, .. _bytes];
+        return [.. new byte[DicomFile.PreambleLength], .. "DICM"u8, .. length.ToArray(), .. meta.ToArray(), .. ToArray()];
     }
 
     /// <summary>A text, padded to an even length.</summary>
@@ -68,7 +76,7 @@ internal sealed class DicomWriter
         foreach (DicomWriter item in items)
         {
             Item(DicomTag.Item, (uint)item._bytes.Count);
-            _bytes.AddRange(item._bytes);
+            _bytes.AddRange(item.ToArray());
         }
     }
 
@@ -88,6 +96,7 @@ internal sealed class DicomWriter
 
     private void Header(DicomTag tag, ushort vr, uint length)
     {
+        _elements.Add((tag, _bytes.Count));
         Span<byte> header = stackalloc byte[12];
         header.Clear();
         BinaryPrimitives.WriteUInt16LittleEndian(header, tag.Group);

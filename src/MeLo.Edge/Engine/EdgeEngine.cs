@@ -25,6 +25,7 @@ public sealed class EdgeEngine : IDisposable
     private ResidentModel? _model; // null where there was no memory to make it anew: the next run tries again
     private readonly TaskWeightsCache _cache;
     private readonly BatchRunner _runner;
+    private readonly Explanations _explanations;
     private readonly EdgeTelemetry _telemetry;
     private readonly Lock _installing = new();
     private readonly SemaphoreSlim _turn = new(1);
@@ -49,6 +50,7 @@ public sealed class EdgeEngine : IDisposable
         _runner = new BatchRunner(
             _cache, _graph, isDevice ? LoadMixed : null, options.Batches, isDevice ? ResidentModel.MaxBatch : 1, provider.Provider.IsSpoiledByLackOfMemory ? Renew : null);
         MaxBatch = provider.Provider.IsDevice ? ResidentModel.MaxBatch : 1;
+        _explanations = new Explanations(package, threads, isDevice ? null : _graph.Hold, isDevice ? null : _turn, options.TimeProvider);
         _telemetry = new EdgeTelemetry(() => _cache.CachedBytes, () => _tasks.Count);
     }
 
@@ -287,6 +289,31 @@ public sealed class EdgeEngine : IDisposable
         }
     }
 
+    /// <summary>
+    /// Says where a task's attention goes in a prepared image: see <see cref="HeatMap"/>. Computed on the processor in fp32, whatever precision and provider answer, with a graph of its own that is loaded
+    /// by the first call and let go of a minute after the last one: ordinary runs and merged weights stay as they are. On the processor it takes its turn among the runs.
+    /// </summary>
+    /// <param name="task">A task of this engine; it need not be the installed one any more.</param>
+    /// <param name="image">What <see cref="Prepare"/> made for this task of one picture.</param>
+    /// <param name="cancellation">Leaves the queue, or stops the run at the next operator.</param>
+    /// <exception cref="EngineException">The task's bundle has expired, or the model gave a number that is not finite.</exception>
+    /// <exception cref="ArgumentException">The task is another engine's, or the image was prepared by other rules, or is none of one picture.</exception>
+    /// <exception cref="OutOfMemoryException">There is no memory for the graph.</exception>
+    /// <exception cref="ObjectDisposedException">The engine was disposed before the request had its turn.</exception>
+    /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
+    public async Task<HeatMap> ExplainAsync(InstalledTask task, PreparedImage image, CancellationToken cancellation = default)
+    {
+        CheckOwn(task);
+        if (!image.Input.Equals(task.Description.Input)) throw new ArgumentException($"The image was prepared by other rules than those of task '{task.Task}'.", nameof(image));
+        if (image.Square is not { } square || image.Pixels.Length != image.Input.Preprocess.TensorLength)
+            throw new ArgumentException("Found an input that is not one picture, expected one: of others there is no heat map.", nameof(image));
+        if (task.Description.IsExpired(_options.TimeProvider)) throw EngineException.Bundle(EngineFault.Expired, task.Task, task.Release, $"expired at {task.Description.Expires:O}");
+        float[] shares = await _explanations.RollAsync(task.Adapter, image.Pixels, cancellation).ConfigureAwait(false);
+        return TensorPrimitives.IsFiniteAll<float>(shares)
+            ? new HeatMap(task.Task, task.Release, task.BundleDigest, Base.Digest, shares.AsSpan(Base.Architecture.PrefixTokens), square)
+            : throw EngineException.Bundle(EngineFault.NotFinite, task.Task, task.Release, "found attention that is not finite, expected numbers");
+    }
+
     /// <summary>Merges a task's weights in the background if they are not cached, so that the switch to it will be warm.</summary>
     /// <exception cref="ArgumentException">The task is another engine's.</exception>
     public void Prefetch(InstalledTask task)
@@ -300,6 +327,7 @@ public sealed class EdgeEngine : IDisposable
     {
         lock (_installing)
         {
+            _explanations.Dispose(); // without the turn, which one of them may wait for
             // The semaphore itself stays, so that those who wait for it wake up and find the engine gone.
             _turn.Wait();
             try
@@ -398,6 +426,9 @@ public sealed class EdgeEngine : IDisposable
         using ResidentModel model = _graph.Hold();
         return new MixedModel(Base, Precision, _provider, _options.Strict, model, task => ReferenceEquals(Find(task.Task), task));
     }
+
+    /// <summary>Whether the graph of <see cref="ExplainAsync"/> is in memory.</summary>
+    internal bool IsExplaining => _explanations.IsLoaded;
 
     // With the turn. Whatever still holds the old model lets go of it here or soon, and the device with it.
     private void Renew() => _cache.WhileEmpty(() =>

@@ -32,6 +32,9 @@ public sealed class PreparedImage
     /// <summary>The rules it was made by: an image prepared for one task is not an input of another with other rules.</summary>
     internal InputDescription Input { get; }
 
+    /// <summary>Where the pixels lie in the picture that they were made of; null where they were prepared elsewhere.</summary>
+    internal SourceSquare? Square { get; private init; }
+
     /// <summary>Pixels that were prepared elsewhere by the rules.</summary>
     internal static PreparedImage FromPixels(float[] pixels, InputDescription input) => new(pixels, input, 0, 0);
 
@@ -48,7 +51,7 @@ public sealed class PreparedImage
         float[] pixels = GC.AllocateUninitializedArray<float>(recipe.TensorLength);
         Preprocessing.Apply(image, recipe, pixels);
         image.Return();
-        return new PreparedImage(pixels, input, decode, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        return new PreparedImage(pixels, input, decode, Stopwatch.GetElapsedTime(start).TotalMilliseconds) { Square = SourceSquare.Of(recipe, image.Width, image.Height, image.Orientation) };
     }
 
     private static PreparedImage OfVolume(ReadOnlyMemory<byte> file, InputDescription input, VolumeRecipe recipe, DecodeLimits limits)

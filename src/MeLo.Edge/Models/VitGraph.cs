@@ -147,16 +147,29 @@ internal sealed partial class VitGraph
     /// <remarks>The queries are scaled, not their products with the keys: those could be beyond what binary16 holds.</remarks>
     private GraphValue Attention(GraphValue asking, GraphValue asked, int layer)
     {
-        GraphValue q = _graph.Transpose(SplitHeads(Linear(asking, layer, VitLinear.Query)), [0, 2, 1, 3]); // [b, h, t, w]
-        GraphValue k = _graph.Transpose(SplitHeads(Linear(asked, layer, VitLinear.Key)), [0, 2, 3, 1]);    // [b, h, w, t]
+        GraphValue q = Queries(asking, layer), k = Keys(asked, layer);                   // [b, h, t, w], [b, h, w, t]
         GraphValue v = _graph.Transpose(SplitHeads(Linear(asked, layer, VitLinear.Value)), [0, 2, 1, 3]);  // [b, h, t, w]
-        q = _graph.Mul(q, _graph.Scalar("scale", 1 / MathF.Sqrt(_vit.HeadDim), q.Type)); // [b, h, t, w]
-        GraphValue scores = _graph.MatMul(q, k);                                         // [b, h, t, w] x [b, h, w, t]
-        GraphValue shares = As(_graph.Softmax(As(scores, ElementType.F32)), v.Type);     // [b, h, t, t]
+        GraphValue shares = Shares(q, k);                                                // [b, h, t, t]
         GraphValue mixed = _graph.MatMul(shares, v);                                     // [b, h, t, t] x [b, h, t, w]
         mixed = _graph.Transpose(mixed, [0, 2, 1, 3]);                                   // [b, t, h, w]
         mixed = _graph.Reshape(mixed, asking.Shape);                                     // [b, t, d]
         return Linear(mixed, layer, VitLinear.Output);                                   // [b, t, d]
+    }
+
+    private GraphValue Queries(GraphValue asking, int layer) =>
+        _graph.Transpose(SplitHeads(Linear(asking, layer, VitLinear.Query)), [0, 2, 1, 3]); // [b, h, t, w]
+
+    private GraphValue Keys(GraphValue asked, int layer) =>
+        _graph.Transpose(SplitHeads(Linear(asked, layer, VitLinear.Key)), [0, 2, 3, 1]); // [b, h, w, t]
+
+    /// <summary>What each token asks of the others, as shares of one.</summary>
+    private GraphValue Shares(GraphValue q, GraphValue k)
+    {
+        q = _graph.Mul(q, _graph.Scalar("scale", 1 / MathF.Sqrt(_vit.HeadDim), q.Type)); // [b, h, t, w]
+        GraphValue scores = _graph.MatMul(q, k);                                         // [b, h, t, w] x [b, h, w, t]
+        GraphValue shares = As(_graph.Softmax(As(scores, ElementType.F32)), q.Type);     // [b, h, t, t]
+        _meanShares?.Add(_graph.ReduceMean(shares, 1, name: "attention"));               // [b, t, t]
+        return shares;
     }
 
     private GraphValue SplitHeads(GraphValue x) =>

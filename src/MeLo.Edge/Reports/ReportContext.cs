@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
@@ -30,6 +31,12 @@ internal sealed class ReportContext
         if (CharacterSet is null && Encoding is UTF8Encoding) CharacterSet = "ISO_IR 192";
     }
 
+    /// <summary>Who makes the objects.</summary>
+    public const string Maker = "MeLo Edge";
+
+    /// <summary>The version of what makes them.</summary>
+    public static string MakerVersion { get; } = typeof(ReportContext).Assembly.GetName().Version!.ToString(3);
+
     public static DicomTag StudyInstanceUid { get; } = new(0x0020, 0x000D);
 
     /// <summary>The image, or the slices of the series, and their SOP classes.</summary>
@@ -52,6 +59,56 @@ internal sealed class ReportContext
     public static ReportContext Of(ReadOnlyMemory<byte> file, ReportedResult result) => new(
         [.. SeriesArchive.Open(file).Select(f => DicomFile.Open(f, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength }).DataSet)], isAscii: Ascii.IsValid(result.Task) && result.Scores.All(s => Ascii.IsValid(s.Label)));
 
+    /// <summary>When the result was there, told in the image's zone where it says one.</summary>
+    /// <param name="result">The result.</param>
+    /// <param name="zone">The zone otherwise: the hospital's.</param>
+    public DateTimeOffset Time(ReportedResult result, TimeZoneInfo zone) => Offset is { } offset ? result.CompletedAt.ToOffset(offset) : TimeZoneInfo.ConvertTime(result.CompletedAt, zone);
+
+    /// <summary>What all objects of ours have in common (PS3.3: patient, general study, series and equipment, SOP common): in the image's study, in a series of their own.</summary>
+    /// <param name="sopClass">What the object is.</param>
+    /// <param name="instance">Its UID.</param>
+    /// <param name="kind">What it is, in the making of the series' UID.</param>
+    /// <param name="modality">The series' modality.</param>
+    /// <param name="description">The series' description.</param>
+    /// <param name="result">What it is about.</param>
+    /// <param name="time">When that was there.</param>
+    public DicomWriter Begin(string sopClass, string instance, string kind, string modality, string description, ReportedResult result, DateTimeOffset time)
+    {
+        DicomWriter writer = new();
+        if (CharacterSet is { } characters) writer.Text(DicomTag.SpecificCharacterSet, DicomVr.Cs, characters);
+        writer.Text(DicomTag.SopClassUid, DicomVr.Ui, sopClass);
+        writer.Text(DicomTag.SopInstanceUid, DicomVr.Ui, instance);
+        Copy(writer, new DicomTag(0x0008, 0x0020), DicomVr.Da, isRequired: true); // study date
+        writer.Text(new DicomTag(0x0008, 0x0023), DicomVr.Da, time.ToString("yyyyMMdd", CultureInfo.InvariantCulture));
+        Copy(writer, new DicomTag(0x0008, 0x0030), DicomVr.Tm, isRequired: true); // study time
+        writer.Text(new DicomTag(0x0008, 0x0033), DicomVr.Tm, time.ToString("HHmmss.ffffff", CultureInfo.InvariantCulture));
+        Copy(writer, new DicomTag(0x0008, 0x0050), DicomVr.Sh, isRequired: true); // accession number
+        writer.Text(DicomTag.Modality, DicomVr.Cs, modality);
+        writer.Text(new DicomTag(0x0008, 0x0070), DicomVr.Lo, Maker);
+        Copy(writer, new DicomTag(0x0008, 0x0090), DicomVr.Pn, isRequired: true); // referring physician
+        Copy(writer, new DicomTag(0x0008, 0x0201), DicomVr.Sh, isRequired: false); // time zone
+        Copy(writer, new DicomTag(0x0008, 0x1030), DicomVr.Lo, isRequired: false); // study description
+        writer.Text(new DicomTag(0x0008, 0x103E), DicomVr.Lo, description[..Math.Min(64, description.Length)]);
+        writer.Text(new DicomTag(0x0008, 0x1090), DicomVr.Lo, Maker);
+        Copy(writer, new DicomTag(0x0010, 0x0010), DicomVr.Pn, isRequired: true);
+        Copy(writer, new DicomTag(0x0010, 0x0020), DicomVr.Lo, isRequired: true);
+        Copy(writer, new DicomTag(0x0010, 0x0021), DicomVr.Lo, isRequired: false);
+        Copy(writer, new DicomTag(0x0010, 0x0030), DicomVr.Da, isRequired: true);
+        Copy(writer, new DicomTag(0x0010, 0x0040), DicomVr.Cs, isRequired: true);
+        Copy(writer, new DicomTag(0x0010, 0x1010), DicomVr.As, isRequired: false);
+        writer.Text(new DicomTag(0x0018, 0x1000), DicomVr.Lo, result.BaseDigest[^12..]); // serial number: the base's, the device has none
+        writer.Text(new DicomTag(0x0018, 0x1020), DicomVr.Lo, MakerVersion);
+        writer.Text(StudyInstanceUid, DicomVr.Ui, Study);
+        writer.Text(DicomTag.SeriesInstanceUid, DicomVr.Ui, DicomUid.Of($"{kind} series", instance));
+        Copy(writer, new DicomTag(0x0020, 0x0010), DicomVr.Sh, isRequired: true); // study ID
+        writer.Text(new DicomTag(0x0020, 0x0011), DicomVr.Is, "1");
+        writer.Text(new DicomTag(0x0020, 0x0013), DicomVr.Is, "1");
+        return writer;
+    }
+
+    /// <summary>Whether the image has an element that says something.</summary>
+    public bool Has(DicomTag tag) => !string.IsNullOrWhiteSpace(_image.FirstText(tag));
+
     /// <summary>Copies an element of the image's as it is; an empty one where the image has none and the report must have it.</summary>
     public void Copy(DicomWriter writer, DicomTag tag, ushort vr, bool isRequired)
     {
@@ -64,8 +121,8 @@ internal sealed class ReportContext
         if (value.Length > 0 || isRequired) writer.Bytes(tag, vr, value.Length % 2 == 0 ? value : [.. value, (byte)(vr == DicomVr.Ui ? 0 : ' ')]);
     }
 
-    /// <summary>The zone that the image's times are in, where it says.</summary>
-    public TimeSpan? Offset => _image.FirstText(new DicomTag(0x0008, 0x0201)) is { Length: 5 } text && text[0] is '+' or '-' && int.TryParse(text[1..], out int digits) && digits % 100 < 60 && digits <= 1400
+    // The zone that the image's times are in, where it says.
+    private TimeSpan? Offset => _image.FirstText(new DicomTag(0x0008, 0x0201)) is { Length: 5 } text && text[0] is '+' or '-' && int.TryParse(text[1..], out int digits) && digits % 100 < 60 && digits <= 1400
         ? TimeSpan.FromMinutes((text[0] == '-' ? -1 : 1) * ((digits / 100 * 60) + (digits % 100)))
         : null;
 

@@ -3,6 +3,7 @@ using System.Text;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 using static MeLo.Edge.Reports.CodedConcept;
+using static MeLo.Edge.Reports.ReportContext;
 
 namespace MeLo.Edge.Reports;
 
@@ -12,7 +13,7 @@ namespace MeLo.Edge.Reports;
 /// </summary>
 public static class StructuredReport
 {
-    private const string Comprehensive3DSr = "1.2.840.10008.5.1.4.1.1.88.34", Maker = "MeLo Edge";
+    private const string Comprehensive3DSr = "1.2.840.10008.5.1.4.1.1.88.34";
     private const string Contains = "CONTAINS", HasModifier = "HAS CONCEPT MOD", HasContext = "HAS OBS CONTEXT", InferredFrom = "INFERRED FROM";
 
     private static readonly CodedConcept s_noUnit = new("1", "UCUM", "no units");
@@ -27,46 +28,16 @@ public static class StructuredReport
     public static byte[] Write(ReadOnlyMemory<byte> image, string inputDigest, ReportedResult result, TimeZoneInfo zone)
     {
         ReportContext context = ReportContext.Of(image, result);
-        DateTimeOffset time = context.Offset is { } offset ? result.CompletedAt.ToOffset(offset) : TimeZoneInfo.ConvertTime(result.CompletedAt, zone);
+        DateTimeOffset time = context.Time(result, zone);
         // Of everything that is written: two reports with other bytes are two objects.
         string instance = DicomUid.Of(
-            ["report", inputDigest, result.Task, result.BundleDigest, result.BaseDigest, result.Arithmetic, Version, time.ToString("O", CultureInfo.InvariantCulture), .. result.Scores.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Label} {s.Probability:R}"))]);
-        DicomWriter writer = new();
-        if (context.CharacterSet is { } characters) writer.Text(DicomTag.SpecificCharacterSet, DicomVr.Cs, characters);
-        writer.Text(DicomTag.SopClassUid, DicomVr.Ui, Comprehensive3DSr);
-        writer.Text(DicomTag.SopInstanceUid, DicomVr.Ui, instance);
-        context.Copy(writer, new DicomTag(0x0008, 0x0020), DicomVr.Da, isRequired: true); // study date
-        writer.Text(new DicomTag(0x0008, 0x0023), DicomVr.Da, time.ToString("yyyyMMdd", CultureInfo.InvariantCulture));
-        context.Copy(writer, new DicomTag(0x0008, 0x0030), DicomVr.Tm, isRequired: true); // study time
-        writer.Text(new DicomTag(0x0008, 0x0033), DicomVr.Tm, time.ToString("HHmmss.ffffff", CultureInfo.InvariantCulture));
-        context.Copy(writer, new DicomTag(0x0008, 0x0050), DicomVr.Sh, isRequired: true); // accession number
-        writer.Text(DicomTag.Modality, DicomVr.Cs, "SR");
-        writer.Text(new DicomTag(0x0008, 0x0070), DicomVr.Lo, Maker);
-        context.Copy(writer, new DicomTag(0x0008, 0x0090), DicomVr.Pn, isRequired: true); // referring physician
+            ["report", inputDigest, result.Task, result.BundleDigest, result.BaseDigest, result.Arithmetic, MakerVersion, time.ToString("O", CultureInfo.InvariantCulture), .. result.Scores.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Label} {s.Probability:R}"))]);
+        DicomWriter writer = context.Begin(Comprehensive3DSr, instance, "report", "SR", $"AI result: {result.Task}", result, time);
         writer.Sequence(new DicomTag(0x0008, 0x0110), PrivateScheme());
-        context.Copy(writer, new DicomTag(0x0008, 0x0201), DicomVr.Sh, isRequired: false); // time zone
-        context.Copy(writer, new DicomTag(0x0008, 0x1030), DicomVr.Lo, isRequired: false); // study description
-        writer.Text(new DicomTag(0x0008, 0x103E), DicomVr.Lo, $"AI result: {result.Task}"[..Math.Min(64, 11 + result.Task.Length)]);
-        writer.Text(new DicomTag(0x0008, 0x1090), DicomVr.Lo, Maker);
         writer.Sequence(new DicomTag(0x0008, 0x1111)); // performed procedure step: unknown
-        context.Copy(writer, new DicomTag(0x0010, 0x0010), DicomVr.Pn, isRequired: true);
-        context.Copy(writer, new DicomTag(0x0010, 0x0020), DicomVr.Lo, isRequired: true);
-        context.Copy(writer, new DicomTag(0x0010, 0x0021), DicomVr.Lo, isRequired: false);
-        context.Copy(writer, new DicomTag(0x0010, 0x0030), DicomVr.Da, isRequired: true);
-        context.Copy(writer, new DicomTag(0x0010, 0x0040), DicomVr.Cs, isRequired: true);
-        context.Copy(writer, new DicomTag(0x0010, 0x1010), DicomVr.As, isRequired: false);
-        writer.Text(new DicomTag(0x0018, 0x1000), DicomVr.Lo, Short(result.BaseDigest)); // serial number: the base's, the device has none
-        writer.Text(new DicomTag(0x0018, 0x1020), DicomVr.Lo, Version);
-        writer.Text(ReportContext.StudyInstanceUid, DicomVr.Ui, context.Study);
-        writer.Text(DicomTag.SeriesInstanceUid, DicomVr.Ui, DicomUid.Of("report series", instance));
-        context.Copy(writer, new DicomTag(0x0020, 0x0010), DicomVr.Sh, isRequired: true); // study ID
-        writer.Text(new DicomTag(0x0020, 0x0011), DicomVr.Is, "1");
-        writer.Text(new DicomTag(0x0020, 0x0013), DicomVr.Is, "1");
         WriteDocument(writer, context, result, instance);
         return writer.ToFile(Comprehensive3DSr, instance, TransferSyntax.ExplicitLittleEndian, DicomUid.Of("implementation"));
     }
-
-    private static string Version { get; } = typeof(StructuredReport).Assembly.GetName().Version!.ToString(3);
 
     private static void WriteDocument(DicomWriter writer, ReportContext context, ReportedResult result, string instance)
     {
@@ -142,6 +113,4 @@ public static class StructuredReport
         scheme.Text(new DicomTag(0x0008, 0x0115), DicomVr.St, "Labels of MeLo Edge bundles");
         return scheme;
     }
-
-    private static string Short(string digest) => digest[^12..];
 }

@@ -19,6 +19,8 @@ public class ServiceOptionsReaderTests
         Assert.Null(Read(("Port", "off")).Port);
         Assert.Equal(Fp32TaskPolicy.Refuse, Read(("Fp32Tasks", "refuse")).Fp32Tasks);
         Assert.Equal(Fp32TaskPolicy.Run, Read(("Fp32Tasks", "run")).Fp32Tasks);
+        Assert.Equal([HeatMapFiles.Off, HeatMapFiles.Png, HeatMapFiles.Dicom, HeatMapFiles.Both], ((string[])["off", "png", "dicom", "both"]).Select(v => Read(("Results:HeatMap", v)).HeatMap));
+        Assert.False(Read(("Results:HeatMapNotice", "false")).HeatMapNotice);
         options = Read(("Provider", "cuda"), ("DeviceId", "1"), ("Strict", "true"));
         Assert.Equal((ExecutionProvider.Cuda, 1, true), (options.Provider, options.DeviceId, options.Strict));
         Assert.Null(Read(("Provider", "auto")).Provider);
@@ -31,12 +33,12 @@ public class ServiceOptionsReaderTests
     public void EveryFault_IsReportedAtOnce()
     {
         ServiceException refused = Assert.Throws<ServiceException>(() =>
-            Read(("Port", "70000"), ("QueueLimit", "0"), ("ScanIntervalMs", "-1"), ("Once", "maybe"), ("Quarantine", "x"), ("Data", " "), ("Precision", "fp31"), ("Fp32Tasks", "1"), ("Threads", "1025"),
+            Read(("Port", "70000"), ("QueueLimit", "0"), ("ScanIntervalMs", "-1"), ("Once", "maybe"), ("Quarantine", "x"), ("Data", " "), ("Precision", "fp31"), ("Fp32Tasks", "1"), ("Threads", "1025"), ("Results:HeatMap", "jpeg"),
                 ("Provider", "gpu"), ("DeviceId", "0"), ("Strict", "yes")));
         Assert.Equal(ExitCode.Usage, refused.ExitCode);
-        foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data", "Precision", "Fp32Tasks", "Threads", "Provider", "DeviceId", "Strict"])
+        foreach (string setting in (string[])["Port", "QueueLimit", "ScanIntervalMs", "Once", "Quarantine", "Data", "Precision", "Fp32Tasks", "Threads", "Results:HeatMap", "Provider", "DeviceId", "Strict"])
             Assert.Contains($"MeLo:{setting}:", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(12, refused.Message.Split(Environment.NewLine).Length);
+        Assert.Equal(13, refused.Message.Split(Environment.NewLine).Length);
     }
 
     [Theory]

@@ -33,6 +33,20 @@ public abstract class DeviceEngineContract(DeviceFixture fixture, ElementType ty
     }
 
     [Fact]
+    public async Task HeatMap_IsTheHosts_AndTakesNothingOfTheDevice()
+    {
+        using EdgeEngine device = Load(), host = fixture.Load();
+        InstalledTask here = device.Install(Bundle("a", seed: 1)), there = host.Install(Bundle("a", seed: 1));
+        byte[] picture = EngineFixture.Picture(1);
+        HeatMap found = await device.ExplainAsync(here, device.Prepare(here, picture), Cancellation), expected = await host.ExplainAsync(there, host.Prepare(there, picture), Cancellation);
+        Assert.Equal(expected.Values.ToArray(), found.Values.ToArray());
+        using ResidentModel model = here.Graph.Hold();
+        long bytes = model.HostBytesIn;
+        await device.ExplainAsync(here, device.Prepare(here, picture), Cancellation);
+        Assert.Equal(bytes, model.HostBytesIn);
+    }
+
+    [Fact]
     public async Task Switching_ToAnotherTaskAndBack_GivesTheSameBits()
     {
         using EdgeEngine engine = Load(_options with { CacheBytes = 0 });

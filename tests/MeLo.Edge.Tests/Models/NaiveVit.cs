@@ -10,6 +10,9 @@ internal class NaiveVit(RandomVit vit)
 {
     private readonly VitArchitecture _shape = vit.Architecture;
 
+    /// <summary>The heads' mean attention of every block that was gone through so far, [tokens, tokens].</summary>
+    public List<double[][]> MeanAttention { get; } = [];
+
     /// <summary>The pooled features of each image, [batch, dim].</summary>
     public float[] Features(float[] pixels)
     {
@@ -62,7 +65,7 @@ internal class NaiveVit(RandomVit vit)
     {
         int width = _shape.Dim / _shape.Heads;
         double[][] q = Linear(x, $"{layer}.q"), k = Linear(x, $"{layer}.k"), v = Linear(x, $"{layer}.v");
-        double[][] mixed = x.Select(_ => new double[_shape.Dim]).ToArray();
+        double[][] mixed = x.Select(_ => new double[_shape.Dim]).ToArray(), mean = x.Select(_ => new double[x.Length]).ToArray();
         for (int h = 0; h < _shape.Heads; h++)
             for (int t = 0; t < x.Length; t++)
             {
@@ -70,9 +73,11 @@ internal class NaiveVit(RandomVit vit)
                 double largest = scores.Max();
                 double[] shares = scores.Select(s => Math.Exp(s - largest)).ToArray();
                 double total = shares.Sum();
+                for (int s = 0; s < x.Length; s++) mean[t][s] += shares[s] / total / _shape.Heads;
                 for (int c = h * width; c < (h + 1) * width; c++)
                     for (int s = 0; s < x.Length; s++) mixed[t][c] += shares[s] / total * v[s][c];
             }
+        MeanAttention.Add(mean);
         return Linear(mixed, $"{layer}.o");
     }
 

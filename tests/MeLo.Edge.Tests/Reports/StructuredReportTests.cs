@@ -13,7 +13,7 @@ public sealed class StructuredReportTests
     private static readonly DicomTag s_patient = new(0x0010, 0x0010), s_content = new(0x0040, 0xA730), s_text = new(0x0040, 0xA160);
 
     // Their UIDs have no registered root; one refers to an image of a class that does not exist.
-    private static readonly string[] s_faultySources = ["pydicom-data__color-pl.dcm", "pydicom-data__color-px.dcm", "fo-dicom__GH355.dcm"];
+    internal static readonly string[] FaultySources = ["pydicom-data__color-pl.dcm", "pydicom-data__color-px.dcm", "fo-dicom__GH355.dcm"];
 
     [Fact]
     public void Report_HasThePatientTheImageAndWhatAnsweredIt()
@@ -100,14 +100,14 @@ public sealed class StructuredReportTests
             File.WriteAllBytes(folder["report.dcm"], Write(image));
             (_, string said) = Run("dciodvfy", folder["report.dcm"]);
             (int code, string dump) = Run("dsrdump", folder["report.dcm"]);
-            if (s_faultySources.Contains(name)) continue;
+            if (FaultySources.Contains(name)) continue;
             Assert.DoesNotContain("Error", said, StringComparison.Ordinal);
             Assert.True(code == 0, $"{name}: {dump}");
             Assert.Contains("Probability of tuberculosis", dump, StringComparison.Ordinal);
         }
     }
 
-    private static IEnumerable<(string, byte[])> Samples()
+    internal static IEnumerable<(string, byte[])> Samples()
     {
         string folder = Path.Combine(Environment.GetEnvironmentVariable("MELO_SHARED") ?? Path.Combine(SharedData.RepositoryRoot, "..", "shared"), "data", "dicom");
         if (!Directory.Exists(folder)) yield break;
@@ -128,13 +128,13 @@ public sealed class StructuredReportTests
         }
     }
 
-    private static byte[] Image(Action<TestDicom>? more = null) => TestDicom.Gray(2, 1, [1, 2], more: d =>
+    internal static byte[] Image(Action<TestDicom>? more = null) => TestDicom.Gray(2, 1, [1, 2], more: d =>
     {
         d.Text(0x0020000D, "UI", "1.2.9").Text(0x0020000E, "UI", "1.2.8");
         more?.Invoke(d);
     }).File();
 
-    private static ReportedResult Result() => new()
+    internal static ReportedResult Result() => new()
     {
         Task = "tuberculosis",
         Release = 3,
@@ -149,15 +149,15 @@ public sealed class StructuredReportTests
     private static byte[] Write(byte[] image, ReportedResult? result = null) => StructuredReport.Write(
         image, Convert.ToHexStringLower(SHA256.HashData(image)), result ?? Result(), TimeZoneInfo.CreateCustomTimeZone("test", TimeSpan.FromHours(2), "test", "test"));
 
-    private static DicomDataSet Read(byte[] report) => DicomFile.Open(report, DecodeLimits.Default).DataSet;
+    internal static DicomDataSet Read(byte[] report) => DicomFile.Open(report, DecodeLimits.Default).DataSet;
 
     private static IEnumerable<DicomDataSet> Tree(DicomDataSet item) => item.Items(s_content).SelectMany(child => Tree(child).Prepend(child));
 
-    private static string? Find(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(p => Path.Combine(p, program)).FirstOrDefault(File.Exists);
+    internal static string? Find(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(p => Path.Combine(p, program)).FirstOrDefault(File.Exists);
 
-    private static (int Code, string Said) Run(string program, string file)
+    internal static (int Code, string Said) Run(string program, params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(program, [file]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         string said = process.StandardOutput.ReadToEnd() + error.Result;
         process.WaitForExit();

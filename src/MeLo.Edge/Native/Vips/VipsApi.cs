@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace MeLo.Edge.Native.Vips;
 
 /// <summary>
-/// The functions of libvips 8 and of the GObject inside it that decoding needs, by their C names. The variadic API
+/// The functions of libvips 8 and of the GObject inside it that decoding, and writing PNG files, need, by their C names. The variadic API
 /// (<c>vips_pngload()</c> and so on) cannot be called from here: its calling convention differs between systems.
 /// </summary>
 internal sealed unsafe class VipsApi
@@ -28,10 +28,12 @@ internal sealed unsafe class VipsApi
     public readonly delegate* unmanaged<nint, void> vips_object_unref_outputs;
     public readonly delegate* unmanaged<void*, void*, nuint, nint> vips_blob_new;
     public readonly delegate* unmanaged<nuint> vips_blob_get_type;
+    public readonly delegate* unmanaged<nint, nuint*, byte*> vips_blob_get;
     public readonly delegate* unmanaged<nint, void> vips_area_unref;
 
     // image.h, header.h
     public readonly delegate* unmanaged<nuint> vips_image_get_type;
+    public readonly delegate* unmanaged<void*, nuint, int, int, int, int, nint> vips_image_new_from_memory_copy;
     public readonly delegate* unmanaged<nint, int> vips_image_get_width;
     public readonly delegate* unmanaged<nint, int> vips_image_get_height;
     public readonly delegate* unmanaged<nint, int> vips_image_get_bands;
@@ -50,6 +52,8 @@ internal sealed unsafe class VipsApi
     public readonly delegate* unmanaged<GValue*, nuint, GValue*> g_value_init;
     public readonly delegate* unmanaged<GValue*, void> g_value_unset;
     public readonly delegate* unmanaged<GValue*, void*, void> g_value_set_boxed;
+    public readonly delegate* unmanaged<GValue*, nint> g_value_get_boxed;
+    public readonly delegate* unmanaged<GValue*, nint, void> g_value_set_object;
     public readonly delegate* unmanaged<GValue*, nint> g_value_dup_object;
     public readonly delegate* unmanaged<void*, void> g_free;
     public readonly delegate* unmanaged<delegate* unmanaged[Cdecl]<byte*, int, byte*, void*, void>, void*, nint> g_log_set_default_handler;
@@ -72,8 +76,10 @@ internal sealed unsafe class VipsApi
         vips_object_unref_outputs = (delegate* unmanaged<nint, void>)Export(nameof(vips_object_unref_outputs));
         vips_blob_new = (delegate* unmanaged<void*, void*, nuint, nint>)Export(nameof(vips_blob_new));
         vips_blob_get_type = (delegate* unmanaged<nuint>)Export(nameof(vips_blob_get_type));
+        vips_blob_get = (delegate* unmanaged<nint, nuint*, byte*>)Export(nameof(vips_blob_get));
         vips_area_unref = (delegate* unmanaged<nint, void>)Export(nameof(vips_area_unref));
         vips_image_get_type = (delegate* unmanaged<nuint>)Export(nameof(vips_image_get_type));
+        vips_image_new_from_memory_copy = (delegate* unmanaged<void*, nuint, int, int, int, int, nint>)Export(nameof(vips_image_new_from_memory_copy));
         vips_image_get_width = (delegate* unmanaged<nint, int>)Export(nameof(vips_image_get_width));
         vips_image_get_height = (delegate* unmanaged<nint, int>)Export(nameof(vips_image_get_height));
         vips_image_get_bands = (delegate* unmanaged<nint, int>)Export(nameof(vips_image_get_bands));
@@ -88,6 +94,8 @@ internal sealed unsafe class VipsApi
         g_value_init = (delegate* unmanaged<GValue*, nuint, GValue*>)Export(nameof(g_value_init));
         g_value_unset = (delegate* unmanaged<GValue*, void>)Export(nameof(g_value_unset));
         g_value_set_boxed = (delegate* unmanaged<GValue*, void*, void>)Export(nameof(g_value_set_boxed));
+        g_value_get_boxed = (delegate* unmanaged<GValue*, nint>)Export(nameof(g_value_get_boxed));
+        g_value_set_object = (delegate* unmanaged<GValue*, nint, void>)Export(nameof(g_value_set_object));
         g_value_dup_object = (delegate* unmanaged<GValue*, nint>)Export(nameof(g_value_dup_object));
         g_free = (delegate* unmanaged<void*, void>)Export(nameof(g_free));
         g_log_set_default_handler =

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace MeLo.Edge.Native.Vips;
 
 /// <summary>
-/// Loads libvips once, checks its version and narrows it to what this project asks of it: four decoders over memory, on the caller's
+/// Loads libvips once, checks its version and narrows it to what this project asks of it: four decoders over memory and one encoder into it, on the caller's
 /// own thread, nothing cached, nothing logged.
 /// </summary>
 internal static unsafe class VipsLibrary
@@ -73,6 +73,7 @@ internal static unsafe class VipsLibrary
         Block(api, "VipsForeignLoadJpegBuffer"u8, blocked: false);
         Block(api, "VipsForeignLoadTiffBuffer"u8, blocked: false);
         Block(api, "VipsForeignLoadWebpBuffer"u8, blocked: false);
+        Block(api, "VipsForeignSavePngBuffer"u8, blocked: false);
         // No operation is worth keeping: every picture is decoded once. And pixels are pulled on the calling thread.
         api.vips_cache_set_max(0);
         api.vips_concurrency_set(1);
