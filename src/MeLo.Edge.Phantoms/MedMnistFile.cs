@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.IO.Compression;
-using System.Text;
 
 namespace MeLo.Edge.Phantoms;
 
@@ -39,10 +37,7 @@ public static class MedMnistFile
         ZipArchiveEntry entry = archive.CreateEntry(name + ".npy", CompressionLevel.Fastest);
         entry.LastWriteTime = s_noDate;
         Stream stream = entry.Open();
-        string header = $"{{'descr': '|u1', 'fortran_order': False, 'shape': ({string.Join(", ", shape.Select(n => n.ToString(CultureInfo.InvariantCulture)))}), }}";
-        header = header.PadRight(((10 + header.Length) / 64 * 64) + 64 - 10 - 1) + "\n"; // magic, version, length and header fill whole blocks of 64
-        stream.Write([0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
-        stream.Write(Encoding.ASCII.GetBytes(header));
+        stream.Write(NpyFile.Header(shape));
         return stream;
     }
 }

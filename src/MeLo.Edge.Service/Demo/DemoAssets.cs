@@ -20,16 +20,16 @@ internal static class DemoAssets
     }
 
     /// <summary>A task's bundle, unsigned.</summary>
-    public static byte[] Bundle(DemoTask task)
+    public static byte[] Bundle(string task)
     {
-        using Stream source = Open(task.Name + ".melo");
+        using Stream source = Open(task + ".melo");
         byte[] bundle = new byte[source.Length];
         source.ReadExactly(bundle);
         return bundle;
     }
 
     /// <summary>A task's bundle with a signature.</summary>
-    public static byte[] Bundle(DemoTask task, SigningKey key) => BundleWriter.Sign(Bundle(task), key, task.Name + ".melo");
+    public static byte[] Bundle(string task, SigningKey key) => BundleWriter.Sign(Bundle(task), key, task + ".melo");
 
     private static Stream Open(string name) => typeof(DemoAssets).Assembly.GetManifestResourceStream("Demo." + name)
         ?? throw new InvalidOperationException($"the program was built without {name}");

@@ -54,19 +54,19 @@ internal sealed class DemoFolder(DataFolder folder, TimeProvider time)
         using SigningKey key = SigningKey.Generate(SigningCurve.P256);
         using SigningKey stranger = SigningKey.Generate(SigningCurve.P256);
         DurableFile.Write(Path.Combine(folder.Trust, "demo-signing.pub.pem"), System.Text.Encoding.ASCII.GetBytes(key.ExportPublicPem()));
-        foreach (DemoTask task in DemoTask.All) Drop(task.Name, DemoAssets.Bundle(task, key));
-        byte[] tampered = DemoAssets.Bundle(DemoTask.All[0], key);
+        foreach (string task in (IEnumerable<string>)[.. DemoTask.All.Select(t => t.Name), DemoVolumes.TaskName]) Drop(task, DemoAssets.Bundle(task, key));
+        byte[] tampered = DemoAssets.Bundle(DemoTask.All[0].Name, key);
         tampered[tampered.Length / 2] ^= 0x01;
         Drop("tampered", tampered);
-        Drop("unsigned", DemoAssets.Bundle(DemoTask.All[1]));
-        Drop("unknown-signer", DemoAssets.Bundle(DemoTask.All[2], stranger));
+        Drop("unsigned", DemoAssets.Bundle(DemoTask.All[1].Name));
+        Drop("unknown-signer", DemoAssets.Bundle(DemoTask.All[2].Name, stranger));
 
         void Drop(string name, byte[] bytes) => DurableFile.Write(Path.Combine(folder.Bundles, name + ".melo"), bytes);
     }
 
     private void DropPictures()
     {
-        DemoPicture[] drawn = [.. DemoTask.All.SelectMany(DemoPictures.Of)];
+        DemoPicture[] drawn = [.. DemoTask.All.SelectMany(DemoPictures.Of), .. DemoVolumes.Drawn()];
         DemoTruth.Write(folder, drawn);
         List<(string Task, string Name, byte[] Bytes)> pictures = [.. drawn.Select(p => (p.Task, p.Name, p.Bytes))];
         pictures.AddRange(DemoPictures.Broken().Select(p => (DemoTask.All[0].Name, p.Name, p.Bytes)));

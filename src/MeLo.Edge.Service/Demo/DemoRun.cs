@@ -36,7 +36,7 @@ internal static class DemoRun
         {
             throw ServiceException.DataFolder(folder.Root, e);
         }
-        Console.Out.WriteLine($"Prepared in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s: a base model, six bundles, two dozen pictures");
+        Console.Out.WriteLine($"Prepared in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s: a base model, seven bundles, two dozen pictures, three volumes");
     }
 
     /// <summary>Ends a demonstration: prints its tables.</summary>

@@ -42,7 +42,7 @@ public static class HeatMapCapture
         writer.Text(new DicomTag(0x0008, 0x0064), DicomVr.Cs, "WSD"); // conversion type: workstation
         string algorithm = string.Create(CultureInfo.InvariantCulture, $"Attention rollout (arXiv 2005.00928) of task {map.Task}, release {map.Release}, in fp32, over the image. Bundle {map.BundleDigest}. Base {map.BaseDigest}.");
         writer.Text(new DicomTag(0x0008, 0x2111), DicomVr.St, algorithm + " It shows where attention went, not why the answer was given.");
-        DicomWriter source = ContentItem.Reference(context.SopClass, context.SopInstance);
+        DicomWriter source = ContentItem.Reference(context.Instances[0].SopClass, context.Instances[0].SopInstance);
         Dcm("121322", "Source image for image processing operation").WriteTo(source, s_purpose, context.Encoding);
         writer.Sequence(new DicomTag(0x0008, 0x2112), source);
         context.Copy(writer, s_bodyPart, DicomVr.Cs, isRequired: false);

@@ -36,7 +36,7 @@ public sealed class DemoAssetsTests : IDisposable
     {
         DemoTask task = DemoTask.All.Single(t => t.Name == name);
         using SigningKey key = SigningKey.Generate(SigningCurve.P256);
-        Bundle bundle = Bundle.Open(DemoAssets.Bundle(task, key), TrustStore.FromKey(key), name);
+        Bundle bundle = Bundle.Open(DemoAssets.Bundle(name, key), TrustStore.FromKey(key), name);
         Assert.Equal(task.Labels, bundle.Description.Head.Labels);
         Assert.Contains("synthetic phantoms, not for clinical use", bundle.Description.Card!.IntendedUse, StringComparison.Ordinal);
         _engine.Install(bundle);
@@ -48,5 +48,22 @@ public sealed class DemoAssetsTests : IDisposable
             if ((await _engine.PredictAsync(name, path, TestContext.Current.CancellationToken)).Label == task.Labels[i % task.Labels.Count]) right++;
         }
         Assert.InRange(right / (double)Pictures, accuracy, 1);
+    }
+
+    [Fact]
+    public async Task TheTaskOfVolumesAnswersThoseThatItHasNotSeen()
+    {
+        using SigningKey key = SigningKey.Generate(SigningCurve.P256);
+        Bundle bundle = Bundle.Open(DemoAssets.Bundle(DemoVolumes.TaskName, key), TrustStore.FromKey(key), DemoVolumes.TaskName);
+        Assert.Equal(DemoVolumes.Labels, bundle.Description.Head.Labels);
+        Assert.Equal("volume", bundle.Description.Input.Kind);
+        _engine.Install(bundle);
+        int right = 0;
+        for (int i = 0; i < Pictures; i++)
+        {
+            byte[] volume = NpyFile.Write(OrganPhantom.Draw(FirstSeed + (ulong)i, i % 2, 32));
+            if ((await _engine.PredictAsync(DemoVolumes.TaskName, volume, TestContext.Current.CancellationToken)).Label == DemoVolumes.Labels[i % 2]) right++;
+        }
+        Assert.InRange(right / (double)Pictures, 0.8, 1);
     }
 }
