@@ -34,7 +34,7 @@ task tuberculosis 6000 101 normal,tuberculosis "Tuberculosis, chest X-ray (demon
 task breast-mass 6000 103 none,benign,malignant "Breast mass, mammogram (demonstration on synthetic phantoms)" 12
 
 draw organ-mass 3000 104 32
-options=(--base "$work/base" --data "$work/organ-mass.npz" --labels normal,mass --axes all --slices 4 --micro-batch 4 --epochs 8 --augment flip,intensity --cache 4000)
+options=(--base "$work/base" --data "$work/organ-mass.npz" --labels normal,mass --axes all --slices 3 --micro-batch 4 --epochs 10 --augment flip,intensity --cache 4000)
 trainer train "${options[@]}" --task organ-mass --title "Mass of an organ, volume (demonstration on synthetic phantoms)" --unsigned --out "$work/organ-mass.melo" \
   --intended-use "Demonstration on synthetic phantoms, not for clinical use." --licence Apache-2.0
 trainer compare "${options[@]}" --modes head --seeds 1 --out "$work/head-organ-mass"

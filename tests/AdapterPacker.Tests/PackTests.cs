@@ -1,4 +1,5 @@
 using MeLo.Edge.Bundles;
+using MeLo.Edge.Volumes;
 
 namespace AdapterPacker.Tests;
 
@@ -65,6 +66,46 @@ public sealed class PackTests(Workbench bench) : IDisposable
         ProgramResult result = Packer.Run(bench.Pack(_folder["b.melo"], "--unsigned", "--dicom", option));
         Assert.Equal(2, result.ExitCode);
         Assert.Contains("--dicom", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Volumes_AreTakenAndShown()
+    {
+        string bundle = _folder["b.melo"];
+        Packer.Done(bench.Pack(bundle, "--unsigned", "--slices", "28", "--axes", "all", "--dicom", "percentile:1,99"));
+        Assert.Equal(new VolumeRecipe(VolumeAxes.All, 28, SliceAggregation.MeanLogits), Bundle.OpenUnverified(bundle).Description.Input.Volume);
+        Assert.Contains("28 slices along each axis, mean-logits", Packer.Done("inspect", bundle), StringComparison.Ordinal);
+        Packer.Done(bench.Pack(bundle, "--unsigned", "--slices", "5", "--aggregate", "max-probabilities"));
+        Assert.Contains("5 slices along the axial axis, max-probabilities", Packer.Done("inspect", bundle), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LayerOverSlices_IsTakenByLoraVitsName()
+    {
+        string bundle = _folder["b.melo"];
+        float[] weight = [.. Enumerable.Range(0, 3 * 4 * 3).Select(i => i / 10f)];
+        string head = RandomVit.Write(_folder["proj.safetensors"], new Dictionary<string, (long[], float[])> { ["proj_3d.weight"] = ([3, 12], weight), ["proj_3d.bias"] = ([3], [1, 2, 3]) });
+        Packer.Done(bench.Pack(bundle, "--unsigned", "--slices", "4", "--slice-head", head));
+        BundleContents contents = Bundle.OpenUnverified(bundle);
+        Assert.Equal(SliceAggregation.Linear, contents.Description.Input.Volume!.Aggregation);
+        Assert.Equal(weight, contents.Adapter.SliceHead!.Weight);
+        ProgramResult result = Packer.Run(bench.Pack(bundle, "--unsigned", "--slices", "5", "--slice-head", head));
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("expected (3, 15)", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--axes", "all")]
+    [InlineData("--aggregate", "max-logits")]
+    [InlineData("--slices", "5", "--aggregate", "linear")]
+    [InlineData("--slices", "5", "--aggregate", "mean-logits", "--slice-head", "x.safetensors")]
+    [InlineData("--slices", "5", "--axes", "oblique")]
+    [InlineData("--slices", "0")]
+    [InlineData("--slices", "257")]
+    public void VolumeOptionsThatMakeNoSense_AreWrongUsage(params string[] options)
+    {
+        ProgramResult result = Packer.Run(bench.Pack(_folder["b.melo"], ["--unsigned", .. options]));
+        Assert.Equal(2, result.ExitCode);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Tensors;
 using MeLo.Edge.Volumes;
@@ -13,7 +14,7 @@ internal sealed class VolumeOptions
 
     private readonly Option<int?> _slices = new("--slices")
     {
-        Description = $"The task takes volumes: this many slices are looked at along each axis, evenly spaced, 1 to {VolumeRecipe.MaxSlices}. Default: the task takes images.", HelpName = "N", CustomParser = NumberOption.OptionalWhole,
+        Description = $"The task takes volumes: this many slices are looked at along each axis, evenly spaced, 1 to {VolumeRecipe.MaxSlices}. Default: the task takes images.", HelpName = "N", CustomParser = SlicesOf,
     };
 
     private readonly Option<string?> _axes = new("--axes") { Description = "Along which axes a volume is cut. Default: axial.", HelpName = string.Join('|', s_axes) };
@@ -36,7 +37,7 @@ internal sealed class VolumeOptions
         foreach (Option option in (Option[])[_slices, _axes, _aggregate, _sliceHead]) command.Add(option);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(_slices) is null && (result.GetValue(_axes) ?? result.GetValue(_aggregate) ?? result.GetValue(_sliceHead)) is not null)
+            if (result.GetResult(_slices) is null && (result.GetValue(_axes) ?? result.GetValue(_aggregate) ?? result.GetValue(_sliceHead)) is not null)
                 result.AddError("Expected --slices beside --axes, --aggregate and --slice-head: they are for tasks that take volumes.");
             if (result.GetValue(_aggregate) is { } aggregate && aggregate == SliceAggregation.Linear.Name() == result.GetValue(_sliceHead) is null)
                 result.AddError("Expected --slice-head with --aggregate linear, and with no other.");
@@ -50,6 +51,13 @@ internal sealed class VolumeOptions
         SliceAggregation aggregation = parsed.GetValue(_aggregate) is { } text ? SliceAggregations.All.Single(a => a.Name == text).Aggregation
             : parsed.GetValue(_sliceHead) is null ? SliceAggregation.MeanLogits : SliceAggregation.Linear;
         return new VolumeRecipe(Enum.Parse<VolumeAxes>(parsed.GetValue(_axes) ?? nameof(VolumeAxes.Axial), ignoreCase: true), slices, aggregation);
+    }
+
+    private static int? SlicesOf(ArgumentResult result)
+    {
+        int slices = NumberOption.Whole(result);
+        if (slices > VolumeRecipe.MaxSlices) result.AddError($"--slices: found {slices}, expected 1 to {VolumeRecipe.MaxSlices}.");
+        return slices;
     }
 
     /// <summary>The adapter with the layer over slices, if there is one.</summary>

@@ -21,6 +21,9 @@ internal sealed record TrainedBundle(byte[] Bytes, string Digest, double ProbeDi
     // As many validation pictures show what fp16 and int8 change.
     private const int MeasuredPictures = 64;
 
+    // Of a volume some slices from its middle are the self-test: those at its ends may show nothing, and a bundle is to be small.
+    private const int ProbeSlices = 4;
+
     /// <summary>The adapter's source in the description.</summary>
     private const string Source = "adapter-trainer";
 
@@ -37,11 +40,10 @@ internal sealed record TrainedBundle(byte[] Bytes, string Digest, double ProbeDi
         LoraAdapter adapter = TrainedAdapter.Of(task.Architecture, task.Settings, run.Parameters, run.Result.Temperature);
         using EdgeEngine engine = EdgeEngine.Load(baseFolder, new EdgeEngineOptions { Precision = Precision.Fp32, Provider = ExecutionProvider.Cpu });
         (float[] pixels, long[] shape) = label.GeneratedProbe ? (ProbePixels.For(task.Recipe), [1, 3, task.Recipe.Size, task.Recipe.Size]) : task.Pixels(task.Parts.Validation, 1);
-        // Of a volume as many slices as a self-test takes, from its middle: those at its ends may show nothing.
-        if (shape[0] > Probe.MaxInputs)
+        if (shape[0] > ProbeSlices)
         {
-            int first = ((int)shape[0] - Probe.MaxInputs) / 2 * task.Recipe.TensorLength;
-            (pixels, shape) = (pixels.AsSpan(first, Probe.MaxInputs * task.Recipe.TensorLength).ToArray(), [Probe.MaxInputs, .. shape[1..]]);
+            int first = ((int)shape[0] - ProbeSlices) / 2 * task.Recipe.TensorLength;
+            (pixels, shape) = (pixels.AsSpan(first, ProbeSlices * task.Recipe.TensorLength).ToArray(), [ProbeSlices, .. shape[1..]]);
         }
         Probe probe = new(pixels, shape, engine.Evaluate(adapter, pixels, shape, cancellation), adapter.Head.Classes);
         IReadOnlyList<PrecisionMeasurement> measured = PrecisionMeasurement.Of(engine, adapter, probe, task.Pixels(task.Parts.Validation, Math.Max(1, MeasuredPictures / task.Dataset.Slices)), cancellation);

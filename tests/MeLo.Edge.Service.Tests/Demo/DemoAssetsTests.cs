@@ -64,6 +64,6 @@ public sealed class DemoAssetsTests : IDisposable
             byte[] volume = NpyFile.Write(OrganPhantom.Draw(FirstSeed + (ulong)i, i % 2, 32));
             if ((await _engine.PredictAsync(DemoVolumes.TaskName, volume, TestContext.Current.CancellationToken)).Label == DemoVolumes.Labels[i % 2]) right++;
         }
-        Assert.InRange(right / (double)Pictures, 0.8, 1);
+        Assert.InRange(right / (double)Pictures, 0.7, 1);
     }
 }

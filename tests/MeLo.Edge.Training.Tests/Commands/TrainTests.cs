@@ -3,7 +3,11 @@ using System.Xml.Linq;
 using MeLo.Edge.Bundles;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Models;
+using MeLo.Edge.Phantoms;
 using MeLo.Edge.Tests;
+using MeLo.Edge.Training.Data;
+using MeLo.Edge.Volumes;
+using Volume = MeLo.Edge.Phantoms.Volume;
 
 namespace MeLo.Edge.Training.Tests.Commands;
 
@@ -70,6 +74,34 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         BundleContents whole = Bundle.OpenUnverified(_folder["whole.melo"]), resumed = Bundle.OpenUnverified(path);
         Assert.Equal(whole.Adapter.Pairs.SelectMany(p => p.A.Concat(p.B)), resumed.Adapter.Pairs.SelectMany(p => p.A.Concat(p.B)));
         Assert.Equal(whole.Adapter.Head.Weight, resumed.Adapter.Head.Weight);
+    }
+
+    [Fact]
+    public async Task Volumes_BecomeABundleThatAnswersThemAsItWasMeasured()
+    {
+        string set = _folder["organ.npz"], path = _folder["organ.melo"];
+        TrainerTool.Done("phantoms", "--task", "organ-mass", "--count", "60", "--seed", "5", "--size", "12", "--out", set);
+        string output = TrainerTool.Done(
+            "train", "--base", bench.Base, "--data", set, "--labels", "normal,mass", "--axes", "all", "--slices", "3", "--task", "organ", "--key", bench.Key, "--out", path, "--epochs", "2", "--batch", "8", "--warmup", "0");
+        Assert.Contains("slices of a validation sample", output, StringComparison.Ordinal);
+        using SigningKey key = SigningKey.FromPemFile(bench.Key);
+        Bundle bundle = Bundle.Open(path, TrustStore.FromKey(key));
+        Assert.Equal(new VolumeRecipe(VolumeAxes.All, 3, SliceAggregation.MeanLogits), bundle.Description.Input.Volume);
+        Assert.Equal(4, bundle.Probe.Inputs);
+
+        // The device's answers to the test volumes are those that the card's figures were made of.
+        using EdgeEngine engine = EdgeEngine.Load(bench.Base);
+        engine.Install(bundle);
+        using NpzFile file = NpzFile.Open(set, set);
+        byte[][] volumes = file.Bytes("test_images", 1 << 20);
+        long[] labels = file.Integers("test_labels", 1 << 20);
+        int right = 0;
+        for (int i = 0; i < volumes.Length; i++)
+        {
+            Prediction prediction = await engine.PredictAsync("organ", NpyFile.Write(new Volume(12, volumes[i])), TestContext.Current.CancellationToken);
+            right += prediction.Label == bundle.Description.Head.Labels[(int)labels[i]] ? 1 : 0;
+        }
+        Assert.Equal(bundle.Description.Card!.Metrics["accuracy"], right / (double)volumes.Length, 6);
     }
 
     [Fact]
