@@ -27,6 +27,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
 
     private static readonly TimeSpan s_turn = TimeSpan.FromSeconds(2);
 
+    private readonly Dictionary<string, int> _failures = new(StringComparer.Ordinal);
     private readonly DecodeLimits _limits = DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes };
     private long _start;
 
@@ -115,6 +116,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
                 return true;
             }
             Pack(series, files);
+            _failures.Remove(series);
             return true;
         }
         catch (Exception e) when (e is FileNotFoundException or FileChangedException or DirectoryNotFoundException)
@@ -124,6 +126,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             logger.Deferred(TaskOf(series), StorageTrouble.Describe(e));
+            _failures[series] = _failures.GetValueOrDefault(series) + 1;
             return false;
         }
     }
@@ -135,9 +138,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         List<InboxFile> others = [];
         foreach (InboxFile file in files)
         {
-            byte[] bytes = RegularFile.Read(file.Path, options.MaxFileBytes, out FileStamp stamp)!;
-            if (stamp != file.Stamp) throw new FileChangedException();
-            if (SliceOf(bytes) is not { } uid) others.Add(file);
+            if (Read(file, isLastTry: _failures.GetValueOrDefault(series) + 1 >= Preparation.MaximumTries) is not { } bytes || SliceOf(bytes) is not { } uid) others.Add(file);
             else if (bySeries.TryGetValue(uid, out List<ReadOnlyMemory<byte>>? slices)) slices.Add(bytes);
             else bySeries.Add(uid, [bytes]);
         }
@@ -159,6 +160,20 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
             PutBack(late, series);
         }
         Remove(packed);
+    }
+
+    // Null where it cannot be read, time and again: it is an input of its own then, and refused as one.
+    private byte[]? Read(InboxFile file, bool isLastTry)
+    {
+        try
+        {
+            byte[]? bytes = RegularFile.Read(file.Path, options.MaxFileBytes, out FileStamp stamp);
+            return stamp == file.Stamp ? bytes : throw new FileChangedException();
+        }
+        catch (Exception e) when (isLastTry && e is (IOException or UnauthorizedAccessException) and not (FileNotFoundException or FileChangedException))
+        {
+            return null;
+        }
     }
 
     private string? SliceOf(byte[] bytes)

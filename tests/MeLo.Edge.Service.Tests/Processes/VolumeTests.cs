@@ -83,6 +83,18 @@ public sealed class VolumeTests : IDisposable
     }
 
     [Fact]
+    public void FileOfAFolderThatCannotBeRead_IsRefusedByItself()
+    {
+        Nobody.SkipUnlessPossible();
+        foreach ((byte[] slice, int i) in TestVolume.Make(Slices, 20, 16).Slices().Select((s, i) => (s, i))) _installation.Drop(Path.Combine(s_task.Name, "scan"), $"IM{i}", slice);
+        string unreadable = _installation.Drop(Path.Combine(s_task.Name, "scan"), "locked", [1, 2, 3]);
+        Nobody.RunOnce(_installation, unreadable, s_quick);
+        Assert.Equal(["locked", "locked.reason.json"], _installation.Quarantine(s_task.Name));
+        Assert.Single(_installation.Outbox(s_task.Name));
+        Assert.Equal(["scan.zip"], _installation.Processed(s_task.Name));
+    }
+
+    [Fact]
     public void SlowlyArrivingSeries_IsWaitedFor()
     {
         byte[][] slices = TestVolume.Make(Slices, 20, 16).Slices();
