@@ -63,7 +63,7 @@ internal sealed class Answering(
     private async Task<List<(PreparedJob, Prediction)>> AnswerAsync(List<PreparedJob> batch, ChannelWriter<EndedJob> ended)
     {
         List<(PreparedJob, Prediction)> answered = [];
-        using IDisposable step = watch.Begin();
+        using IDisposable step = watch.Begin(batch.Sum(j => j.Image.Pictures));
         Task<Prediction>[] predictions = engine.PredictAsync([.. batch.Select(j => new PredictionRequest(j.Task, j.Image))], CancellationToken.None);
         for (int i = 0; i < predictions.Length; i++)
         {

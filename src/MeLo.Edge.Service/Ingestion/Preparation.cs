@@ -136,7 +136,7 @@ internal sealed class Preparation(
         {
             // The process died with this file before: nothing else is parsed meanwhile.
             using IDisposable place = await gate.EnterAsync(alone: job.Attempts > 1, stopping);
-            using IDisposable step = watch.Begin();
+            using IDisposable step = watch.Begin(task.Description.Input.Volume?.Pictures ?? 1);
             PreparedImage image = engine.Prepare(task, bytes);
             journal.Return(job);
             return image;

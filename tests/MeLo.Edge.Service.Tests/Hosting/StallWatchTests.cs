@@ -17,4 +17,16 @@ public class StallWatchTests
         slow.Dispose();
         Assert.False(watch.IsStalled);
     }
+
+    [Fact]
+    public void StepOfManyPictures_HasMoreTime()
+    {
+        FakeTime time = new();
+        StallWatch watch = new(TimeSpan.FromSeconds(120), time);
+        using IDisposable volume = watch.Begin(pictures: 11);
+        time.Advance(219);
+        Assert.False(watch.IsStalled);
+        time.Advance(2);
+        Assert.True(watch.IsStalled);
+    }
 }
