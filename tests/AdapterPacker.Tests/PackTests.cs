@@ -100,6 +100,7 @@ public sealed class PackTests(Workbench bench) : IDisposable
     [InlineData("--slices", "5", "--aggregate", "linear")]
     [InlineData("--slices", "5", "--aggregate", "mean-logits", "--slice-head", "x.safetensors")]
     [InlineData("--slices", "5", "--axes", "oblique")]
+    [InlineData("--slices", "5", "--aggregate", "median")]
     [InlineData("--slices", "0")]
     [InlineData("--slices", "257")]
     public void VolumeOptionsThatMakeNoSense_AreWrongUsage(params string[] options)

@@ -37,10 +37,13 @@ internal sealed class VolumeOptions
         foreach (Option option in (Option[])[_slices, _axes, _aggregate, _sliceHead]) command.Add(option);
         command.Validators.Add(result =>
         {
-            if (result.GetResult(_slices) is null && (result.GetValue(_axes) ?? result.GetValue(_aggregate) ?? result.GetValue(_sliceHead)) is not null)
+            // Of what was given, right or wrong: a value that is refused cannot be asked for here.
+            if (!IsGiven(_slices) && (IsGiven(_axes) || IsGiven(_aggregate) || IsGiven(_sliceHead)))
                 result.AddError("Expected --slices beside --axes, --aggregate and --slice-head: they are for tasks that take volumes.");
-            if (result.GetValue(_aggregate) is { } aggregate && aggregate == SliceAggregation.Linear.Name() == result.GetValue(_sliceHead) is null)
+            if (result.GetResult(_aggregate)?.Tokens is [var aggregate] && (aggregate.Value == SliceAggregation.Linear.Name()) != IsGiven(_sliceHead))
                 result.AddError("Expected --slice-head with --aggregate linear, and with no other.");
+
+            bool IsGiven(Option option) => result.GetResult(option) is not null;
         });
     }
 

@@ -76,17 +76,22 @@ internal sealed class TrainingOptions
 
     /// <summary>Opens the data.</summary>
     /// <exception cref="DatasetException">It is not there, or has faults.</exception>
-    public Dataset Open(ParseResult parsed) => Dataset.Open(parsed.GetRequiredValue(_data), new DatasetOptions
+    public Dataset Open(ParseResult parsed)
     {
-        Labels = List(parsed.GetValue(_labels)),
-        PathColumn = parsed.GetValue(_pathColumn),
-        LabelColumns = List(parsed.GetValue(_labelColumns)),
-        SplitColumn = parsed.GetValue(_splitColumn),
-        PatientColumn = parsed.GetValue(_patientColumn),
-        Slices = parsed.GetValue(_slices),
-        Dicom = parsed.GetValue(_dicom),
-        Axes = Enum.Parse<VolumeAxes>(parsed.GetRequiredValue(_axes), ignoreCase: true),
-    });
+        Dataset dataset = Dataset.Open(parsed.GetRequiredValue(_data), new DatasetOptions
+        {
+            Labels = List(parsed.GetValue(_labels)),
+            PathColumn = parsed.GetValue(_pathColumn),
+            LabelColumns = List(parsed.GetValue(_labelColumns)),
+            SplitColumn = parsed.GetValue(_splitColumn),
+            PatientColumn = parsed.GetValue(_patientColumn),
+            Slices = parsed.GetValue(_slices),
+            Dicom = parsed.GetValue(_dicom),
+            Axes = Enum.Parse<VolumeAxes>(parsed.GetRequiredValue(_axes), ignoreCase: true),
+        });
+        bool asksForSlices = parsed.GetValue(_slices) is not null || parsed.GetResult(_axes) is { Implicit: false };
+        return dataset.Volume is null && asksForSlices ? throw RefusedException.File(dataset.Source, "found pictures, expected volumes for --slices and --axes") : dataset;
+    }
 
     /// <summary>What its samples are for; warns of pictures that are for more than one thing.</summary>
     public Splits Split(ParseResult parsed, Dataset dataset, ulong seed, TextWriter error)

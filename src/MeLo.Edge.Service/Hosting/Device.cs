@@ -31,7 +31,7 @@ internal sealed class Device : IDisposable
         Schedule = new JobSchedule(options.MaxWait, options.QueueLimit, costs, time);
         Series = new SeriesCollector(folder, options, stable.Series, journal, metrics, time, logger);
         Inbox = new Inbox(
-            folder.Inbox, stable.Inbox, Schedule, time, file => TakesVolumes(file.Task) ? Series.Gather(file) : Gathering.None, without: options.Routes.Count > 0 ? DicomRouter.Name : null);
+            folder.Inbox, stable.Inbox, Schedule, time, file => TakesVolumes(file.Task) ? Series.Gather(file) : Gathering.None, TakesVolumes, without: options.Routes.Count > 0 ? DicomRouter.Name : null);
         Router = new DicomRouter(folder, options, Tasks, stable.Dicom, journal, metrics, time, logger);
         Worklist = new Worklist(folder.Outbox, options.Worklist, journal, time, logger);
         HeatMapWriter heatMaps = new(folder.Outbox, engine, Tasks, journal, watch, options, logger);

@@ -64,8 +64,9 @@ internal sealed record InboxScan
 /// <param name="schedule">Takes what is queued.</param>
 /// <param name="time">The clock.</param>
 /// <param name="gather">Takes slices of volumes that are to be put together first; null where there are none.</param>
+/// <param name="takesFolders">Whether folders in a task's inbox are inputs too, which others deal with; null for no task's.</param>
 /// <param name="without">A folder that is no task's inbox; null for none.</param>
-internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule schedule, TimeProvider time, Func<InboxFile, Gathering>? gather = null, string? without = null)
+internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule schedule, TimeProvider time, Func<InboxFile, Gathering>? gather = null, Func<string, bool>? takesFolders = null, string? without = null)
 {
     private sealed record Deferral(FileStamp Stamp, long Since, TimeSpan Delay, int Failures);
 
@@ -100,7 +101,7 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
         InboxScan scan = new();
         List<InboxFile> ready = [];
         HashSet<(string, Priority, string)> seen = [];
-        foreach (InboxFile file in Files(folder, scan, without))
+        foreach (InboxFile file in Files(folder, scan, takesFolders, without))
         {
             seen.Add(file.Place);
             scan.Files++;
@@ -114,7 +115,7 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
     }
 
     /// <summary>The files that a scan takes in, in its order.</summary>
-    public static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder) => Files(folder, new InboxScan()).Select(file => (file.Path, file.Stamp));
+    public static IEnumerable<(string Path, FileStamp Stamp)> Files(string folder) => Files(folder, new InboxScan(), takesFolders: null).Select(file => (file.Path, file.Stamp));
 
     /// <summary>The files of one folder, in no order.</summary>
     public static IEnumerable<InboxFile> FilesOf(string path, string task, InboxScan scan) => Directory.Exists(path) ? Files(path, task, Priority.Routine, without: null, scan) : [];
@@ -204,16 +205,16 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
     }
 
     // The files of every task's inbox, the urgent ones of a task first.
-    private static IEnumerable<InboxFile> Files(string folder, InboxScan scan, string? without = null)
+    private static IEnumerable<InboxFile> Files(string folder, InboxScan scan, Func<string, bool>? takesFolders, string? without = null)
     {
         foreach (string taskFolder in Folders(folder, scan))
         {
             if (Path.GetFileName(taskFolder) == without) continue;
             string task = Path.GetFileName(taskFolder), stat = Path.Combine(taskFolder, DataFolder.StatName);
             // Also while the task is not installed, and whoever made it: a folder of that name, never a link or a file.
-            bool hasStat = IsFolder(stat);
-            foreach (InboxFile file in hasStat ? Files(stat, task, Priority.Stat, without: null, scan) : []) yield return file;
-            foreach (InboxFile file in Files(taskFolder, task, Priority.Routine, without: hasStat ? DataFolder.StatName : null, scan)) yield return file;
+            bool hasStat = IsFolder(stat), withFolders = takesFolders?.Invoke(task) == true;
+            foreach (InboxFile file in hasStat ? Files(stat, task, Priority.Stat, without: null, scan, withFolders) : []) yield return file;
+            foreach (InboxFile file in Files(taskFolder, task, Priority.Routine, without: hasStat ? DataFolder.StatName : null, scan, withFolders)) yield return file;
         }
     }
 
@@ -222,7 +223,7 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
 
     private static bool IsFolder(string path) => Directory.Exists(path) && new DirectoryInfo(path).LinkTarget is null;
 
-    private static IEnumerable<InboxFile> Files(string path, string task, Priority priority, string? without, InboxScan scan)
+    private static IEnumerable<InboxFile> Files(string path, string task, Priority priority, string? without, InboxScan scan, bool withFolders = false)
     {
         foreach (string entry in Entries(path, scan))
         {
@@ -236,6 +237,7 @@ internal sealed class Inbox(string folder, StableFileProbe probe, JobSchedule sc
                 case FileKind.Missing when !name.Contains('\uFFFD', StringComparison.Ordinal):
                     break; // moved away since the folder was listed
                 default:
+                    if (withFolders && IsFolder(entry)) break;
                     scan.Unusable++;
                     break;
             }

@@ -35,6 +35,9 @@ internal sealed class Preparation(
     /// <summary>A file that cannot be read, or fails in a way nobody foresaw, gets this many tries in one process.</summary>
     public const int MaximumTries = 3;
 
+    // The smallest slice that takes its time to be decompressed.
+    private const int BytesASlice = 100_000;
+
     private Job? _parsing;
 
     /// <summary>The job whose file is being parsed at this moment.</summary>
@@ -136,7 +139,7 @@ internal sealed class Preparation(
         {
             // The process died with this file before: nothing else is parsed meanwhile.
             using IDisposable place = await gate.EnterAsync(alone: job.Attempts > 1, stopping);
-            using IDisposable step = watch.Begin(task.Description.Input.Volume?.Pictures ?? 1);
+            using IDisposable step = watch.Begin(task.Description.Input.Volume is { } volume ? volume.Pictures + (bytes.Length / BytesASlice) : 1);
             PreparedImage image = engine.Prepare(task, bytes);
             journal.Return(job);
             return image;

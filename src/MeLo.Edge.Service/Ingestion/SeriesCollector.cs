@@ -15,30 +15,35 @@ namespace MeLo.Edge.Service.Ingestion;
 /// then put together in one ZIP file in the inbox, which is an input like others; only after that do they go. Slices that come alone are gathered in a folder of their series first.
 /// </summary>
 /// <remarks>
-/// A crash at any point repeats what was not finished: equal files give an equal archive, and the folder leaves with one rename, so that no half of it is ever taken for a series.
+/// A crash at any point repeats what was not finished: equal files give an equal archive. The files leave for a hidden folder, from where the next start brings them back unless all of them are there, and that is one rename: no half of a
+/// folder is ever taken for a series, and nothing leaves that is in no archive.
 /// </remarks>
 internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options, StableFileProbe probe, JobJournal journal, ServiceMetrics metrics, TimeProvider time, ILogger logger)
 {
     // Hidden, and told from what others write there.
-    private const string TemporaryPrefix = ".melo-series-", PackedPrefix = ".melo-packed-";
+    private const string TemporaryPrefix = ".melo-series-", LeavingName = ".melo-leaving", DonePrefix = ".melo-packed-", GatheredPrefix = "series-";
 
     // The preamble, the prefix, and an element.
     private const int StartBytes = 256;
 
+    // More than exports nest; a link that leads upwards is never followed.
+    private const int MaxDepth = 8;
+
     private static readonly TimeSpan s_turn = TimeSpan.FromSeconds(2);
 
-    private readonly Dictionary<string, int> _failures = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (int Count, long Since)> _failures = new(StringComparer.Ordinal);
     private readonly DecodeLimits _limits = DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes };
-    private long _start;
+    private readonly HashSet<(string Path, FileStamp Stamp)> _noSlices = [];
+    private long? _gatheringSince;
 
-    /// <summary>Removes what a crash left: half-written archives, and files that are in an archive already.</summary>
+    /// <summary>Brings back, or removes, what a crash left: half-written archives, files on their way out, and files that are in an archive.</summary>
     public void Recover()
     {
-        foreach (string inbox in Directory.EnumerateDirectories(folder.Inbox).SelectMany(Places))
+        foreach (string place in Directory.EnumerateDirectories(folder.Inbox).SelectMany(Places).Where(Directory.Exists))
         {
-            if (!Directory.Exists(inbox)) continue;
-            foreach (string leftover in Directory.EnumerateFiles(inbox, $"{TemporaryPrefix}*.tmp")) File.Delete(leftover);
-            foreach (string packed in Directory.EnumerateDirectories(inbox, $"{PackedPrefix}*")) Remove(packed);
+            foreach (string leftover in Directory.EnumerateFiles(place, $"{TemporaryPrefix}*.tmp")) File.Delete(leftover);
+            foreach (string done in Directory.EnumerateDirectories(place, $"{DonePrefix}*")) Remove(done);
+            BringBack(place);
         }
     }
 
@@ -48,9 +53,28 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
     /// <param name="isFull">Whether the disk is too full for archives.</param>
     public void Collect(IEnumerable<string> tasks, InboxScan scan, Func<bool> isFull)
     {
-        _start = time.GetTimestamp();
-        foreach (string place in tasks.SelectMany(task => Places(Path.Combine(folder.Inbox, task))))
-            foreach (string series in Folders(place, scan)) Collect(series, scan, isFull);
+        long start = time.GetTimestamp();
+        HashSet<string> seen = new(StringComparer.Ordinal);
+        HashSet<(string, FileStamp)> loose = [];
+        foreach (string place in tasks.SelectMany(task => Places(Path.Combine(folder.Inbox, task))).Where(Directory.Exists))
+        {
+            // A slice that is not in its series' folder yet may be one of these.
+            bool hasLooseFiles = false;
+            foreach (InboxFile file in Inbox.FilesOf(place, TaskOf(place), new InboxScan()))
+            {
+                loose.Add((file.Path, file.Stamp));
+                hasLooseFiles |= !_noSlices.Contains((file.Path, file.Stamp));
+            }
+            foreach (string series in Folders(place, scan, depth: 0))
+            {
+                seen.Add(series);
+                bool mayGrow = hasLooseFiles && Path.GetFileName(series).StartsWith(GatheredPrefix, StringComparison.Ordinal);
+                Collect(place, series, scan, mayGrow, () => time.GetElapsedTime(start) > s_turn, isFull);
+            }
+        }
+        foreach (string gone in _failures.Keys.Where(path => !seen.Contains(path)).ToArray()) _failures.Remove(gone);
+        _noSlices.IntersectWith(loose);
+        _gatheringSince = null;
         probe.EndScan();
         if (probe.UntilStable < scan.SettlesIn) scan.SettlesIn = probe.UntilStable;
     }
@@ -59,63 +83,84 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
     /// <param name="file">A file at rest in the inbox of a task that takes volumes.</param>
     public Gathering Gather(InboxFile file)
     {
-        if (time.GetElapsedTime(_start) > s_turn) return Gathering.Later;
+        long start = _gatheringSince ??= time.GetTimestamp();
+        if (time.GetElapsedTime(start) > s_turn) return Gathering.Later;
         try
         {
             // A large archive is not read for this.
-            if (!DicomDecoder.IsDicom(RegularFile.ReadStart(file.Path, StartBytes))) return Gathering.None;
-            if (RegularFile.Read(file.Path, options.MaxFileBytes, out _) is not { } bytes || SliceOf(bytes) is not { } series) return Gathering.None;
-            string gathered = Path.Combine(Path.GetDirectoryName(file.Path)!, FolderOf(series));
-            Directory.CreateDirectory(gathered);
-            for (int number = 1; ; number++)
-                if (DurableFile.TryRename(file.Path, Path.Combine(gathered, FileNames.Numbered(file.Name, number)))) return Gathering.Gathered;
+            if (DicomDecoder.IsDicom(RegularFile.ReadStart(file.Path, StartBytes))
+                && RegularFile.Read(file.Path, options.MaxFileBytes, out _) is { } bytes && SeriesArchive.SliceOf(bytes, _limits) is { } series)
+            {
+                string gathered = Path.Combine(Path.GetDirectoryName(file.Path)!, GatheredPrefix + Hash(series));
+                Directory.CreateDirectory(gathered);
+                Move(file.Path, gathered);
+                return Gathering.Gathered;
+            }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ImageException)
         {
-            return Gathering.None; // an input of its own: what is wrong with it is found there
+            // An input of its own: what is wrong with it is found there.
         }
+        _noSlices.Add((file.Path, file.Stamp));
+        return Gathering.None;
     }
 
     // The urgent ones of a task first.
     private static string[] Places(string inbox) => [Path.Combine(inbox, DataFolder.StatName), inbox];
 
-    private static IEnumerable<string> Folders(string place, InboxScan scan)
+    // Folders below folders too, as people export them: each with files of its own is one.
+    private static IEnumerable<string> Folders(string place, InboxScan scan, int depth)
     {
-        if (!Directory.Exists(place) || new DirectoryInfo(place).LinkTarget is not null) return [];
+        string[] found;
         try
         {
-            return Directory.GetDirectories(place).Where(f => !FileNames.IsIgnored(Path.GetFileName(f)) && Path.GetFileName(f) != DataFolder.StatName && new DirectoryInfo(f).LinkTarget is null).Order(StringComparer.Ordinal);
+            found = [.. Directory.GetDirectories(place).Where(f => !FileNames.IsIgnored(Path.GetFileName(f)) && (depth > 0 || Path.GetFileName(f) != DataFolder.StatName) && new DirectoryInfo(f).LinkTarget is null).Order(StringComparer.Ordinal)];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            yield break; // it has just been packed
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             scan.FoldersUnreadable++;
-            return [];
+            yield break;
+        }
+        foreach (string path in found)
+        {
+            yield return path;
+            if (depth + 1 >= MaxDepth) continue;
+            foreach (string below in Folders(path, scan, depth + 1)) yield return below;
         }
     }
 
-    private void Collect(string series, InboxScan scan, Func<bool> isFull)
+    private void Collect(string place, string series, InboxScan scan, bool mayGrow, Func<bool> isTurnOver, Func<bool> isFull)
     {
-        List<InboxFile> files = [.. Inbox.FilesOf(series, TaskOf(series), scan)];
+        List<InboxFile> files = [.. Inbox.FilesOf(series, TaskOf(place), new InboxScan())];
         if (files.Count == 0) return;
-        // One more that comes makes all of it wait again: the folder is what has to be at rest.
-        if (!probe.IsStable(series, Together(files))) scan.Settling += files.Count;
-        else if (time.GetElapsedTime(_start) > s_turn) scan.HeldBack += files.Count;
+        // One more that comes makes all of it wait again: the folder is what has to be at rest. So does one that is still being written under such a name.
+        bool isStable = probe.IsStable(series, Together(files));
+        if (!isStable || mayGrow || IsBeingWritten(series)) scan.Settling += files.Count;
+        else if (isTurnOver()) scan.HeldBack += files.Count;
         else if (isFull()) scan.HeldByDisk += files.Count;
-        else if (!TryPack(series, files)) scan.Deferred += files.Count;
+        else if (_failures.TryGetValue(series, out (int Count, long Since) failure) && time.GetElapsedTime(failure.Since) < Delay(failure.Count)) scan.Deferred += files.Count;
+        else if (!TryPack(place, series, files)) scan.Deferred += files.Count;
         else return;
+        if (isStable && (mayGrow || IsBeingWritten(series))) scan.SettlesIn = TimeSpan.FromMilliseconds(Math.Min(scan.SettlesIn.TotalMilliseconds, 500));
         scan.Files += files.Count;
     }
 
-    private bool TryPack(string series, List<InboxFile> files)
+    private static TimeSpan Delay(int failures) => TimeSpan.FromMilliseconds(Math.Min(500 * Math.Pow(2, failures - 1), 60_000));
+
+    private static bool IsBeingWritten(string series) =>
+        Directory.EnumerateFiles(series).Any(f => f.EndsWith(".tmp", StringComparison.OrdinalIgnoreCase) || f.EndsWith(".part", StringComparison.OrdinalIgnoreCase));
+
+    private bool TryPack(string place, string series, List<InboxFile> files)
     {
+        int failures = _failures.GetValueOrDefault(series).Count + 1;
         try
         {
-            if (files.Sum(f => f.Stamp.Length) is var bytes && bytes > options.MaxFileBytes)
-            {
-                Quarantine(series, new Reason(Reason.TooLarge, $"found {bytes} bytes in {files.Count} files, expected at most {options.MaxFileBytes}"));
-                return true;
-            }
-            Pack(series, files);
+            if (files.Sum(f => f.Stamp.Length) is var bytes && bytes > options.MaxFileBytes) Quarantine(series, new Reason(Reason.TooLarge, $"found {bytes} bytes in {files.Count} files, expected at most {options.MaxFileBytes}"));
+            else Pack(place, series, files);
             _failures.Remove(series);
             return true;
         }
@@ -123,90 +168,157 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         {
             return false; // not at rest after all
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            logger.Deferred(TaskOf(series), StorageTrouble.Describe(e));
-            _failures[series] = _failures.GetValueOrDefault(series) + 1;
-            return false;
+            _failures[series] = (failures, time.GetTimestamp());
+            bool isStorage = e is IOException or UnauthorizedAccessException;
+            logger.Deferred(TaskOf(place), isStorage ? StorageTrouble.Describe(e) : Failure.Describe(e));
+            Reason? reason = e switch
+            {
+                ImageException { IsFileAtFault: true } => new Reason(Reason.UnreadableImage, e.Message),
+                UnreadableException unreadable when failures >= Preparation.MaximumTries => new Reason(Reason.UnreadableFile, $"{unreadable.InnerException!.Message}, {failures} times"),
+                _ when !isStorage && failures >= Preparation.MaximumTries => new Reason(Reason.Failed, $"{e.GetType().Name} while a series was put together, {failures} times"),
+                _ => null,
+            };
+            try
+            {
+                if (reason is not null) Quarantine(series, reason);
+                return reason is not null;
+            }
+            catch (Exception other) when (other is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
         }
     }
 
-    private void Pack(string series, List<InboxFile> files)
+    private void Pack(string place, string series, List<InboxFile> files)
     {
-        string inbox = Path.GetDirectoryName(series)!;
         Dictionary<string, List<ReadOnlyMemory<byte>>> bySeries = new(StringComparer.Ordinal);
-        List<InboxFile> others = [];
+        List<ReadOnlyMemory<byte>> broken = [];
+        List<InboxFile> packed = [], others = [];
         foreach (InboxFile file in files)
         {
-            if (Read(file, isLastTry: _failures.GetValueOrDefault(series) + 1 >= Preparation.MaximumTries) is not { } bytes || SliceOf(bytes) is not { } uid) others.Add(file);
-            else if (bySeries.TryGetValue(uid, out List<ReadOnlyMemory<byte>>? slices)) slices.Add(bytes);
-            else bySeries.Add(uid, [bytes]);
+            byte[] bytes = Read(file);
+            bool isBroken = !TrySlice(bytes, out string? uid);
+            if (!isBroken && uid is null)
+            {
+                others.Add(file);
+                continue;
+            }
+            packed.Add(file);
+            if (isBroken) broken.Add(bytes);
+            else if (bySeries.TryGetValue(uid!, out List<ReadOnlyMemory<byte>>? slices)) slices.Add(bytes);
+            else bySeries.Add(uid!, [bytes]);
         }
+        // It may be a slice of any of them: none can be vouched for without it, and the archive is refused for it.
+        if (bySeries.Count == 0)
+        {
+            others.AddRange(packed);
+            packed.Clear();
+        }
+        string name = Path.GetRelativePath(place, series).Replace(Path.DirectorySeparatorChar, '-');
         foreach ((string uid, List<ReadOnlyMemory<byte>> slices) in bySeries)
+            Write(SeriesArchive.Pack(slices.Concat(broken)), place, FileNames.Safe(bySeries.Count > 1 ? $"{name}.{Hash(uid)}.zip" : $"{name}.zip"));
+        DurableFile.SyncFolder(place); // the files leave next
+        try
         {
-            string name = Path.GetFileName(series) + (bySeries.Count > 1 ? $".{Hash(uid)}" : "");
-            Write(SeriesArchive.Pack(slices), inbox, $"{name}.zip");
+            Leave(place, series, packed);
+            foreach (InboxFile other in others) Move(other.Path, place); // an input of its own
         }
-        DurableFile.SyncFolder(inbox); // the files leave next
-
-        string packed = Path.Combine(inbox, $"{PackedPrefix}{Guid.NewGuid():N}");
-        Directory.Move(series, packed);
-        // What is no slice is an input of its own; what came in this moment is for the next time.
-        HashSet<string> there = [.. files.Select(f => f.Name)];
-        foreach (InboxFile other in others) PutBack(Path.Combine(packed, other.Name), inbox);
-        foreach (string late in Directory.EnumerateFiles(packed).Where(p => !there.Contains(Path.GetFileName(p))))
+        finally
         {
-            Directory.CreateDirectory(series);
-            PutBack(late, series);
+            BringBack(place); // what was not finished
         }
-        Remove(packed);
+        RemoveEmpty(place, series);
     }
 
-    // Null where it cannot be read, time and again: it is an input of its own then, and refused as one.
-    private byte[]? Read(InboxFile file, bool isLastTry)
+    // All of them, or none.
+    private static void Leave(string place, string series, List<InboxFile> packed)
+    {
+        string leaving = Path.Combine(place, LeavingName), into = Path.Combine(leaving, Path.GetRelativePath(place, series));
+        Directory.CreateDirectory(into);
+        foreach (InboxFile file in packed)
+        {
+            string moved = Path.Combine(into, file.Name);
+            if (!DurableFile.TryRename(file.Path, moved)) throw new IOException("a file of that name is still being moved");
+            // Written over since it was read: with the others it is another series.
+            if (RegularFile.Look(moved, out FileStamp stamp) != FileKind.Regular || stamp != file.Stamp) throw new FileChangedException();
+        }
+        string done = Path.Combine(place, $"{DonePrefix}{Guid.NewGuid():N}");
+        Directory.Move(leaving, done);
+        Remove(done);
+    }
+
+    private static void BringBack(string place)
+    {
+        string leaving = Path.Combine(place, LeavingName);
+        if (!Directory.Exists(leaving)) return;
+        foreach (string path in Directory.GetFiles(leaving, "*", SearchOption.AllDirectories))
+        {
+            string back = Path.Combine(place, Path.GetRelativePath(leaving, Path.GetDirectoryName(path)!));
+            Directory.CreateDirectory(back);
+            Move(path, back);
+        }
+        Remove(leaving);
+    }
+
+    private byte[] Read(InboxFile file)
     {
         try
         {
             byte[]? bytes = RegularFile.Read(file.Path, options.MaxFileBytes, out FileStamp stamp);
-            return stamp == file.Stamp ? bytes : throw new FileChangedException();
+            return bytes is not null && stamp == file.Stamp ? bytes : throw new FileChangedException();
         }
-        catch (Exception e) when (isLastTry && e is (IOException or UnauthorizedAccessException) and not (FileNotFoundException or FileChangedException))
+        catch (Exception e) when (e is (IOException or UnauthorizedAccessException) and not (FileNotFoundException or FileChangedException or DirectoryNotFoundException))
         {
-            return null;
+            throw new UnreadableException(e);
         }
     }
 
-    private string? SliceOf(byte[] bytes)
+    // False for a DICOM file that is broken; no series for what is no slice.
+    private bool TrySlice(byte[] bytes, out string? series)
     {
         try
         {
-            return SeriesArchive.SliceOf(bytes, _limits);
+            series = SeriesArchive.SliceOf(bytes, _limits);
+            return true;
         }
         catch (ImageException)
         {
-            return null;
+            series = null;
+            return false;
         }
     }
 
     // Whole or not there, beside whatever has that name.
-    private static void Write(byte[] archive, string inbox, string name)
+    private static void Write(byte[] archive, string place, string name)
     {
-        string temporary = Path.Combine(inbox, $"{TemporaryPrefix}{Guid.NewGuid():N}.tmp"), digest = Convert.ToHexStringLower(SHA256.HashData(archive));
-        DurableFile.Write(temporary, archive);
-        for (int number = 1; ; number++)
+        string temporary = Path.Combine(place, $"{TemporaryPrefix}{Guid.NewGuid():N}.tmp"), digest = Convert.ToHexStringLower(SHA256.HashData(archive));
+        try
         {
-            string path = Path.Combine(inbox, FileNames.Numbered(name, number));
-            if (DurableFile.TryRename(temporary, path)) return;
+            DurableFile.Write(temporary, archive);
+            for (int number = 1; ; number++)
+            {
+                string path = Path.Combine(place, FileNames.Numbered(name, number));
+                if (DurableFile.TryRename(temporary, path) || IsThere(path)) return; // from before a crash
+            }
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+
+        bool IsThere(string path)
+        {
             try
             {
-                if (RegularFile.Look(path, out _) != FileKind.Regular || RegularFile.Sha256(path) != digest) continue;
+                return RegularFile.Look(path, out _) == FileKind.Regular && RegularFile.Sha256(path) == digest;
             }
             catch (FileNotFoundException)
             {
-                continue; // taken by the pipeline in this moment
+                return false; // taken by the pipeline in this moment
             }
-            File.Delete(temporary); // from before a crash
-            return;
         }
     }
 
@@ -216,10 +328,18 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         Directory.CreateDirectory(quarantine);
         for (int number = 1; ; number++)
         {
-            string path = Path.Combine(quarantine, FileNames.Numbered(name, number));
-            if (Path.Exists(path) || Path.Exists(FileNames.Reason(path))) continue;
-            DurableFile.Write(FileNames.Reason(path), ReasonDocument.Quarantined(task, name, null, reason, time.GetUtcNow()));
-            Directory.Move(series, path);
+            string path = Path.Combine(quarantine, FileNames.Numbered(name, number)), beside = FileNames.Reason(path);
+            if (Path.Exists(path) || Path.Exists(beside)) continue;
+            DurableFile.Write(beside, ReasonDocument.Quarantined(task, name, null, reason, time.GetUtcNow()));
+            try
+            {
+                Directory.Move(series, path);
+            }
+            catch
+            {
+                File.Delete(beside);
+                throw;
+            }
             break;
         }
         journal.Audit(AuditEvent.Quarantined, task, null, null, detail: reason.Code);
@@ -227,10 +347,22 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         logger.Quarantined(task, reason.Code, "not read");
     }
 
-    private static void PutBack(string path, string into)
+    private static void Move(string path, string into)
     {
         for (int number = 1; ; number++)
             if (DurableFile.TryRename(path, Path.Combine(into, FileNames.Numbered(Path.GetFileName(path), number)))) return;
+    }
+
+    private static void RemoveEmpty(string place, string series)
+    {
+        try
+        {
+            for (string path = series; path != place; path = Path.GetDirectoryName(path)!) Directory.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Something else is in it.
+        }
     }
 
     private static void Remove(string packed)
@@ -240,11 +372,9 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         catch (UnauthorizedAccessException) { /* likewise */ }
     }
 
-    private string TaskOf(string series) => Path.GetRelativePath(folder.Inbox, series).Split(Path.DirectorySeparatorChar)[0];
+    private string TaskOf(string path) => Path.GetRelativePath(folder.Inbox, path).Split(Path.DirectorySeparatorChar)[0];
 
     // The UID itself would lead to the patient.
-    private static string FolderOf(string series) => $"series-{Hash(series)}";
-
     private static string Hash(string series) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(series)).AsSpan(0, 6));
 
     // Of all files together: how many bytes, the newest, and which.
@@ -254,6 +384,9 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         foreach (InboxFile file in files.OrderBy(f => f.Name, StringComparer.Ordinal)) hash.Add((file.Name, file.Stamp));
         return new FileStamp(files.Sum(f => f.Stamp.Length), files.Max(f => f.Stamp.Modified), unchecked((ulong)hash.ToHashCode()));
     }
+
+    /// <summary>A file of the folder cannot be read, which is not the disk's trouble if it goes on.</summary>
+    private sealed class UnreadableException(Exception inner) : IOException(inner.Message, inner);
 }
 
 /// <summary>What became of a file that may be a slice.</summary>

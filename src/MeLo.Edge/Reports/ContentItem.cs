@@ -44,7 +44,7 @@ internal static class ContentItem
         unit.WriteTo(measured, s_unit, encoding);
         measured.Text(s_number, DicomVr.Ds, value);
         item.Sequence(new DicomTag(0x0040, 0xA300), measured);
-        item.Sequence(s_content, children);
+        if (children.Length > 0) item.Sequence(s_content, children);
         return item;
     }
 

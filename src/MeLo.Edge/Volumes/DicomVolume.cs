@@ -57,6 +57,9 @@ internal static class DicomVolume
             if ((own.Width, own.Height) != (first.Width, first.Height))
                 throw Broken($"found slices of {first.Width} x {first.Height} and of {own.Width} x {own.Height} pixels, expected all of one size");
             if (Differs(DicomTag.SeriesInstanceUid)) throw Broken("found slices of several series (SeriesInstanceUID), expected one");
+            if (Differs(new DicomTag(0x0020, 0x000D))) throw Broken("found slices of several studies (StudyInstanceUID), expected one");
+            if (Differs(new DicomTag(0x0010, 0x0020))) throw Broken("found slices of several patients (PatientID), expected one");
+            if (Differs(new DicomTag(0x0020, 0x0052))) throw Broken("found slices of several frames of reference (FrameOfReferenceUID), expected one");
             if (Differs(DicomTag.PixelSpacing)) throw Broken("found slices of several pixel spacings, expected one");
             if (files[i].DataSet.FirstText(DicomTag.SopInstanceUid) is { } instance && !instances.Add(instance))
                 throw Broken("found one instance (SOPInstanceUID) with two contents, expected each slice once");

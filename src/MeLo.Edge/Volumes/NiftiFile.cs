@@ -54,12 +54,10 @@ internal static class NiftiFile
         int gap = header.DataOffset() - HeaderBytes;
         if (gap > limits.MaxFileBytes) throw ImageException.OverLimit("bytes before the voxels of a NIfTI file", gap, limits.MaxFileBytes);
         Skip(file, gap);
-        byte[] data = new byte[(long)depth * height * width * type.Size];
-        Fill(file, data);
+        (double slope, double intercept) = header.Scale();
+        Volume volume = VolumeDecoder.FromNumbers(bytes => Fill(file, bytes), type, (depth, height, width), voi, ImageFormat.Nifti, slope, intercept, header.Shown());
         // Also so that gzip comes to its checksum.
         if (file.ReadByte() >= 0) throw Broken("goes on behind the voxels");
-        (double slope, double intercept) = header.Scale();
-        Volume volume = VolumeDecoder.FromNumbers(data, type, (depth, height, width), voi, ImageFormat.Nifti, slope, intercept, header.Shown());
         return header.Directions() is { } directions ? volume.Turned(directions) : volume;
     }
 
@@ -127,7 +125,7 @@ internal static class NiftiFile
         public (double Slope, double Intercept) Scale()
         {
             float slope = Single(112), intercept = Single(116);
-            if (slope == 0) return (1, 0);
+            if (slope == 0 || float.IsNaN(slope)) return (1, 0); // as other readers take it
             return float.IsFinite(slope) && float.IsFinite(intercept) ? (slope, intercept) : throw Broken("found a scale that is not finite, expected numbers");
         }
 
@@ -142,7 +140,11 @@ internal static class NiftiFile
         public VolumeDirections? Directions()
         {
             // x towards the right there, and y towards the front.
-            if (Int16(254) > 0) return new VolumeDirections(Unit(Affine(2)), Unit(Affine(1)), Unit(Affine(0)));
+            if (Int16(254) > 0)
+            {
+                VolumeDirections affine = new(Unit(Affine(2)), Unit(Affine(1)), Unit(Affine(0)));
+                return MathF.Abs(Vector3.Dot(affine.Slice, Vector3.Cross(affine.Row, affine.Column))) > 0.01f ? affine : throw Broken("found axes that lie in one plane, expected three directions");
+            }
             if (Int16(252) <= 0) return null;
             float b = Single(256), c = Single(260), d = Single(264), a = MathF.Sqrt(Math.Max(0, 1 - (b * b) - (c * c) - (d * d)));
             Quaternion rotation = new(b, c, d, a);

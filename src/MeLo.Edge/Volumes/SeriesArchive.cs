@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using MeLo.Edge.Dicom;
@@ -12,6 +13,8 @@ public static class SeriesArchive
 {
     /// <summary>More slices than any scan of one series has.</summary>
     private const int MaxFiles = 4096;
+
+    private const int EndRecordBytes = 22, MaxDirectoryBytes = MaxFiles * 512;
 
     // The earliest that the format has.
     private static readonly DateTimeOffset s_time = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -65,6 +68,7 @@ public static class SeriesArchive
         List<ReadOnlyMemory<byte>> files = [];
         try
         {
+            CheckDirectory(archive.Span);
             using ZipArchive zip = new(new ReadOnlyMemoryStream(archive), ZipArchiveMode.Read);
             if (zip.Entries.Count > MaxFiles) throw ImageException.OverLimit("files of a series", zip.Entries.Count, MaxFiles);
             long left = limits.MaxFileBytes;
@@ -84,6 +88,15 @@ public static class SeriesArchive
             throw Broken("found a ZIP file that is broken");
         }
         return files.Count > 0 ? files : throw Broken("found no files in it, expected slices");
+    }
+
+    // The container makes an object of every entry before anybody can count them, so the directory must be short enough for no more than there may be (APPNOTE.TXT, 4.3.16).
+    private static void CheckDirectory(ReadOnlySpan<byte> archive)
+    {
+        int end = archive.LastIndexOf("PK\x05\x06"u8);
+        if (end < 0 || archive.Length - end < EndRecordBytes) throw Broken("found a ZIP file that is broken");
+        uint start = BinaryPrimitives.ReadUInt32LittleEndian(archive[(end + 16)..]);
+        if (start > end || end - start > MaxDirectoryBytes) throw Broken($"found a ZIP file with a directory of more than {MaxDirectoryBytes} bytes, expected one of at most {MaxFiles} files");
     }
 
     // Memory is taken as bytes arrive: the container's lengths are anybody's.

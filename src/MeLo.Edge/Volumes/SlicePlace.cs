@@ -12,6 +12,9 @@ internal readonly record struct SlicePlace(PatientVector Position, PatientVector
     // What directions may differ by from slice to slice, and from unit vectors at right angles: they are written with few digits.
     private const double Tolerance = 1e-3;
 
+    // A kilometre.
+    private const double MostMillimetres = 1e6;
+
     /// <summary>Across the slice.</summary>
     public PatientVector Normal => Column.Cross(Row);
 
@@ -29,6 +32,7 @@ internal readonly record struct SlicePlace(PatientVector Position, PatientVector
         if (position.Length == 0 || orientation.Length == 0) return null;
         if (position.Length != 3 || orientation.Length != 6)
             throw ImageException.Broken(ImageFormat.Dicom, $"found an image position of {position.Length} numbers and an orientation of {orientation.Length}, expected 3 and 6");
+        if (position.Any(p => Math.Abs(p) > MostMillimetres)) throw ImageException.Broken(ImageFormat.Dicom, $"found an image position beyond {MostMillimetres} mm, expected one in a room");
         SlicePlace place = new(new(position[0], position[1], position[2]), new(orientation[0], orientation[1], orientation[2]), new(orientation[3], orientation[4], orientation[5]));
         if (Math.Abs(place.Column.Length - 1) > Tolerance || Math.Abs(place.Row.Length - 1) > Tolerance || Math.Abs(place.Column.Dot(place.Row)) > Tolerance)
             throw ImageException.Broken(ImageFormat.Dicom, "found an image orientation that is not two directions at right angles, expected unit vectors");

@@ -23,7 +23,7 @@ internal static class VolumeDecoder
     }
 
     /// <summary>A volume of an array's numbers.</summary>
-    /// <param name="data">As they are stored.</param>
+    /// <param name="fill">Gives them as they are stored, one piece after the other, so that memory is taken for one form of them alone.</param>
     /// <param name="type">How.</param>
     /// <param name="sides">[depth, height, width].</param>
     /// <param name="voi">Which values become black and white, or null.</param>
@@ -33,16 +33,29 @@ internal static class VolumeDecoder
     /// <param name="shown">What the file says is black and white, or null.</param>
     /// <exception cref="ImageException">The bundle would have to say which values are black and white, and does not; or one is not finite.</exception>
     public static Volume FromNumbers(
-        ReadOnlySpan<byte> data, VoxelType type, (int Depth, int Height, int Width) sides, DicomVoi? voi, ImageFormat format, double slope = 1, double intercept = 0, (double Low, double High)? shown = null)
+        NpyHeader.Filler fill, VoxelType type, (int Depth, int Height, int Width) sides, DicomVoi? voi, ImageFormat format, double slope = 1, double intercept = 0, (double Low, double High)? shown = null)
     {
         bool isGray = type.IsByte && (slope, intercept) == (1, 0);
-        if (isGray && (voi is null || (voi.Kind == DicomVoiKind.File && shown is null))) return new Volume(sides.Depth, sides.Height, sides.Width, data.ToArray());
+        if (isGray && (voi is null || (voi.Kind == DicomVoiKind.File && shown is null)))
+        {
+            byte[] levels = new byte[sides.Depth * sides.Height * sides.Width];
+            fill(levels);
+            return new Volume(sides.Depth, sides.Height, sides.Width, levels);
+        }
         if (voi is null) throw ImageException.VolumeNotTaken($"a volume of numbers that are no levels of gray, expected bytes: {Unsaid}");
-        float[] values = new float[data.Length / type.Size];
-        VoxelValues.Read(data, type, slope, intercept, values, format);
+        float[] values = new float[sides.Depth * sides.Height * sides.Width];
+        byte[] piece = new byte[Math.Min(values.Length, PieceVoxels) * type.Size];
+        for (int at = 0; at < values.Length; at += PieceVoxels)
+        {
+            int voxels = Math.Min(PieceVoxels, values.Length - at);
+            fill(piece.AsSpan(0, voxels * type.Size));
+            VoxelValues.Read(piece, type, slope, intercept, values.AsSpan(at, voxels), format);
+        }
         VoxelValues.ToLight(values, voi, shown, format);
         return new Volume(sides.Depth, sides.Height, sides.Width, values);
     }
+
+    private const int PieceVoxels = 1 << 18;
 
     private const string Unsaid = "the bundle does not say which values are black and white (input.dicom)";
 

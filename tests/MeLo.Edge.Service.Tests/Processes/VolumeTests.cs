@@ -83,15 +83,80 @@ public sealed class VolumeTests : IDisposable
     }
 
     [Fact]
-    public void FileOfAFolderThatCannotBeRead_IsRefusedByItself()
+    public void FolderWithAFileThatCannotBeRead_IsQuarantinedWhole()
     {
         Nobody.SkipUnlessPossible();
         foreach ((byte[] slice, int i) in TestVolume.Make(Slices, 20, 16).Slices().Select((s, i) => (s, i))) _installation.Drop(Path.Combine(s_task.Name, "scan"), $"IM{i}", slice);
         string unreadable = _installation.Drop(Path.Combine(s_task.Name, "scan"), "locked", [1, 2, 3]);
         Nobody.RunOnce(_installation, unreadable, s_quick);
-        Assert.Equal(["locked", "locked.reason.json"], _installation.Quarantine(s_task.Name));
-        Assert.Single(_installation.Outbox(s_task.Name));
+        Assert.Equal(["scan.reason.json"], _installation.Quarantine(s_task.Name));
+        Assert.Equal(Slices + 1, Directory.GetFiles(Path.Combine(_installation.Data.Quarantine, s_task.Name, "scan")).Length);
+        Assert.Contains("unreadable-file", File.ReadAllText(Path.Combine(_installation.Data.Quarantine, s_task.Name, "scan.reason.json")), StringComparison.Ordinal);
+        Assert.Empty(_installation.Outbox(s_task.Name));
+    }
+
+    [Fact]
+    public void FoldersBelowFolders_AreSeriesOfTheirOwn()
+    {
+        string patient = Path.Combine(s_task.Name, "patient");
+        foreach ((byte[] slice, int i) in TestVolume.Make(Slices, 20, 16).Slices().Select((s, i) => (s, i))) _installation.Drop(patient, $"IM{i}", slice);
+        foreach ((byte[] slice, int i) in TestVolume.Make(Slices, 20, 16, seed: 2).Slices(series: "1.2.3.8").Select((s, i) => (s, i))) _installation.Drop(Path.Combine(patient, "second"), $"IM{i}", slice);
+        _installation.Drop(Path.Combine(patient, "second", "third"), "a.npy", TestVolume.Make(Slices, 20, 16, seed: 3).Npy());
+
+        (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, s_quick);
+
+        Assert.True(code == (int)ExitCode.Done, output + errors);
+        Assert.Equal(["a.npy", "patient-second.zip", "patient.zip"], _installation.Processed(s_task.Name));
+        Assert.False(Directory.Exists(Path.Combine(_installation.Data.Inbox, patient)));
+    }
+
+    [Fact]
+    public void BrokenSlice_RefusesItsSeries()
+    {
+        byte[][] slices = TestVolume.Make(Slices + 1, 20, 16).Slices();
+        for (int i = 0; i < slices.Length; i++) _installation.Drop(Path.Combine(s_task.Name, "scan"), $"IM{i}", i == Slices ? slices[i][..^200] : slices[i]);
+
+        (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, s_quick);
+
+        Assert.True(code == (int)ExitCode.Done, output + errors);
+        Assert.Equal(["scan.zip", "scan.zip.reason.json"], _installation.Quarantine(s_task.Name));
+        Assert.Empty(_installation.Outbox(s_task.Name));
+        Assert.Equal(Slices + 1, SeriesArchive.Open(File.ReadAllBytes(Path.Combine(_installation.Data.Quarantine, s_task.Name, "scan.zip"))).Count);
+    }
+
+    [Fact]
+    public void FolderOfALongName_AndOneOfTooManyFiles_DoNoHarm()
+    {
+        string name = new('x', 250);
+        foreach ((byte[] slice, int i) in TestVolume.Make(Slices, 20, 16).Slices().Select((s, i) => (s, i))) _installation.Drop(Path.Combine(s_task.Name, name), $"IM{i}", slice);
+        TestVolume thin = TestVolume.Make(4100, 2, 2);
+        string many = Path.Combine(Inbox, "many");
+        Directory.CreateDirectory(many);
+        for (int i = 0; i < thin.Depth; i++) File.WriteAllBytes(Path.Combine(many, $"{i}"), thin.Slice(i, series: "1.2.3.8"));
+
+        (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, s_quick);
+
+        Assert.True(code == (int)ExitCode.Done, output + errors);
+        Assert.Single(_installation.Processed(s_task.Name), n => n.StartsWith("xxx", StringComparison.Ordinal));
+        Assert.Equal(["many.reason.json"], _installation.Quarantine(s_task.Name));
+        Assert.Equal(4100, Directory.GetFiles(Path.Combine(_installation.Data.Quarantine, s_task.Name, "many")).Length);
+        Assert.Empty(Directory.GetFiles(Inbox, ".*"));
+    }
+
+    [Fact]
+    public void FilesOnTheirWayOutOfACrash_ComeBack()
+    {
+        byte[][] slices = TestVolume.Make(Slices, 20, 16).Slices();
+        // As if the process had ended after half of a folder had left, and after all of another one had.
+        for (int i = 0; i < Slices; i++) _installation.Drop(i < 3 ? Path.Combine(s_task.Name, ".melo-leaving", "scan") : Path.Combine(s_task.Name, "scan"), $"IM{i}", slices[i]);
+        _installation.Drop(Path.Combine(s_task.Name, ".melo-packed-1", "other"), "IM0", slices[0]);
+
+        (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, s_quick);
+
+        Assert.True(code == (int)ExitCode.Done, output + errors);
+        Assert.Contains("1 results", output, StringComparison.Ordinal);
         Assert.Equal(["scan.zip"], _installation.Processed(s_task.Name));
+        Assert.Equal([Path.Combine(Inbox, "stat")], Directory.GetDirectories(Inbox));
     }
 
     [Fact]

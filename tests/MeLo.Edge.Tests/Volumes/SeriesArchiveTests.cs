@@ -36,6 +36,13 @@ public sealed class SeriesArchiveTests
     }
 
     [Fact]
+    public void DirectoryOfMillions_IsRefusedBeforeItIsRead()
+    {
+        byte[] archive = [.. "PK\x03\x04"u8, .. new byte[4 << 20], .. "PK\x05\x06"u8, .. new byte[18]];
+        Assert.Contains("a directory of more than", Fault(archive), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void SliceOf_IsTheSeriesOfOneFrame()
     {
         Assert.Equal("1.2.3.4", SeriesArchive.SliceOf(s_slices[0]));

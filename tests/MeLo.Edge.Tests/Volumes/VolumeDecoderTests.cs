@@ -185,6 +185,10 @@ public sealed class VolumeDecoderTests
         Assert.Contains("2.8 mm behind slice 5 of 6, expected 2.5 mm", Series([.. slices, s_volume.Slice(0, position: 17.8, instance: "1.9")]), StringComparison.Ordinal);
         Assert.Contains("do not lie parallel", Series([.. slices, s_volume.Slice(0, position: 99, orientation: @"1\0\0\0\0\-1", instance: "1.9")]), StringComparison.Ordinal);
         Assert.Contains("several series", Series([.. slices, s_volume.Slice(0, position: 17.5, series: "1.2.3.5", instance: "1.9")]), StringComparison.Ordinal);
+        Assert.Contains("several studies", Series([.. slices, s_volume.Slice(0, position: 17.5, instance: "1.9", more: d => d.Text(0x0020000D, "UI", "1.7"))]), StringComparison.Ordinal);
+        Assert.Contains("several patients", Series([.. slices, s_volume.Slice(0, position: 17.5, instance: "1.9", more: d => d.Text(0x00100020, "LO", "P2"))]), StringComparison.Ordinal);
+        Assert.Contains("several frames of reference", Series([.. slices, s_volume.Slice(0, position: 17.5, instance: "1.9", more: d => d.Text(0x00200052, "UI", "1.7"))]), StringComparison.Ordinal);
+        Assert.Contains("beyond 1000000 mm", Series([.. slices, s_volume.Slice(0, position: 1e300, instance: "1.9")]), StringComparison.Ordinal);
         Assert.Contains("without image position", Series([.. slices, s_volume.Slice(0, withPlace: false, instance: "1.9")]), StringComparison.Ordinal);
         Assert.Contains("two contents", Series([.. slices, s_volume.Slice(0, position: 17.5, instance: "1.2.3.1")]), StringComparison.Ordinal);
         Assert.Contains("two directions at right angles", Series([.. slices, s_volume.Slice(0, position: 17.5, orientation: @"1\0\0\1\0\0", instance: "1.9")]), StringComparison.Ordinal);
@@ -218,6 +222,7 @@ public sealed class VolumeDecoderTests
         Assert.Contains("voxels, expected at most", Fault(s_volume.Nifti(change: h => h.Put16(42, 32767, 32767, 32767))), StringComparison.Ordinal);
         Assert.Contains("offset", Fault(s_volume.Nifti(change: h => h.PutSingle(108, float.NaN))), StringComparison.Ordinal);
         Assert.Contains("axis without a direction", Fault(s_volume.Nifti(change: h => h.PutSingle(280, 0, 0, 0, 0))), StringComparison.Ordinal);
+        Assert.Contains("in one plane", Fault(s_volume.Nifti(change: h => { h.PutSingle(280, -1, -1, 0, 10); h.PutSingle(296, 0, 0, 0, 20); })), StringComparison.Ordinal);
         Assert.Contains("not a finite number", Fault(s_volume.Nifti(change: h => h.PutSingle(112, 1e38f))), StringComparison.Ordinal);
         byte[] compressed = s_volume.Nifti(isCompressed: true);
         compressed[^6] ^= 1; // of the checksum
