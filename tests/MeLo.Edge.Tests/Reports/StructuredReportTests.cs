@@ -4,6 +4,7 @@ using System.Text;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Reports;
+using MeLo.Edge.Volumes;
 
 namespace MeLo.Edge.Tests.Reports;
 
@@ -91,12 +92,14 @@ public sealed class StructuredReportTests
     {
         if (Find("dciodvfy") is null || Find("dsrdump") is null) Assert.Skip("needs dciodvfy and dsrdump");
         List<(string Name, byte[] Image)> images = [("generated", Image(d => d.Text(0x00100010, "PN", "DOE^JANE")))];
+        byte[] series = SeriesArchive.Pack(TestVolume.Make(3, 4, 5).Slices(more: d => d.Text(0x0020000D, "UI", "1.2.9").Text(0x00080060, "CS", "CT")).Select(s => (ReadOnlyMemory<byte>)s));
+        images.Add(("series", series));
         images.AddRange(Samples());
         using TemporaryFolder folder = new();
         foreach ((string name, byte[] image) in images)
         {
             // Without it nothing can refer to the image.
-            if (((DicomTag[])[DicomTag.SopInstanceUid, DicomTag.SopClassUid, DicomTag.SeriesInstanceUid, new(0x0020, 0x000D)]).Any(tag => Read(image).Text(tag) is null)) continue;
+            if (((DicomTag[])[DicomTag.SopInstanceUid, DicomTag.SopClassUid, DicomTag.SeriesInstanceUid, new(0x0020, 0x000D)]).Any(tag => Read(SeriesArchive.Open(image)[0].ToArray()).Text(tag) is null)) continue;
             File.WriteAllBytes(folder["report.dcm"], Write(image));
             (_, string said) = Run("dciodvfy", folder["report.dcm"]);
             (int code, string dump) = Run("dsrdump", folder["report.dcm"]);
