@@ -14,7 +14,7 @@ internal static class DicomOption
     /// <summary>The option; without it there is no DICOM.</summary>
     public static Option<DicomVoi?> Create(string without) => new("--dicom")
     {
-        Description = $"Which values of a gray DICOM image become black and white: the file's own table or window, the image's lowest and highest value, the file's window of a name, percentiles, or a window of its own. {without}",
+        Description = $"Which values of a gray DICOM image become black and white: the file's own table or window, the image's lowest and highest value, the file's window of a name, percentiles, or a window of its own (linear unless `,linear-exact` or `,sigmoid` follows). Of volumes also what stands for black and white where their numbers are no levels of gray. {without}",
         HelpName = "file|range|named:N|percentile:L,H|window:C,W",
         CustomParser = Read,
     };

@@ -38,7 +38,16 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Ins
         Directory.CreateDirectory(Inbox);
         // In every inbox: the routes may have been others.
         foreach (string inbox in Directory.EnumerateDirectories(folder.Inbox))
-            foreach (string leftover in Directory.EnumerateFiles(inbox, $"{TemporaryPrefix}*.tmp")) File.Delete(leftover);
+        {
+            try
+            {
+                foreach (string leftover in Directory.EnumerateFiles(inbox, $"{TemporaryPrefix}*.tmp")) File.Delete(leftover);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // The scans come to the same folder, and say so.
+            }
+        }
     }
 
     /// <summary>Routes files that have come to rest, for a while: the others are seen again by the next scan, and the tasks' inboxes in between.</summary>

@@ -70,9 +70,10 @@ internal sealed class HeatMapWriter(string outbox, EdgeEngine engine, InstalledT
             using IDisposable step = watch.Begin();
             HeatMap map = await engine.ExplainAsync(task, engine.Prepare(task, image), stopping);
             PixelBuffer picture = HeatMapPicture.Draw(map, image, task.Description.Input, options.HeatMapNotice, DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes });
+            // Before either is written: both are there, or what is said of it is true.
+            byte[]? capture = wanted.HasFlag(HeatMapFiles.Dicom) ? HeatMapCapture.Write(image, job.Key.Input, map, picture, ResultDocument.Read(job.Result!), TimeZoneInfo.Local) : null;
             if (wanted.HasFlag(HeatMapFiles.Png)) DurableFile.Write(PathOf(job, PngEnding), PngEncoder.Write(picture));
-            if (wanted.HasFlag(HeatMapFiles.Dicom))
-                DurableFile.Write(PathOf(job, DicomEnding), HeatMapCapture.Write(image, job.Key.Input, map, picture, ResultDocument.Read(job.Result!), TimeZoneInfo.Local));
+            if (capture is not null) DurableFile.Write(PathOf(job, DicomEnding), capture);
         }
         finally
         {

@@ -41,9 +41,16 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
     {
         foreach (string place in Directory.EnumerateDirectories(folder.Inbox).SelectMany(Places).Where(Directory.Exists))
         {
-            foreach (string leftover in Directory.EnumerateFiles(place, $"{TemporaryPrefix}*.tmp")) File.Delete(leftover);
-            foreach (string done in Directory.EnumerateDirectories(place, $"{DonePrefix}*")) Remove(done);
-            BringBack(place);
+            try
+            {
+                foreach (string leftover in Directory.EnumerateFiles(place, $"{TemporaryPrefix}*.tmp")) File.Delete(leftover);
+                foreach (string done in Directory.EnumerateDirectories(place, $"{DonePrefix}*")) Remove(done);
+                BringBack(place);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // The scans come to the same folder, and say so.
+            }
         }
     }
 
@@ -151,8 +158,17 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
 
     private static TimeSpan Delay(int failures) => TimeSpan.FromMilliseconds(Math.Min(500 * Math.Pow(2, failures - 1), 60_000));
 
-    private static bool IsBeingWritten(string series) =>
-        Directory.EnumerateFiles(series).Any(f => f.EndsWith(".tmp", StringComparison.OrdinalIgnoreCase) || f.EndsWith(".part", StringComparison.OrdinalIgnoreCase));
+    private static bool IsBeingWritten(string series)
+    {
+        try
+        {
+            return Directory.EnumerateFiles(series).Any(f => f.EndsWith(".tmp", StringComparison.OrdinalIgnoreCase) || f.EndsWith(".part", StringComparison.OrdinalIgnoreCase));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return true; // taken away, or not to be looked at: the next scan says more
+        }
+    }
 
     private bool TryPack(string place, string series, List<InboxFile> files)
     {
