@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace MeLo.Edge.Service.Files;
 
@@ -33,6 +34,60 @@ internal static class DurableFile
             throw;
         }
         SyncFolder(folder);
+    }
+
+    /// <summary>Writes a file into a folder, whole or not there, beside whatever has its name; where that is the same content, from before a crash, it stays. The folder is made durable: what it is made of may go next.</summary>
+    /// <param name="folder">The folder; it is there.</param>
+    /// <param name="name">The name, which gets a number where others have it.</param>
+    /// <param name="bytes">The content.</param>
+    /// <param name="temporaryPrefix">What the name that it is written under begins with; that ends in <c>.tmp</c>.</param>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public static void Add(string folder, string name, byte[] bytes, string temporaryPrefix)
+    {
+        string temporary = Path.Combine(folder, $"{temporaryPrefix}{Guid.NewGuid():N}.tmp");
+        try
+        {
+            using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+            {
+                stream.Write(bytes);
+                stream.Flush(flushToDisk: true);
+            }
+            for (int number = 1; ; number++)
+            {
+                string path = Path.Combine(folder, FileNames.Numbered(name, number));
+                if (TryRename(temporary, path) || IsThere(path)) break;
+            }
+            SyncFolder(folder);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+
+        // What has left meanwhile was another's.
+        bool IsThere(string path)
+        {
+            try
+            {
+                return RegularFile.Look(path, out _) == FileKind.Regular && RegularFile.Sha256(path) == Convert.ToHexStringLower(SHA256.HashData(bytes));
+            }
+            catch (FileNotFoundException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Renames a file into a folder, under its own name, or with a number where others have that.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="IOException">It cannot be renamed; it is where it was.</exception>
+    public static void MoveInto(string path, string folder)
+    {
+        string name = Path.GetFileName(path);
+        for (int number = 1; ; number++)
+        {
+            if (TryRename(path, Path.Combine(folder, FileNames.Numbered(name, number)))) return;
+        }
     }
 
     /// <summary>Removes the temporary files that a crash left in a folder.</summary>

@@ -47,7 +47,7 @@ internal sealed class SettledFolder(string folder)
         {
             if (!isExpected(moving))
             {
-                PutBack(moving, Path.GetDirectoryName(source)!);
+                DurableFile.MoveInto(moving, Path.GetDirectoryName(source)!);
                 return TakeOutcome.Replaced;
             }
             Place(moving, finalName, reason);
@@ -56,7 +56,7 @@ internal sealed class SettledFolder(string folder)
         catch
         {
             // Back where it is seen again; if even that fails, the next start does it.
-            if (Path.Exists(moving)) PutBack(moving, Path.GetDirectoryName(source)!);
+            if (Path.Exists(moving)) DurableFile.MoveInto(moving, Path.GetDirectoryName(source)!);
             throw;
         }
     }
@@ -70,19 +70,10 @@ internal sealed class SettledFolder(string folder)
         foreach (string path in Directory.EnumerateFiles(movingFolder))
         {
             Directory.CreateDirectory(inbox);
-            PutBack(path, inbox);
+            DurableFile.MoveInto(path, inbox);
             count++;
         }
         return count;
-    }
-
-    private static void PutBack(string path, string inbox)
-    {
-        string name = Path.GetFileName(path);
-        for (int number = 1; ; number++)
-        {
-            if (DurableFile.TryRename(path, Path.Combine(inbox, FileNames.Numbered(name, number)))) return;
-        }
     }
 
     private void Place(string moving, string finalName, byte[]? reason)

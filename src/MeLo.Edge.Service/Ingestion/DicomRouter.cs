@@ -166,48 +166,11 @@ internal sealed class DicomRouter(DataFolder folder, ServiceOptions options, Ins
             Quarantine(file, digest, IsSame, new Reason(Reason.NoRoute, $"found {found}, expected what one of the {options.Routes.Count} routes takes"));
             return;
         }
-        foreach (string task in tasks) Copy(bytes, digest, Path.Combine(folder.Inbox, task), file.Name);
+        // The original leaves next.
+        foreach (string task in tasks) DurableFile.Add(Directory.CreateDirectory(Path.Combine(folder.Inbox, task)).FullName, file.Name, bytes, TemporaryPrefix);
         new SettledFolder(Path.Combine(folder.Processed, Name)).Take(file.Path, IsSame, file.Name);
 
         bool IsSame(string path) => RegularFile.Sha256(path) == digest;
-    }
-
-    // Whole or not there, beside whatever has that name.
-    private static void Copy(byte[] bytes, string digest, string inbox, string name)
-    {
-        Directory.CreateDirectory(inbox);
-        string temporary = Path.Combine(inbox, $"{TemporaryPrefix}{Guid.NewGuid():N}.tmp");
-        try
-        {
-            using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
-            {
-                stream.Write(bytes);
-                stream.Flush(flushToDisk: true);
-            }
-            for (int number = 1; ; number++)
-            {
-                string path = Path.Combine(inbox, FileNames.Numbered(name, number));
-                if (DurableFile.TryRename(temporary, path) || IsThere(path)) break;
-            }
-            DurableFile.SyncFolder(inbox); // the original leaves next
-        }
-        finally
-        {
-            File.Delete(temporary);
-        }
-
-        // From before a crash; what has left meanwhile was another's.
-        bool IsThere(string path)
-        {
-            try
-            {
-                return RegularFile.Look(path, out _) == FileKind.Regular && RegularFile.Sha256(path) == digest;
-            }
-            catch (FileNotFoundException)
-            {
-                return false;
-            }
-        }
     }
 
     private void Quarantine(InboxFile file, string? digest, Func<string, bool> isExpected, Reason reason)

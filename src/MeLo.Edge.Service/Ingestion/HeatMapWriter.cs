@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Engine;
 using MeLo.Edge.Imaging;
@@ -33,7 +32,7 @@ internal sealed class HeatMapWriter(string outbox, EdgeEngine engine, InstalledT
         if (tasks.Find(job.Key.Task)?.Description.Input.Volume is not null) return; // of volumes there are none
         try
         {
-            if (RegularFile.Read(file.Path, options.MaxFileBytes, out _) is not { } image || Convert.ToHexStringLower(SHA256.HashData(image)) != job.Key.Input) throw new FileChangedException();
+            byte[] image = new AnsweredInput(file.Path, job.Key.Input, options.MaxFileBytes).Bytes ?? throw new FileChangedException();
             HeatMapFiles wanted = DicomDecoder.IsDicom(image) ? options.HeatMap : options.HeatMap & ~HeatMapFiles.Dicom;
             if (job.Delivery == DeliveryState.Settled) wanted &= ~Present(job);
             if (wanted == HeatMapFiles.Off) return;

@@ -100,7 +100,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
             {
                 string gathered = Path.Combine(Path.GetDirectoryName(file.Path)!, GatheredPrefix + Hash(series));
                 Directory.CreateDirectory(gathered);
-                Move(file.Path, gathered);
+                DurableFile.MoveInto(file.Path, gathered);
                 return Gathering.Gathered;
             }
         }
@@ -235,12 +235,11 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         }
         string name = Path.GetRelativePath(place, series).Replace(Path.DirectorySeparatorChar, '-');
         foreach ((string uid, List<ReadOnlyMemory<byte>> slices) in bySeries)
-            Write(SeriesArchive.Pack(slices.Concat(broken)), place, FileNames.Safe(bySeries.Count > 1 ? $"{name}.{Hash(uid)}.zip" : $"{name}.zip"));
-        DurableFile.SyncFolder(place); // the files leave next
+            DurableFile.Add(place, FileNames.Safe(bySeries.Count > 1 ? $"{name}.{Hash(uid)}.zip" : $"{name}.zip"), SeriesArchive.Pack(slices.Concat(broken)), TemporaryPrefix);
         try
         {
             Leave(place, series, packed);
-            foreach (InboxFile other in others) Move(other.Path, place); // an input of its own
+            foreach (InboxFile other in others) DurableFile.MoveInto(other.Path, place); // an input of its own
         }
         finally
         {
@@ -274,7 +273,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         {
             string back = Path.Combine(place, Path.GetRelativePath(leaving, Path.GetDirectoryName(path)!));
             Directory.CreateDirectory(back);
-            Move(path, back);
+            DurableFile.MoveInto(path, back);
         }
         Remove(leaving);
     }
@@ -307,37 +306,6 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         }
     }
 
-    // Whole or not there, beside whatever has that name.
-    private static void Write(byte[] archive, string place, string name)
-    {
-        string temporary = Path.Combine(place, $"{TemporaryPrefix}{Guid.NewGuid():N}.tmp"), digest = Convert.ToHexStringLower(SHA256.HashData(archive));
-        try
-        {
-            DurableFile.Write(temporary, archive);
-            for (int number = 1; ; number++)
-            {
-                string path = Path.Combine(place, FileNames.Numbered(name, number));
-                if (DurableFile.TryRename(temporary, path) || IsThere(path)) return; // from before a crash
-            }
-        }
-        finally
-        {
-            File.Delete(temporary);
-        }
-
-        bool IsThere(string path)
-        {
-            try
-            {
-                return RegularFile.Look(path, out _) == FileKind.Regular && RegularFile.Sha256(path) == digest;
-            }
-            catch (FileNotFoundException)
-            {
-                return false; // taken by the pipeline in this moment
-            }
-        }
-    }
-
     private void Quarantine(string series, Reason reason)
     {
         string task = TaskOf(series), name = FileNames.Safe(Path.GetFileName(series)), quarantine = Path.Combine(folder.Quarantine, task);
@@ -361,12 +329,6 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         journal.Audit(AuditEvent.Quarantined, task, null, null, detail: reason.Code);
         metrics.Quarantine(reason.Code);
         logger.Quarantined(task, reason.Code, "not read");
-    }
-
-    private static void Move(string path, string into)
-    {
-        for (int number = 1; ; number++)
-            if (DurableFile.TryRename(path, Path.Combine(into, FileNames.Numbered(Path.GetFileName(path), number)))) return;
     }
 
     private static void RemoveEmpty(string place, string series)

@@ -263,23 +263,9 @@ public sealed class FhirReportTests
 
     private static TimeZoneInfo Zone => TimeZoneInfo.CreateCustomTimeZone("test", TimeSpan.FromHours(2), "test", "test");
 
-    private static byte[] Image(Action<TestDicom>? more = null) => TestDicom.Gray(2, 1, [1, 2], more: d =>
-    {
-        d.Text(0x0020000D, "UI", "1.2.9").Text(0x0020000E, "UI", "1.2.8");
-        more?.Invoke(d);
-    }).File();
+    private static byte[] Image(Action<TestDicom>? more = null) => StructuredReportTests.Image(more);
 
-    private static ReportedResult Result() => new()
-    {
-        Task = "tuberculosis",
-        Release = 3,
-        Label = "tuberculosis",
-        Scores = [("normal", 0.07), ("tuberculosis", 0.93)],
-        BaseDigest = "sha256:000000000000aa",
-        BundleDigest = "sha256:bb",
-        Arithmetic = "fp32, cpu",
-        CompletedAt = DateTimeOffset.UnixEpoch.AddDays(20_000).AddHours(19),
-    };
+    private static ReportedResult Result() => StructuredReportTests.Result();
 
     private static string Digest(byte[] input) => Convert.ToHexStringLower(SHA256.HashData(input));
 
