@@ -49,25 +49,26 @@ internal static class TrainBenchmark
     {
         using PeakProducts products = new(settings.Threads);
         using TrainingStep lora = new(baseFolder, TrainingMode.Lora, settings.Threads), full = new(baseFolder, TrainingMode.Full, settings.Threads);
-        (TrainingMode Mode, TrainingStep Step, int Batch, Samples Times, Samples Shares)[] sides =
-        [
-            .. s_modes.SelectMany(mode => batches.Select(batch => (mode, mode == TrainingMode.Lora ? lora : full, batch, new Samples(), new Samples()))),
-        ];
+        Side[] sides = [.. s_modes.SelectMany(mode => batches.Select(batch => new Side(mode, mode == TrainingMode.Lora ? lora : full, batch)))];
         double peak = 0, productPeak = 0;
         for (int round = -3; round < settings.Rounds; round++)
         {
             Progress.Show($"round {Math.Max(0, round + 1)} of {settings.Rounds}");
-            foreach ((_, TrainingStep step, int batch, Samples times, Samples shares) in sides)
+            foreach (Side side in sides)
             {
                 Samples now = new();
                 // Before and behind the step: whatever slows the machine down meanwhile slows both.
                 double rate = products.FlopsPerSecond();
-                now.Time(() => step.Run(batch));
+                now.Time(() => side.Step.Run(side.Batch));
                 double after = products.FlopsPerSecond();
                 productPeak = Math.Max(productPeak, Math.Max(rate, after));
                 if (round < 0) continue;
-                times.Add(now.Median);
-                shares.Add(step.Flops(batch) / now.Median * 1000 / Math.Max(rate, after));
+                side.Times.Add(now.Median);
+                side.Shares.Add(side.Step.Flops(side.Batch) / now.Median * 1000 / Math.Max(rate, after));
+                if (side.Lanes == 1) continue;
+                Samples together = new();
+                together.Time(() => side.Step.Run(side.Batch, inOneRun: true));
+                side.OverOneRun.Add(together.Median / now.Median);
             }
             peak = Math.Max(peak, PeakArithmetic.FlopsPerSecond(settings.Threads));
         }
@@ -81,12 +82,15 @@ internal static class TrainBenchmark
                 .Add($"{Name(mode)}_per_s", Series(mode, s => s.Batch / s.Times.Median * 1000), "images per second, by images in a step")
                 .Add($"{Name(mode)}_gflops", Series(mode, s => s.Step.Flops(s.Batch) / s.Times.Median / 1e6), "their multiplications and additions per second")
                 .Add($"{Name(mode)}_over_product_peak", Series(mode, s => s.Shares.Median), "against a large product before and behind each step; aim: at least 0.4")
+                .Add(
+                    $"{Name(mode)}_over_one_run", sides.Where(s => s.Mode == mode && s.Lanes > 1).ToDictionary(s => Key(s.Batch), s => s.OverOneRun.Median),
+                    "images per second over those of one run whose operators the threads share, where there are several runs")
                 .Add($"{Name(mode)}_spread", Series(mode, s => s.Times.Spread), "half the distance between the quartiles over the median");
         }
         report.Add("product_peak_gflops", productPeak / 1e9, "a large product in the runtime, the best round")
             .Add("peak_gflops", peak / 1e9, "fused multiply-adds in registers, all threads, the best round");
 
-        Dictionary<string, double> Series(TrainingMode mode, Func<(TrainingMode Mode, TrainingStep Step, int Batch, Samples Times, Samples Shares), double> value) =>
+        Dictionary<string, double> Series(TrainingMode mode, Func<Side, double> value) =>
             sides.Where(s => s.Mode == mode).ToDictionary(s => Key(s.Batch), value);
     }
 
@@ -106,6 +110,21 @@ internal static class TrainBenchmark
     private static string Name(TrainingMode mode) => mode == TrainingMode.Lora ? "lora" : "full";
 
     private static string Key(int batch) => batch.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>Steps of one mode and size, and what was measured.</summary>
+    private sealed record Side(TrainingMode Mode, TrainingStep Step, int Batch)
+    {
+        public int Lanes => Step.Lanes(Batch);
+
+        /// <summary>Milliseconds a step.</summary>
+        public Samples Times { get; } = new();
+
+        /// <summary>Of the peak of products.</summary>
+        public Samples Shares { get; } = new();
+
+        /// <summary>One run's time over that of several.</summary>
+        public Samples OverOneRun { get; } = new();
+    }
 
     /// <summary>A generated base in a temporary folder.</summary>
     private sealed class BaseFolder : IDisposable

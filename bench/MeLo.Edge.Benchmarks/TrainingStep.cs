@@ -1,39 +1,42 @@
 using System.Numerics.Tensors;
 using MeLo.Edge.Models;
-using MeLo.Edge.Native.OnnxRuntime;
 using MeLo.Edge.Onnx;
+using MeLo.Edge.Providers;
 using MeLo.Edge.Tests;
 using MeLo.Edge.Training;
 using MeLo.Edge.Training.Graphs;
+using MeLo.Edge.Training.Optimization;
+using MeLo.Edge.Training.Steps;
 
 namespace MeLo.Edge.Benchmarks;
 
-/// <summary>A step of training in the runtime: loss and gradients of random pictures, without what an optimizer does with them.</summary>
+/// <summary>A step of training as the trainer makes it: loss and gradients of random pictures, added up over its runs, without what an optimizer does with them.</summary>
 internal sealed class TrainingStep : IDisposable
 {
     private const int Classes = 2;
 
     private readonly BasePackage _package;
     private readonly TrainingGraph _graph;
-    private readonly OrtSession _session;
-    private readonly Dictionary<string, OrtValue> _parameters = [];
-    private readonly Dictionary<int, OrtValue[]> _inputs = [];
+    private readonly Provider _provider = new CpuProvider();
+    private readonly int _threads;
+    private readonly LearnedParameter[] _parameters;
+    private readonly Dictionary<int, GraphSession> _sessions = [];
+    private readonly Dictionary<(int Images, bool InOneRun), GraphInput[][]> _inputs = [];
 
     /// <param name="baseFolder">The base.</param>
     /// <param name="mode">What learns.</param>
-    /// <param name="threads">Threads of the graph.</param>
+    /// <param name="threads">Threads that compute; 0 for one a core.</param>
     public TrainingStep(string baseFolder, TrainingMode mode, int threads)
     {
         _package = BasePackage.Open(baseFolder);
+        _threads = threads == 0 ? Native.ProcessorCores.Count : threads;
         _graph = TrainingGraph.Build(_package.Architecture, _package.Weights, new TrainingGraphOptions { Mode = mode, Classes = Classes });
-        // A plan ahead would be one block of a step's largest need beside what the first step took from the system already.
-        using OrtSessionOptions options = SessionThreads.Of(threads).Options().WithoutMemoryPattern().WithExternalData(_package.Folder);
-        _session = OrtSession.Create(OnnxWriter.ToBytes(_graph.Step), options);
         Random random = new(1);
-        foreach (Parameter parameter in _graph.Parameters)
-            _parameters.Add(parameter.Name, OrtValue.FromArray(
-                _package.Weights.Tensors.ContainsKey(parameter.Name) ? _package.Weights[parameter.Name].ToSingles() : RandomValues.Normal(random, parameter.ElementCount, 0.05f),
-                [.. parameter.Shape]));
+        _parameters =
+        [
+            .. _graph.Parameters.Select(p => new LearnedParameter(
+                p, _package.Weights.Tensors.ContainsKey(p.Name) ? _package.Weights[p.Name].ToSingles() : RandomValues.Normal(random, p.ElementCount, 0.05f))),
+        ];
     }
 
     public long ParameterCount => _graph.Parameters.Sum(p => p.ElementCount);
@@ -41,48 +44,49 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>The multiplications and additions of a step's matrix products.</summary>
     public double Flops(int images) => GraphFlops.Of(_graph.Step, images);
 
+    /// <summary>How many runs of a step go side by side.</summary>
+    public int Lanes(int images) => Plan(images).Lanes;
+
     /// <summary>Runs one step.</summary>
     /// <param name="images">How many pictures, the same ones each time.</param>
+    /// <param name="inOneRun">Whether all of them go through the graph together, whose operators the threads then share.</param>
     /// <exception cref="InvalidOperationException">A gradient is not finite, or zero everywhere.</exception>
-    public void Run(int images)
+    public void Run(int images, bool inOneRun = false)
     {
-        OrtValue[] outputs = _session.Run(Inputs(images));
-        try
+        int lanes = inOneRun ? 1 : Lanes(images);
+        if (!_sessions.TryGetValue(lanes, out GraphSession? session))
+            _sessions[lanes] = session = new GraphSession(_graph.Step, _package.Folder, _provider, _threads, lanes, _parameters);
+        foreach (GraphInput[][] lot in Inputs(images, inOneRun).Chunk(lanes))
         {
-            // The head's gradients are last, and the parameter farthest from the loss third, after loss and logits.
-            foreach (OrtValue gradient in (OrtValue[])[outputs[2], outputs[^2]])
-            {
-                float norm = TensorPrimitives.Norm(gradient.AsSpan<float>());
-                if (!(norm > 0) || !float.IsFinite(norm)) throw new InvalidOperationException($"Found a gradient of norm {norm}.");
-            }
+            session.Run(lot, CancellationToken.None);
+            for (int lane = 1; lane < lot.Length; lane++) session.AddGradients(lane);
         }
-        finally
+        // The head's gradients are last, and the parameter farthest from the loss is first.
+        foreach (LearnedParameter parameter in (LearnedParameter[])[_parameters[0], _parameters[^2]])
         {
-            foreach (OrtValue output in outputs) output.Dispose();
+            float norm = TensorPrimitives.Norm<float>(parameter.Gradient);
+            if (!(norm > 0) || !float.IsFinite(norm)) throw new InvalidOperationException($"Found a gradient of norm {norm}.");
         }
     }
 
     public void Dispose()
     {
-        _session.Dispose();
-        foreach (OrtValue value in _parameters.Values.Concat(_inputs.Values.SelectMany(v => v)).Distinct()) value.Dispose();
+        foreach (GraphSession session in _sessions.Values) session.Dispose();
         _package.Dispose();
     }
 
-    private OrtValue[] Inputs(int images)
-    {
-        if (_inputs.TryGetValue(images, out OrtValue[]? inputs)) return inputs;
-        Random random = new(images);
-        return _inputs[images] = [.. _session.Inputs.Select(port => _parameters.TryGetValue(port.Name, out OrtValue? parameter) ? parameter : Random(port))];
+    private RunPlan Plan(int images) => RunPlan.ForPictures(images, slices: 1, _provider, _threads);
 
-        OrtValue Random(OrtPort port)
-        {
-            long[] shape = [images, .. port.Info.Dimensions[1..]];
-            return OrtValue.FromArray(
-                port.Name == VitGraph.PixelValues
-                    ? RandomValues.Normal(random, shape.Aggregate((a, b) => a * b), 1)
-                    : [.. Enumerable.Range(0, images * Classes).Select(i => i % Classes == i / Classes % Classes ? 1f / images : 0)], // each picture has its class
-                shape);
-        }
+    private GraphInput[][] Inputs(int images, bool inOneRun)
+    {
+        if (_inputs.TryGetValue((images, inOneRun), out GraphInput[][]? inputs)) return inputs;
+        Random random = new(images);
+        int size = _package.Architecture.ImageSize, length = inOneRun ? images : Plan(images).Length;
+        return _inputs[(images, inOneRun)] = [.. Enumerable.Range(0, images).Chunk(length).Select(run => (GraphInput[])
+        [
+            new(VitGraph.PixelValues, RandomValues.Normal(random, run.Length * 3 * size * size, 1), [run.Length, 3, size, size]),
+            // Each picture has its class.
+            new(TrainingGraph.PositiveWeights, [.. run.SelectMany(i => Enumerable.Range(0, Classes).Select(c => c == i % Classes ? 1f / images : 0))], [run.Length, Classes]),
+        ])];
     }
 }

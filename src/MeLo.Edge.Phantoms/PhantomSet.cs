@@ -22,6 +22,9 @@ public readonly record struct PhantomSample(ulong Seed, int Label, PhantomPart P
 /// <summary>Sets of samples: every class as often as any other, and of every twenty of a class 14 to train with, 3 to validate and 3 to test.</summary>
 public static class PhantomSet
 {
+    /// <summary>What goes with every set and with whatever is made of it.</summary>
+    public const string Notice = "Synthetic phantoms, not for clinical use.";
+
     private const int Chunk = 256;
 
     /// <summary>The samples of a set, class by class in turn: no seed comes twice, and sets of different seeds share none but by chance.</summary>

@@ -26,7 +26,8 @@ internal sealed class Trainer : IDisposable
     private readonly ISampleInputs _inputs;
     private readonly GraphSession _evaluation;
     private readonly LossKind _loss;
-    private readonly int _classes;
+    private readonly int _classes, _threads;
+    private readonly RunPlan _pictures, _runs;
     private GraphSession? _step;
 
     /// <exception cref="TrainingException">The settings have faults, or there are no samples to train on.</exception>
@@ -44,7 +45,11 @@ internal sealed class Trainer : IDisposable
             Mode = _settings.Mode, Rank = _settings.Rank, Alpha = _settings.Alpha, Targets = _settings.Targets, Classes = _classes, Loss = _loss, Slices = task.Dataset.Slices,
         });
         _parameters = [.. _graph.Parameters.Select(p => new LearnedParameter(p, InitialValues.Of(p, task.Weights, _settings.Seed)))];
-        _evaluation = Session(_graph.Evaluation);
+        _threads = task.Threads == 0 ? ProcessorCores.Count : task.Threads;
+        _pictures = RunPlan.ForPictures(_settings.MicroBatch, task.Dataset.Slices, task.Provider, _threads);
+        // A head's steps are over before a thread has started.
+        _runs = _settings.Mode == TrainingMode.Head ? new RunPlan(_settings.MicroBatch, 1) : _pictures;
+        _evaluation = Session(_graph.Evaluation, _runs, _parameters);
         _inputs = Inputs(cancellation);
     }
 
@@ -68,7 +73,7 @@ internal sealed class Trainer : IDisposable
         AdamW optimizer = new(_settings.WeightDecay, _settings.MaxGradientNorm);
         LossWeights weights = new(_loss, [.. train.Select(i => _task.Dataset.Samples[i])], _settings);
         TrainingHistory history = state?.Read(_parameters) ?? new TrainingHistory();
-        _step ??= Session(_graph.Step);
+        _step ??= Session(_graph.Step, _runs, _parameters);
         while (!history.IsOver(_settings))
         {
             int epoch = history.Epochs.Count + 1;
@@ -85,18 +90,7 @@ internal sealed class Trainer : IDisposable
     }
 
     /// <summary>The logits of samples as they are, [samples, classes], by the parameters as they are.</summary>
-    public float[] Logits(IReadOnlyList<int> samples, CancellationToken cancellation)
-    {
-        float[] logits = new float[samples.Count * _classes];
-        float[] buffer = new float[Math.Min(_settings.MicroBatch, samples.Count) * _inputs.Length];
-        for (int at = 0; at < samples.Count; at += _settings.MicroBatch)
-        {
-            int[] part = [.. samples.Skip(at).Take(_settings.MicroBatch)];
-            IReadOnlyDictionary<string, float[]> outputs = _evaluation.Run([_inputs.Fill(part, epoch: null, buffer)], cancellation);
-            outputs[VitGraph.Logits].CopyTo(logits, at * _classes);
-        }
-        return logits;
-    }
+    public float[] Logits(IReadOnlyList<int> samples, CancellationToken cancellation) => [.. Evaluate(_evaluation, VitGraph.Logits, samples, _inputs, _runs, cancellation).SelectMany(row => row)];
 
     /// <summary>The same beside the samples' labels.</summary>
     public LabelledLogits Answers(IReadOnlyList<int> samples, CancellationToken cancellation) =>
@@ -108,28 +102,33 @@ internal sealed class Trainer : IDisposable
         _evaluation?.Dispose(); // null when the constructor did not finish
     }
 
-    private GraphSession Session(Onnx.GraphBuilder graph) => new(graph, _task.WeightsFolder, _task.Provider, _task.Threads, _parameters);
+    private GraphSession Session(Onnx.GraphBuilder graph, RunPlan plan, IReadOnlyList<LearnedParameter> parameters) =>
+        new(graph, _task.WeightsFolder, _task.Provider, _threads, plan.Lanes, parameters);
 
     private ISampleInputs Inputs(CancellationToken cancellation)
     {
         int slices = _task.Dataset.Slices;
-        int threads = _task.Threads == 0 ? ProcessorCores.Count : _task.Threads;
         SampleReader reader = new(_task.Dataset, _task.Recipe, _task.CacheBytes);
-        PictureInputs pictures = new(reader, slices, _task.Recipe.Size, _settings.Augmentation, _settings.Seed, threads);
+        PictureInputs pictures = new(reader, slices, _task.Recipe.Size, _settings.Augmentation, _settings.Seed, _threads);
         if (_graph.Features is not { } graph) return pictures;
-        using GraphSession session = new(graph, _task.WeightsFolder, _task.Provider, _task.Threads, []);
+        using GraphSession session = Session(graph, _pictures, []);
         float[][] features = new float[_task.Dataset.Samples.Count][];
-        float[] buffer = new float[_settings.MicroBatch * pictures.Length];
-        foreach (int[] part in Samples().Chunk(_settings.MicroBatch))
-        {
-            float[] values = session.Run([pictures.Fill(part, epoch: null, buffer)], cancellation)[TrainingGraph.FeaturesName];
-            int length = values.Length / part.Length;
-            for (int i = 0; i < part.Length; i++) features[part[i]] = values[(i * length)..((i + 1) * length)];
-        }
+        int[] samples = [.. _task.Parts.Train, .. _task.Parts.Validation, .. _task.Parts.Test];
+        foreach ((int sample, float[] values) in samples.Zip(Evaluate(session, TrainingGraph.FeaturesName, samples, pictures, _pictures, cancellation))) features[sample] = values;
         return new FeatureInputs(features, slices);
     }
 
-    private IEnumerable<int> Samples() => _task.Parts.Train.Concat(_task.Parts.Validation).Concat(_task.Parts.Test);
+    // An output's values of each sample, in their order.
+    private static IEnumerable<float[]> Evaluate(GraphSession session, string output, IReadOnlyList<int> samples, ISampleInputs inputs, RunPlan plan, CancellationToken cancellation)
+    {
+        float[][] buffers = [.. Enumerable.Range(0, plan.Lanes).Select(_ => new float[Math.Min(plan.Length, samples.Count) * inputs.Length])];
+        foreach (int[][] lot in plan.Of(samples))
+        {
+            IReadOnlyList<GraphInput>[] runs = [.. lot.Select((run, i) => (GraphInput[])[inputs.Fill(run, epoch: null, buffers[i])])];
+            foreach ((int[] run, IReadOnlyDictionary<string, float[]> outputs) in lot.Zip(session.Run(runs, cancellation)))
+                foreach (float[] values in outputs[output].Chunk(outputs[output].Length / run.Length)) yield return values;
+        }
+    }
 
     private double RunEpoch(
         int epoch, int batches, CosineSchedule schedule, AdamW optimizer, LossWeights weights, TrainingHistory history, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
@@ -139,7 +138,7 @@ internal sealed class Trainer : IDisposable
         long start = Stopwatch.GetTimestamp();
         double sum = 0;
         int done = 0;
-        using StepInputs inputs = new(_inputs, order, _settings, epoch);
+        using StepInputs inputs = new(_inputs, order.Chunk(_settings.Batch).SelectMany(_runs.Of), epoch);
         for (int batch = 0; batch < batches; batch++)
         {
             int[] samples = order[(batch * _settings.Batch)..Math.Min((batch + 1) * _settings.Batch, order.Length)];
@@ -157,22 +156,30 @@ internal sealed class Trainer : IDisposable
         return sum / done;
     }
 
-    // The gradients of a batch are the sums of its parts', which are in proportion already.
+    // The gradients of a batch are the sums of its runs', which are in proportion already. They are added in the runs' order, however many go side by side.
     private double RunBatch(StepInputs inputs, int[] samples, LossWeights weights, CancellationToken cancellation)
     {
         double loss = 0;
         float[] positive = new float[samples.Length * _classes], negative = new float[positive.Length];
         weights.Fill([.. samples.Select(i => _task.Dataset.Samples[i])], positive, negative);
-        for (int at = 0; at < samples.Length; at += _settings.MicroBatch)
+        int at = 0;
+        foreach (int[][] lot in _runs.Of(samples))
         {
-            int count = Math.Min(_settings.MicroBatch, samples.Length - at);
-            long[] shape = [count, _classes];
-            Range rows = (at * _classes)..((at + count) * _classes);
-            List<GraphInput> given = [inputs.Take(), new(TrainingGraph.PositiveWeights, positive[rows], shape)];
-            if (_loss == LossKind.BinaryCrossEntropy) given.Add(new(TrainingGraph.NegativeWeights, negative[rows], shape));
-            if (at > 0) KeepGradients();
-            loss += _step!.Run(given, cancellation)[TrainingGraph.Loss][0];
-            if (at > 0) AddKept();
+            bool isFirst = at == 0;
+            if (!isFirst) KeepGradients();
+            List<IReadOnlyList<GraphInput>> runs = [];
+            foreach ((int[] run, GraphInput pictures) in lot.Zip(inputs.Take()))
+            {
+                long[] shape = [run.Length, _classes];
+                Range rows = (at * _classes)..((at += run.Length) * _classes);
+                List<GraphInput> given = [pictures, new(TrainingGraph.PositiveWeights, positive[rows], shape)];
+                if (_loss == LossKind.BinaryCrossEntropy) given.Add(new(TrainingGraph.NegativeWeights, negative[rows], shape));
+                runs.Add(given);
+            }
+            IReadOnlyList<IReadOnlyDictionary<string, float[]>> outputs = _step!.Run(runs, cancellation);
+            if (!isFirst) AddKept();
+            for (int lane = 1; lane < runs.Count; lane++) _step.AddGradients(lane);
+            foreach (IReadOnlyDictionary<string, float[]> output in outputs) loss += output[TrainingGraph.Loss][0];
         }
         return loss;
     }

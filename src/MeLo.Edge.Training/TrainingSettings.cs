@@ -25,7 +25,7 @@ internal sealed record TrainingSettings
     /// <summary>Samples between two changes of the parameters, from 1.</summary>
     public int Batch { get; init; } = 32;
 
-    /// <summary>Samples that run at once, from 1: fewer than <see cref="Batch"/> need less memory and give the same gradients but for rounding.</summary>
+    /// <summary>Samples that are at work at once, from 1: fewer than <see cref="Batch"/> need less memory and give the same gradients but for rounding.</summary>
     public int MicroBatch { get; init; } = 16;
 
     /// <summary>The highest learning rate; null takes <see cref="DefaultLearningRate"/>.</summary>

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text;
 using MeLo.Edge.Phantoms;
+using MeLo.Edge.Training.Data;
 
 namespace AdapterTrainer;
 
-/// <summary>A set of drawn pictures as files: a folder of PNG files per class, and <c>labels.csv</c>, which says each one's label and what it is for.</summary>
+/// <summary>A set of drawn pictures as files: a folder of PNG files per class, <c>labels.csv</c>, which says each one's label and what it is for, and <c>NOTICE.txt</c>, which says what they are.</summary>
 internal static class PhantomFolder
 {
     /// <summary>The name of the list.</summary>
@@ -14,6 +15,7 @@ internal static class PhantomFolder
     public static void Write(string folder, Phantom kind, IReadOnlyList<PhantomSample> samples, int size, CancellationToken cancellation)
     {
         foreach (string label in kind.Labels) Directory.CreateDirectory(Path.Combine(folder, label));
+        File.WriteAllText(Path.Combine(folder, DatasetNotice.FileName), PhantomSet.Notice + "\n");
         StringBuilder list = new("path,label,split\n");
         int number = 0;
         foreach ((PhantomSample sample, byte[] file) in PhantomSet.Draw(samples, s => PngFile.Write(kind.Draw(s.Seed, s.Label, size, size), 8), cancellation))

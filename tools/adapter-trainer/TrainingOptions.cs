@@ -32,6 +32,7 @@ internal sealed class TrainingOptions
     private readonly Option<int?> _slices = new("--slices") { Description = "How many slices of a volume are looked at along each axis. Default: all, and as many in the bundle.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
     private readonly Option<string> _axes = new Option<string>("--axes") { Description = "Along which axes a volume is cut.", DefaultValueFactory = _ => "axial", HelpName = "axial|coronal|sagittal|all" }.AcceptOnlyFromAmong("axial", "coronal", "sagittal", "all");
     private readonly Option<DicomVoi?> _dicom = DicomOption.Create("It goes into the bundle. Default: DICOM files are refused.");
+    private readonly Option<bool> _ignorePatients = new("--ignore-dicom-patients") { Description = "Deal out DICOM files one by one. Default: those of one Patient ID (0010,0020) go to one part. For files whose IDs were all replaced by the same." };
     private readonly Option<double> _validation = Number("--validation-share", "The share of samples that choices are made by, where the data does not say.", 0.15);
     private readonly Option<double> _test = Number("--test-share", "The share of samples that the figures come from, where the data does not say.", 0.15);
 
@@ -40,7 +41,7 @@ internal sealed class TrainingOptions
     private readonly Option<string> _targets = new("--targets") { Description = "The linears of every block that get an adapter.", DefaultValueFactory = _ => "query,value", HelpName = "a,b" };
     private readonly Option<int> _epochs = Whole("--epochs", "The most passes over the training samples.", s_defaults.Epochs);
     private readonly Option<int> _batch = Whole("--batch", "Samples between two changes of the parameters.", s_defaults.Batch);
-    private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples that run at once: fewer need less memory.", s_defaults.MicroBatch);
+    private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples at work at once, in parts of eight pictures side by side: fewer need less memory.", s_defaults.MicroBatch);
     private readonly Option<double?> _learningRate = new("--learning-rate") { Description = "The highest learning rate. Default: 5e-3 for adapters, 1e-4 for whole models, 1e-2 for heads.", HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
     private readonly Option<double> _warmup = Number("--warmup", "Epochs over which the learning rate rises.", s_defaults.WarmupEpochs);
     private readonly Option<double> _weightDecay = Number("--weight-decay", "AdamW's decay of matrices; 0 is Adam.", s_defaults.WeightDecay);
@@ -68,7 +69,7 @@ internal sealed class TrainingOptions
                 result.AddError($"--targets: found '{text}', expected each of {string.Join(", ", VitLinears.All.Select(l => l.Name()))} at most once, separated by commas.");
         });
         command.Add(_data);
-        foreach (Option option in (Option[])[_labels, _pathColumn, _labelColumns, _splitColumn, _patientColumn, _slices, _axes, _dicom, _validation, _test]) command.Add(option);
+        foreach (Option option in (Option[])[_labels, _pathColumn, _labelColumns, _splitColumn, _patientColumn, _slices, _axes, _dicom, _ignorePatients, _validation, _test]) command.Add(option);
         if (adapters)
             foreach (Option option in (Option[])[_rank, _alpha, _targets]) command.Add(option);
         foreach (Option option in (Option[])[_epochs, _batch, _microBatch, _learningRate, _warmup, _weightDecay, _labelSmoothing, _balance, _augment, _patience, _seed, _cache]) command.Add(option);
@@ -87,6 +88,7 @@ internal sealed class TrainingOptions
             PatientColumn = parsed.GetValue(_patientColumn),
             Slices = parsed.GetValue(_slices),
             Dicom = parsed.GetValue(_dicom),
+            DicomPatients = !parsed.GetValue(_ignorePatients),
             Axes = Enum.Parse<VolumeAxes>(parsed.GetRequiredValue(_axes), ignoreCase: true),
         });
         bool asksForSlices = parsed.GetValue(_slices) is not null || parsed.GetResult(_axes) is { Implicit: false };
@@ -97,6 +99,7 @@ internal sealed class TrainingOptions
     public Splits Split(ParseResult parsed, Dataset dataset, ulong seed, TextWriter error)
     {
         Splits splits = Splits.Of(dataset, new SplitOptions { Validation = parsed.GetValue(_validation), Test = parsed.GetValue(_test), Seed = seed });
+        if (dataset.Samples[0].Patient is not null) error.WriteLine($"found {dataset.Samples.Select(s => s.Patient).Distinct().Count()} patients, each in one part");
         if (splits.Shared(dataset) is { Count: > 0 } shared)
             error.WriteLine($"warning: found {shared.Count} pictures in more than one part, the first as {string.Join(" and ", shared[0].Take(2).Select(name => $"'{name}'"))}: what was learnt is tested on itself, and the figures are better than the task");
         return splits;

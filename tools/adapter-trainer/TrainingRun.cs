@@ -71,7 +71,7 @@ internal sealed record TrainingRun(
     private static string ToolVersion => typeof(TrainingRun).Assembly.GetName().Version!.ToString(3);
 
     /// <summary>What a report says of it.</summary>
-    public ReportContent Report(string title, string name, IReadOnlyList<string> notes, string? bundleDigest)
+    public ReportContent Report(string title, string name, string? bundleDigest)
     {
         MeLo.Edge.Training.Data.Dataset dataset = Task.Dataset;
         return new ReportContent
@@ -79,7 +79,7 @@ internal sealed record TrainingRun(
             Title = title,
             Task = name,
             Labels = dataset.Labels,
-            Notes = notes,
+            Notes = dataset.Notice is { } notice ? [notice] : [],
             BaseDigest = Task.BaseDigest,
             BundleDigest = bundleDigest,
             Dataset = dataset.Description,

@@ -49,7 +49,8 @@ internal sealed class CsvSource
 
         LabelSet labels = LabelSet.Of(_source, hasColumns ? _labels.Select(c => _table.Header[c]) : rows.SelectMany(r => r.Labels), options.Labels);
         FilePictures pictures = FilePictures.Open(_source, [.. rows.Select(r => new PictureFile(r.Id, Path.Combine(folder, r.Id)))], options);
-        return Dataset.Of(_source, labels.Names, isMultiLabel, [.. rows.Zip(pictures.Digests, (r, digest) => new Sample(r.Id, labels.Targets(r.Labels), r.Patient, r.Part) { Content = digest })], pictures);
+        Sample[] samples = [.. rows.Select((r, i) => pictures.Describe(i, new Sample(r.Id, labels.Targets(r.Labels), r.Patient, r.Part)))];
+        return Dataset.Of(_source, labels.Names, isMultiLabel, samples, pictures, notice: DatasetNotice.Beside(_source, folder));
     }
 
     private string[] Labels(CsvRow row, bool isMultiLabel, List<string> faults)

@@ -29,7 +29,10 @@ internal sealed class CsvTable
         {
             long length = new FileInfo(path).Length;
             if (length > MaxBytes) throw DatasetException.Of(source, $"found {length} bytes, expected at most {MaxBytes}");
-            return Parse(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)), source);
+            byte[] bytes = File.ReadAllBytes(path);
+            // Excel's "Unicode text".
+            if (bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..]) throw DatasetException.Of(source, "found UTF-16, expected UTF-8 (\"CSV UTF-8\", where a spreadsheet saves it)");
+            return Parse(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(bytes), source);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -49,6 +52,9 @@ internal sealed class CsvTable
         Parser parser = new(text.AsSpan().TrimStart('\uFEFF'), source);
         while (parser.Next() is { } row)
         {
+            // What a spreadsheet writes where commas are decimal points.
+            if (rows.Count == 0 && row.Fields is [var only] && only.IndexOfAny([';', '\t']) is >= 0 and int at)
+                throw DatasetException.Of(source, $"found {(only[at] == ';' ? "semicolons" : "tabs")} between the columns, expected commas");
             if (rows.Count > 0 && row.Fields.Length != rows[0].Fields.Length)
                 throw DatasetException.Of(source, $"line {row.Line}: found {row.Fields.Length} fields, expected {rows[0].Fields.Length} as in the header");
             rows.Add(row);

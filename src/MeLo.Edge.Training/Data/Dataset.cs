@@ -13,11 +13,14 @@ internal sealed class Dataset
     public const int MaxLabels = 1000;
 
     private Dataset(
-        string description, string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string digest, IPictures pictures, VolumeRecipe? volume) =>
-        (Description, Source, Labels, IsMultiLabel, Samples, Digest, Pictures, Volume) = (description, source, labels, isMultiLabel, samples, digest, pictures, volume);
+        string description, string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string digest, IPictures pictures, VolumeRecipe? volume, string? notice) =>
+        (Description, Source, Labels, IsMultiLabel, Samples, Digest, Pictures, Volume, Notice) = (description, source, labels, isMultiLabel, samples, digest, pictures, volume, notice);
 
-    /// <summary>Where it is from and what it holds, in one line.</summary>
+    /// <summary>Where it is from and what it holds, in one line, and its notice behind it.</summary>
     public string Description { get; }
+
+    /// <summary>What must not be forgotten about it, in one line; null where nothing was said (<see cref="DatasetNotice"/>).</summary>
+    public string? Notice { get; }
 
     /// <summary>What to call it in messages.</summary>
     public string Source { get; }
@@ -82,13 +85,14 @@ internal sealed class Dataset
     /// <param name="samples">The samples.</param>
     /// <param name="pictures">The pixels.</param>
     /// <param name="volumes">How volumes are cut; null for pictures.</param>
+    /// <param name="notice">What must not be forgotten about it; null for nothing.</param>
     /// <exception cref="DatasetException">Something does not fit; the message lists every fault.</exception>
     public static Dataset Of(
-        string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, IPictures pictures, VolumeSlices? volumes = null)
+        string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, IPictures pictures, VolumeSlices? volumes = null, string? notice = null)
     {
         int fewest = isMultiLabel ? 1 : 2;
         List<string> faults = [];
-        if (labels.Count < fewest || labels.Count > MaxLabels) faults.Add($"found {labels.Count} labels, expected {fewest} to {MaxLabels}");
+        if (labels.Count < fewest || labels.Count > MaxLabels) faults.Add($"found {(labels.Count == 1 ? "1 label" : $"{labels.Count} labels")}, expected {fewest} to {MaxLabels}");
         if (labels.Any(string.IsNullOrWhiteSpace) || labels.Distinct(StringComparer.Ordinal).Count() != labels.Count) faults.Add($"found the labels {string.Join(", ", labels)}, expected different names");
         if (samples.Count == 0) faults.Add("found no samples");
         if (samples.FirstOrDefault(s => !Fits(s.Targets)) is { } wrong)
@@ -98,8 +102,8 @@ internal sealed class Dataset
         if (faults.Count > 0) throw DatasetException.Of(source, faults);
 
         string kind = volumes is null ? "pictures" : $"volumes of {volumes.Description}";
-        string description = string.Create(CultureInfo.InvariantCulture, $"{source}: {samples.Count} {kind}, {labels.Count} {(isMultiLabel ? "labels, any number a sample" : "classes")}");
-        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([volumes?.Description ?? "", .. labels], samples), pictures, volumes is null ? null : new VolumeRecipe(volumes.Axes, volumes.PerAxis, SliceAggregation.MeanLogits));
+        string description = string.Create(CultureInfo.InvariantCulture, $"{source}: {samples.Count} {kind}, {labels.Count} {(isMultiLabel ? "labels, any number a sample" : "classes")}{(notice is null ? "" : $". {notice}")}");
+        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([volumes?.Description ?? "", .. labels], samples), pictures, volumes is null ? null : new VolumeRecipe(volumes.Axes, volumes.PerAxis, SliceAggregation.MeanLogits), notice);
 
         bool Fits(float[] targets) => targets.Length == labels.Count && targets.All(t => t is 0 or 1) && (isMultiLabel || targets.Sum() == 1);
     }

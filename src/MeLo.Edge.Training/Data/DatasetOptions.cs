@@ -34,6 +34,11 @@ internal sealed record DatasetOptions
     /// <summary>Which values of gray DICOM images become black and white; null refuses DICOM files.</summary>
     public DicomVoi? Dicom { get; init; }
 
+    /// <summary>
+    /// Whether Patient ID (0010,0020) and its issuer tell DICOM files' patients apart, where the dataset does not. False for files whose IDs were replaced by one and the same.
+    /// </summary>
+    public bool DicomPatients { get; init; } = true;
+
     /// <summary>What a picture may cost before it is refused.</summary>
     public DecodeLimits Limits { get; init; } = DecodeLimits.Default;
 

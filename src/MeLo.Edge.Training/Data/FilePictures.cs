@@ -10,10 +10,12 @@ internal sealed class FilePictures : IPictures
     private readonly string _source;
     private readonly IReadOnlyList<PictureFile> _files;
     private readonly DecodeLimits _limits;
+    private string[] _digests = [];
+    private string?[] _patients = [];
 
     private FilePictures(string source, IReadOnlyList<PictureFile> files, DatasetOptions options) => (_source, _files, _limits, Dicom) = (source, files, options.Limits, options.Dicom);
 
-    /// <summary>Reads every file once, on all cores: what it is, and the digest of its bytes.</summary>
+    /// <summary>Reads every file once, on all cores: what it is, the digest of its bytes, and of DICOM whose it is.</summary>
     /// <param name="source">The dataset.</param>
     /// <param name="files">The samples' files, in their order.</param>
     /// <param name="options">What a picture may cost, and what is done with DICOM.</param>
@@ -22,6 +24,7 @@ internal sealed class FilePictures : IPictures
     {
         string?[] faults = new string?[files.Count];
         string[] digests = new string[files.Count];
+        string?[] patients = new string?[files.Count];
         Parallel.For(0, files.Count, i =>
         {
             try
@@ -30,6 +33,7 @@ internal sealed class FilePictures : IPictures
                 if (!DicomDecoder.IsDicom(bytes)) _ = ImageSignature.Identify(bytes);
                 else if (options.Dicom is null) throw ImageException.DicomNotTaken("a picture, or --dicom to say which values of DICOM images are black and white");
                 digests[i] = Convert.ToHexStringLower(SHA256.HashData(bytes));
+                if (options.DicomPatients && DicomExamination.Read(bytes) is { PatientId: { } patient } of) patients[i] = of.PatientIdIssuer is { } issuer ? $"{patient} of {issuer}" : patient;
             }
             catch (Exception e) when (IsOfTheFile(e))
             {
@@ -38,14 +42,19 @@ internal sealed class FilePictures : IPictures
         });
         string[] found = [.. faults.OfType<string>()];
         if (found.Length > 0) throw DatasetException.Of(source, found);
-        return new FilePictures(source, files, options) { Digests = digests };
+        // A file that does not say whose it is counts as one of a patient with no other.
+        if (patients.Any(p => p is not null))
+            for (int i = 0; i < patients.Length; i++) patients[i] ??= $"of '{files[i].Id}'";
+        return new FilePictures(source, files, options) { _digests = digests, _patients = patients };
     }
 
     /// <summary>Which values of DICOM images are black and white; null where there are none.</summary>
     public DicomVoi? Dicom { get; }
 
-    /// <summary>SHA-256 of every file, in their order, in hexadecimal.</summary>
-    public IReadOnlyList<string> Digests { get; private init; } = [];
+    /// <summary>A file's sample with what the file says itself: its digest, and, where the dataset does not say it, whose picture it is.</summary>
+    /// <param name="file">The file's place among all.</param>
+    /// <param name="sample">What the dataset says of it.</param>
+    public Sample Describe(int file, Sample sample) => sample with { Content = _digests[file], Patient = sample.Patient ?? _patients[file] };
 
     public PixelBuffer Read(int sample, int slice)
     {

@@ -1,3 +1,5 @@
+using System.IO.Enumeration;
+
 namespace MeLo.Edge.Training.Data;
 
 /// <summary>A folder with a folder of pictures for each class, perhaps below a folder for each part.</summary>
@@ -19,7 +21,7 @@ internal static class FolderSource
         foreach (ClassFolder folder in folders)
         {
             int before = found.Count;
-            foreach (string path in Directory.EnumerateFiles(folder.Location, "*", Visible(recurse: true)).Where(IsNoLeftover))
+            foreach (string path in Files(folder.Location, root, faults))
             {
                 string id = Path.GetRelativePath(root, path).Replace(Path.DirectorySeparatorChar, '/');
                 found.Add((new PictureFile(id, path), new Sample(id, labels.Targets(folder.Label), Patient: null, folder.Part)));
@@ -30,7 +32,7 @@ internal static class FolderSource
 
         found.Sort((a, b) => string.CompareOrdinal(a.File.Id, b.File.Id));
         FilePictures pictures = FilePictures.Open(source, [.. found.Select(f => f.File)], options);
-        return Dataset.Of(source, labels.Names, isMultiLabel: false, [.. found.Zip(pictures.Digests, (f, digest) => f.Sample with { Content = digest })], pictures);
+        return Dataset.Of(source, labels.Names, isMultiLabel: false, [.. found.Select((f, i) => pictures.Describe(i, f.Sample))], pictures, notice: DatasetNotice.Beside(source, root));
     }
 
     private static List<ClassFolder> Classes(string root, string source)
@@ -43,6 +45,19 @@ internal static class FolderSource
             throw DatasetException.Of(source, $"found the folder '{Path.GetFileName(others[0])}' beside '{Path.GetFileName(top.Except(others).First())}', expected a folder for each class, or for each part only: {PartNames.Expected}");
         return [.. top.SelectMany(part => Folders(part).Select(f => new ClassFolder(Path.GetFileName(f), PartNames.Parse(Path.GetFileName(part)), f)))];
     }
+
+    // A link to a folder is not followed: it may lead back up, and then every picture would be there many times.
+    private static IEnumerable<string> Files(string folder, string root, List<string> faults) =>
+        new FileSystemEnumerable<string>(folder, (ref FileSystemEntry e) => e.ToFullPath(), Visible(recurse: true))
+        {
+            ShouldIncludePredicate = (ref FileSystemEntry e) => !e.IsDirectory,
+            ShouldRecursePredicate = (ref FileSystemEntry e) =>
+            {
+                if ((e.Attributes & FileAttributes.ReparsePoint) == 0) return true;
+                faults.Add($"'{Path.GetRelativePath(root, e.ToFullPath()).Replace(Path.DirectorySeparatorChar, '/')}' is a link to a folder, expected files and folders");
+                return false;
+            },
+        }.Where(IsNoLeftover);
 
     private static string[] Folders(string path) => [.. Directory.EnumerateDirectories(path, "*", Visible(recurse: false)).Order(StringComparer.Ordinal)];
 

@@ -47,6 +47,24 @@ internal sealed class NpzFile : IDisposable
         }
     }
 
+    /// <summary>The notice that lies with the arrays, in one line; null where there is none.</summary>
+    /// <exception cref="DatasetException">It is no such text.</exception>
+    public string? Notice()
+    {
+        if (_zip.GetEntry(DatasetNotice.FileName) is not { } entry) return null;
+        try
+        {
+            using Stream stream = entry.Open();
+            byte[] bytes = new byte[DatasetNotice.MaxBytes + 1];
+            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return DatasetNotice.Of(_source, length > DatasetNotice.MaxBytes ? throw DatasetNotice.TooLong(_source, entry.Length) : bytes[..length]);
+        }
+        catch (Exception e) when (IsOfTheFile(e))
+        {
+            throw DatasetException.Of(Place(DatasetNotice.FileName), $"is broken: {e.Message}", e);
+        }
+    }
+
     /// <summary>The type and shape of an array.</summary>
     /// <exception cref="DatasetException">There is none, or it cannot be read.</exception>
     public NpyHeader Header(string name) => Read(name, (header, _) => header);

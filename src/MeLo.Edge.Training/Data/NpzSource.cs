@@ -27,11 +27,13 @@ internal static class NpzSource
         string source = Path.GetFileName(path);
         List<Part> parts = [];
         int[]? shape = null;
+        string? notice;
         using (NpzFile file = NpzFile.Open(path, source))
         {
             // An array under another name would be left out, and nobody would notice.
             if (file.Names.Except(s_parts.SelectMany(p => (string[])[$"{p.Name}_images", $"{p.Name}_labels"])).Order(StringComparer.Ordinal).FirstOrDefault() is { } unknown)
                 throw DatasetException.Of(source, $"found the array {PrintableText.Of(unknown)}, expected train_images and train_labels, and the same for val and test");
+            notice = file.Notice();
             long left = options.MaxArrayBytes;
             foreach ((DatasetPart kind, string name) in s_parts)
             {
@@ -55,7 +57,7 @@ internal static class NpzSource
         byte[][] all = [.. parts.SelectMany(p => p.Pictures)];
         bool isVolume = shape!.Length == 3 && shape[2] is not (1 or 3);
         VolumeSlices? cuts = isVolume ? Cuts(shape, options) : null;
-        return Dataset.Of(source, labels, columns > 1, samples, cuts is null ? new ArrayPictures(all, shape) : new ArrayVolumes(all, cuts), cuts);
+        return Dataset.Of(source, labels, columns > 1, samples, cuts is null ? new ArrayPictures(all, shape) : new ArrayVolumes(all, cuts), cuts, notice);
     }
 
     private static VolumeSlices Cuts(int[] shape, DatasetOptions options)

@@ -134,14 +134,17 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
 
     private IEnumerable<string> ClassFaults(Dataset dataset, DatasetPart part)
     {
-        if (this[part].Count == 0) yield return $"found no sample for {Name(part)}";
+        string hint = dataset.Dicom is not null && dataset.Samples[0].Patient is not null ? "; --ignore-dicom-patients where their IDs do not tell patients apart" : "";
+        if (this[part].Count == 0) yield return $"found no sample for {Name(part)}, among {dataset.Samples.Count}{Patients(dataset.Samples)}{hint}";
         for (int l = 0; l < dataset.Labels.Count && this[part].Count > 0; l++)
         {
             if (this[part].Any(i => dataset.Samples[i].Targets[l] > 0)) continue;
             Sample[] with = [.. dataset.Samples.Where(s => s.Targets[l] > 0)];
-            string patients = with.Length > 0 && with[0].Patient is not null ? $" of {with.Select(s => s.Patient).Distinct().Count()} patients" : "";
-            yield return $"class '{dataset.Labels[l]}' has {with.Length} samples{patients}, and none of them for {Name(part)}";
+            yield return $"class '{dataset.Labels[l]}' has {with.Length} samples{Patients(with)}, and none of them for {Name(part)}{hint}";
         }
+
+        static string Patients(IReadOnlyCollection<Sample> samples) =>
+            samples.Count == 0 || samples.First().Patient is null ? "" : samples.Select(s => s.Patient).Distinct().Count() is 1 ? " of one patient" : $" of {samples.Select(s => s.Patient).Distinct().Count()} patients";
     }
 
     private static string Name(DatasetPart part) => part switch { DatasetPart.Train => "training", DatasetPart.Validation => "validation", _ => "the test" };

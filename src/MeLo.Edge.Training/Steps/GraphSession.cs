@@ -5,100 +5,72 @@ using MeLo.Edge.Training.Optimization;
 
 namespace MeLo.Edge.Training.Steps;
 
-/// <summary>A training graph that runs with parameters which lie in this process: their values are seen as they are at each run. Not thread-safe.</summary>
+/// <summary>
+/// A training graph that runs with parameters which lie in this process: their values are seen as they are at each run. Runs go side by side in lanes, one thread each:
+/// a training graph's operators are too small to be shared by threads without much waiting. Not thread-safe.
+/// </summary>
 internal sealed class GraphSession : IDisposable
 {
     private readonly OrtSession _session;
-    private readonly OrtIoBinding _binding;
-    private readonly bool _isDevice;
+    private readonly IReadOnlyList<LearnedParameter> _parameters;
     private readonly List<(string Name, OrtValue Value)> _values = [];
-    private readonly List<OrtValue> _gradients = [];
-    private readonly string[] _made;
+    private readonly List<GraphLane> _lanes = [];
 
     /// <param name="graph">The graph.</param>
     /// <param name="weightsFolder">Where the files lie that its constants refer to.</param>
     /// <param name="provider">Where it runs.</param>
-    /// <param name="threads">Threads of the host that compute; 0 for one a core.</param>
-    /// <param name="parameters">What learns: inputs of the graph. Gradients that the graph has as outputs are written to them.</param>
+    /// <param name="threads">Threads of the host that compute, from 1. Those without a lane help where an operator can be shared.</param>
+    /// <param name="lanes">Runs that go side by side, 1 to <paramref name="threads"/>.</param>
+    /// <param name="parameters">What learns: inputs of the graph. Gradients that the graph has as outputs are written to them by the first lane's runs.</param>
     /// <exception cref="ProviderException">The provider cannot start.</exception>
-    public GraphSession(GraphBuilder graph, string weightsFolder, Provider provider, int threads, IReadOnlyList<LearnedParameter> parameters)
+    public GraphSession(GraphBuilder graph, string weightsFolder, Provider provider, int threads, int lanes, IReadOnlyList<LearnedParameter> parameters)
     {
-        using OrtSessionOptions options = provider.Options(SessionThreads.Of(threads)).WithExternalData(weightsFolder);
-        _isDevice = provider.IsDevice;
+        ArgumentOutOfRangeException.ThrowIfLessThan(lanes, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(lanes, threads);
+        // The runtime counts the thread that calls.
+        using OrtSessionOptions options = provider.Options(SessionThreads.Of(threads - lanes + 1)).WithExternalData(weightsFolder);
         _session = OrtSession.Create(OnnxWriter.ToBytes(graph), options);
-        _binding = new OrtIoBinding(_session);
-        HashSet<string> outputs = [.. graph.Outputs.Select(o => o.Name)];
-        foreach (LearnedParameter parameter in parameters)
-        {
-            long[] shape = [.. parameter.Shape];
-            OrtValue value = OrtValue.FromArray(parameter.Values, shape);
-            _values.Add((parameter.Name, value));
-            _binding.BindInput(parameter.Name, value);
-            if (!outputs.Remove(parameter.GradientName)) continue;
-            OrtValue gradient = OrtValue.FromArray(parameter.Gradient, shape);
-            _gradients.Add(gradient);
-            _binding.BindOutput(parameter.GradientName, gradient);
-        }
-        // The others' shapes depend on the batch.
-        _made = [.. outputs.Order(StringComparer.Ordinal)];
+        _parameters = parameters;
+        foreach (LearnedParameter parameter in parameters) _values.Add((parameter.Name, OrtValue.FromArray(parameter.Values, [.. parameter.Shape])));
+        for (int i = 0; i < lanes; i++) _lanes.Add(new GraphLane(_session, graph, provider.IsDevice, _values, parameters, ownsGradients: i > 0));
     }
 
-    /// <summary>Runs the graph once.</summary>
-    /// <param name="inputs">Every input that is no parameter.</param>
-    /// <param name="cancellation">Stops the run at the next operator.</param>
-    /// <returns>The outputs that are no gradients, by name.</returns>
+    /// <summary>The most runs that go side by side.</summary>
+    public int Lanes => _lanes.Count;
+
+    /// <summary>Runs the graph, once for each list of inputs, all at the same time.</summary>
+    /// <param name="runs">For each run, at most <see cref="Lanes"/> of them, every input that is no parameter.</param>
+    /// <param name="cancellation">Stops the runs at the next operator.</param>
+    /// <returns>For each run the outputs that are no gradients, by name.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="ProviderException">The device failed.</exception>
-    public IReadOnlyDictionary<string, float[]> Run(IReadOnlyList<GraphInput> inputs, CancellationToken cancellation)
+    public IReadOnlyList<IReadOnlyDictionary<string, float[]>> Run(IReadOnlyList<IReadOnlyList<GraphInput>> runs, CancellationToken cancellation)
     {
-        // A device has a copy of what was bound; the host's memory is used where it lies.
-        if (_isDevice)
-            foreach ((string name, OrtValue value) in _values) _binding.BindInput(name, value);
-        List<OrtValue> given = [];
-        using OrtRunOptions? options = cancellation.CanBeCanceled ? new OrtRunOptions() : null;
-        using CancellationTokenRegistration registration = cancellation.UnsafeRegister(static o => ((OrtRunOptions)o!).Terminate(), options);
+        // Threads of their own: the pool's are preparing the next pictures, and a run that waited for one would hold up the others.
+        Task<IReadOnlyDictionary<string, float[]>>[] others =
+        [
+            .. runs.Skip(1).Select((inputs, i) => Task.Factory.StartNew(() => _lanes[i + 1].Run(inputs, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
+        ];
         try
         {
-            foreach (GraphInput input in inputs)
-            {
-                OrtValue value = OrtValue.FromArray(input.Values, input.Shape);
-                given.Add(value);
-                _binding.BindInput(input.Name, value);
-            }
-            foreach (string name in _made) _binding.BindOutput(name, OrtLibrary.HostMemory);
-            _session.Run(_binding, options);
-            return Take();
-        }
-        catch (OrtException)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            throw;
+            IReadOnlyDictionary<string, float[]> first = _lanes[0].Run(runs[0], cancellation);
+            return [first, .. others.Select(t => t.GetAwaiter().GetResult())];
         }
         finally
         {
-            foreach (OrtValue value in given) value.Dispose();
+            // Whatever failed, nothing runs any more when this returns.
+            Task.WhenAll((IEnumerable<Task>)others).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
         }
     }
+
+    /// <summary>Adds the gradients of a lane's last run to the parameters'.</summary>
+    /// <param name="lane">1 to below <see cref="Lanes"/>: the first lane's are the parameters'.</param>
+    public void AddGradients(int lane) => _lanes[lane].AddGradientsTo(_parameters);
 
     public void Dispose()
     {
-        _binding.Dispose();
+        foreach (GraphLane lane in _lanes) lane.Dispose();
         foreach ((_, OrtValue value) in _values) value.Dispose();
-        foreach (OrtValue gradient in _gradients) gradient.Dispose();
         _session.Dispose();
-    }
-
-    // In the order they were bound: the gradients were first.
-    private Dictionary<string, float[]> Take()
-    {
-        OrtValue[] outputs = _binding.TakeOutputs();
-        try
-        {
-            return _made.Select((name, i) => (name, outputs[_gradients.Count + i].AsSpan<float>().ToArray())).ToDictionary();
-        }
-        finally
-        {
-            foreach (OrtValue output in outputs) output.Dispose();
-        }
     }
 }

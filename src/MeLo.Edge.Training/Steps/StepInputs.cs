@@ -1,35 +1,36 @@
 namespace MeLo.Edge.Training.Steps;
 
-/// <summary>The inputs of an epoch's runs in their order, each made while the one before is learnt from. Not thread-safe.</summary>
+/// <summary>The inputs of an epoch's runs in their order, those that go side by side together, each lot made while the one before is learnt from. Not thread-safe.</summary>
 internal sealed class StepInputs : IDisposable
 {
     private readonly ISampleInputs _inputs;
-    private readonly int[][] _parts;
+    private readonly int[][][] _lots;
     private readonly int _epoch;
-    private readonly float[][] _buffers;
-    private Task<GraphInput>? _next;
+    private readonly float[][][] _buffers;
+    private Task<GraphInput[]>? _next;
     private int _made;
 
     /// <param name="inputs">What makes them.</param>
-    /// <param name="order">The epoch's samples in its order.</param>
-    /// <param name="settings">How many go together.</param>
+    /// <param name="lots">The samples of each run, by what goes side by side, in the epoch's order.</param>
     /// <param name="epoch">The pass, from 1.</param>
-    public StepInputs(ISampleInputs inputs, IReadOnlyList<int> order, TrainingSettings settings, int epoch)
+    public StepInputs(ISampleInputs inputs, IEnumerable<int[][]> lots, int epoch)
     {
         _inputs = inputs;
         _epoch = epoch;
-        _parts = [.. order.Chunk(settings.Batch).SelectMany(batch => batch.Chunk(settings.MicroBatch))];
-        int length = _parts.Max(part => part.Length) * inputs.Length;
-        _buffers = [new float[length], new float[length]];
+        _lots = [.. lots];
+        int length = _lots.Max(lot => lot.Max(run => run.Length)) * inputs.Length;
+        _buffers = [Buffers(), Buffers()];
         Begin();
+
+        float[][] Buffers() => [.. Enumerable.Range(0, _lots.Max(lot => lot.Length)).Select(_ => new float[length])];
     }
 
-    /// <summary>The next run's input; valid until the next but one is taken.</summary>
-    public GraphInput Take()
+    /// <summary>The inputs of the next runs; valid until the next but one are taken.</summary>
+    public IReadOnlyList<GraphInput> Take()
     {
-        GraphInput input = (_next ?? throw new InvalidOperationException("Found no part left, expected as many as the epoch has.")).GetAwaiter().GetResult();
+        GraphInput[] inputs = (_next ?? throw new InvalidOperationException("Found no run left, expected as many as the epoch has.")).GetAwaiter().GetResult();
         Begin();
-        return input;
+        return inputs;
     }
 
     /// <summary>Waits for what is being made.</summary>
@@ -37,13 +38,13 @@ internal sealed class StepInputs : IDisposable
 
     private void Begin()
     {
-        if (_made == _parts.Length)
+        if (_made == _lots.Length)
         {
             _next = null;
             return;
         }
-        int[] part = _parts[_made];
-        float[] buffer = _buffers[_made++ % _buffers.Length];
-        _next = Task.Run(() => _inputs.Fill(part, _epoch, buffer));
+        int[][] lot = _lots[_made];
+        float[][] buffers = _buffers[_made++ % _buffers.Length];
+        _next = Task.Run(() => lot.Select((run, i) => _inputs.Fill(run, _epoch, buffers[i])).ToArray());
     }
 }

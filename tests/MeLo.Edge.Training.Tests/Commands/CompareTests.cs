@@ -35,6 +35,21 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
     }
 
     [Fact]
+    public void ModesOfAnEarlierComparison_Stay()
+    {
+        string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--seeds", "1", "--epochs", "1", "--warmup", "0", "--out", _folder.Root, "--json"];
+        JsonNode adapters = JsonNode.Parse(TrainerTool.Done([.. command, "--modes", "lora"]))!;
+        JsonNode head = JsonNode.Parse(TrainerTool.Done([.. command, "--modes", "head"]))!;
+        Assert.Equal(adapters["lora"]!.ToJsonString(), head["lora"]!.ToJsonString());
+        Assert.Equal(head.ToJsonString(), JsonNode.Parse(File.ReadAllText(_folder["comparison.json"]))!.ToJsonString());
+        // Of other data nothing stays.
+        File.WriteAllText(_folder["comparison.json"], File.ReadAllText(_folder["comparison.json"]).Replace(head["datasetDigest"]!.GetValue<string>(), new string('0', 64), StringComparison.Ordinal));
+        Assert.Null(JsonNode.Parse(TrainerTool.Done([.. command, "--modes", "head"]))!["lora"]);
+        File.WriteAllText(_folder["comparison.json"], "{");
+        Assert.NotNull(JsonNode.Parse(TrainerTool.Done([.. command, "--modes", "head"]))!["head"]);
+    }
+
+    [Fact]
     public void UndefinedFigure_IsNull()
     {
         // No test sample has the second class.

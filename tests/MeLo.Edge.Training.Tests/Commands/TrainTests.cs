@@ -84,10 +84,13 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         string output = TrainerTool.Done(
             "train", "--base", bench.Base, "--data", set, "--labels", "normal,mass", "--axes", "all", "--slices", "3", "--task", "organ", "--key", bench.Key, "--out", path, "--epochs", "2", "--batch", "8", "--warmup", "0");
         Assert.Contains("slices of a validation sample", output, StringComparison.Ordinal);
+        Assert.EndsWith(PhantomSet.Notice + Environment.NewLine, output, StringComparison.Ordinal);
         using SigningKey key = SigningKey.FromPemFile(bench.Key);
         Bundle bundle = Bundle.Open(path, TrustStore.FromKey(key));
         Assert.Equal(new VolumeRecipe(VolumeAxes.All, 3, SliceAggregation.MeanLogits), bundle.Description.Input.Volume);
         Assert.Equal(4, bundle.Probe.Inputs);
+        Assert.EndsWith(PhantomSet.Notice, bundle.Description.Card!.Dataset!.Description, StringComparison.Ordinal);
+        Assert.Contains($"""role="note">{PhantomSet.Notice}</p>""", File.ReadAllText(_folder["organ.html"]), StringComparison.Ordinal);
 
         // The device's answers to the test volumes are those that the card's figures were made of.
         using EdgeEngine engine = EdgeEngine.Load(bench.Base);

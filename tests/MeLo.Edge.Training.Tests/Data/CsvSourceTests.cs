@@ -70,7 +70,7 @@ public sealed class CsvSourceTests
     [InlineData("file,label,patient\n1.bmp,a,A\n2.bmp,b,\n", "line 3: found nothing in the column 'patient'")]
     [InlineData("file,label\n1.bmp,a\nno.bmp,b\n", "'no.bmp': there is no such file")]
     [InlineData("file,label\n1.bmp,a\nno/no.bmp,b\n", "'no/no.bmp': there is no such file")]
-    [InlineData("file,label\n1.bmp,a\n2.bmp,a\n", "found 1 labels, expected 2")]
+    [InlineData("file,label\n1.bmp,a\n2.bmp,a\n", "found 1 label, expected 2")]
     public void TablesThatAreNoDataset_AreRefused(string table, string reason)
     {
         using TemporaryFolder folder = Pictures("1.bmp", "2.bmp");

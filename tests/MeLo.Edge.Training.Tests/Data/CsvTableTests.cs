@@ -29,6 +29,8 @@ public sealed class CsvTableTests
     [InlineData("a,A\n1,2", "found the column 'a' twice")]
     [InlineData("a,b\n1,2,3", "line 2: found 3 fields, expected 2")]
     [InlineData("a,b\n\"x\ny\",2\n1", "line 4: found 1 fields, expected 2")]
+    [InlineData("a;b\n1;2,5\n", "found semicolons between the columns, expected commas")]
+    [InlineData("a\tb\n1\t2\n", "found tabs between the columns")]
     [InlineData("a,b\n1,\"x", "line 2: found a quoted field without an end")]
     [InlineData("a,b\n1,\"x\"y", "line 2: found 'y' behind a quoted field")]
     [InlineData("a,b\n1,x\"y\"", "line 2: found a quote inside a field")]
@@ -41,6 +43,16 @@ public sealed class CsvTableTests
         using TemporaryFolder folder = new();
         File.WriteAllBytes(folder["t.csv"], [.. Encoding.ASCII.GetBytes("a,b\n"), 0xFF, 0xFE]);
         Assert.Contains("not UTF-8", Assert.Throws<DatasetException>(() => CsvTable.Read(folder["t.csv"], "t.csv")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("utf-16")]
+    [InlineData("utf-16BE")]
+    public void Utf16_IsRefusedByItsName(string encoding)
+    {
+        using TemporaryFolder folder = new();
+        File.WriteAllText(folder["t.csv"], "a,b\n1,2\n", Encoding.GetEncoding(encoding));
+        Assert.Contains("found UTF-16, expected UTF-8", Assert.Throws<DatasetException>(() => CsvTable.Read(folder["t.csv"], "t.csv")).Message, StringComparison.Ordinal);
     }
 
     [Fact]

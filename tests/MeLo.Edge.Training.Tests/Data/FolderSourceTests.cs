@@ -44,6 +44,81 @@ public sealed class FolderSourceTests
     }
 
     [Fact]
+    public void DicomFilesOfAPatient_StayTogether()
+    {
+        using TemporaryFolder folder = new();
+        for (int i = 0; i < 60; i++) Dicom(folder, $"p{i / 3}", "GENERAL", i);
+        File.WriteAllBytes(folder["a", "unknown"], TestDicom.Gray(2, 1, [-1, -1]).File());
+        Put(folder, "b", "1.bmp");
+        DatasetOptions options = new() { Dicom = DicomVoi.Window(0, 100) };
+
+        Dataset dataset = Dataset.Open(folder.Root, options);
+        Splits splits = Splits.Of(dataset, new SplitOptions());
+
+        Assert.Equal(22, dataset.Samples.Select(s => s.Patient).Distinct().Count());
+        foreach (string patient in Enumerable.Range(0, 20).Select(p => $"p{p} of GENERAL"))
+        {
+            int[] samples = [.. Enumerable.Range(0, dataset.Samples.Count).Where(i => dataset.Samples[i].Patient == patient)];
+            Assert.Equal(3, samples.Length);
+            Assert.Single((DatasetPart[])[DatasetPart.Train, DatasetPart.Validation, DatasetPart.Test], part => splits[part].Intersect(samples).Any());
+        }
+        Assert.All(Dataset.Open(folder.Root, options with { DicomPatients = false }).Samples, s => Assert.Null(s.Patient));
+    }
+
+    [Fact]
+    public void OnePatientIdForAll_IsRefusedWithWhatHelps()
+    {
+        using TemporaryFolder folder = new();
+        for (int i = 0; i < 60; i++) Dicom(folder, "ANONYMOUS", issuer: null, i);
+        DatasetOptions options = new() { Dicom = DicomVoi.Window(0, 100) };
+        DatasetException e = Assert.Throws<DatasetException>(() => Splits.Of(Dataset.Open(folder.Root, options), new SplitOptions()));
+        Assert.Contains("found no sample for validation, among 60 of one patient", e.Message, StringComparison.Ordinal);
+        Assert.Contains("--ignore-dicom-patients", e.Message, StringComparison.Ordinal);
+        Assert.NotEmpty(Splits.Of(Dataset.Open(folder.Root, options with { DicomPatients = false }), new SplitOptions()).Test);
+    }
+
+    [Fact]
+    public void LinksToFolders_AreRefused_AndThoseToFilesRead()
+    {
+        using TemporaryFolder folder = new();
+        Put(folder, "a", "1.bmp");
+        Put(folder, "b", "1.bmp");
+        File.CreateSymbolicLink(folder["b", "2.bmp"], folder["a", "1.bmp"]);
+        Assert.Equal(3, Dataset.Open(folder.Root, new DatasetOptions()).Samples.Count);
+        Directory.CreateSymbolicLink(folder["b", "loop"], folder.Root);
+        DatasetException e = Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions()));
+        Assert.Contains("'b/loop' is a link to a folder", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Notice_IsPartOfTheDescription()
+    {
+        using TemporaryFolder folder = new();
+        Put(folder, "a", "1.bmp");
+        Put(folder, "b", "1.bmp");
+        Assert.Null(Dataset.Open(folder.Root, new DatasetOptions()).Notice);
+        File.WriteAllText(folder["NOTICE.txt"], "\uFEFFDrawn pictures,\r\nnot for clinical use.\n");
+        Dataset dataset = Dataset.Open(folder.Root, new DatasetOptions());
+        Assert.Equal("Drawn pictures, not for clinical use.", dataset.Notice);
+        Assert.EndsWith("2 classes. Drawn pictures, not for clinical use.", dataset.Description, StringComparison.Ordinal);
+
+        File.WriteAllText(folder["NOTICE.txt"], new string('x', 1001));
+        Assert.Contains("NOTICE.txt: found 1001 bytes, expected at most 1000", Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message, StringComparison.Ordinal);
+        File.WriteAllBytes(folder["NOTICE.txt"], [0xFF]);
+        Assert.Contains("not UTF-8", Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message, StringComparison.Ordinal);
+    }
+
+    private static void Dicom(TemporaryFolder folder, string patient, string? issuer, int number)
+    {
+        TestDicom dicom = TestDicom.Gray(2, 1, [(short)number, 100], more: d =>
+        {
+            d.Text(0x00100020, "LO", patient);
+            if (issuer is not null) d.Text(0x00100021, "LO", issuer);
+        });
+        File.WriteAllBytes(folder[number % 2 == 0 ? "a" : "b", $"{number}"], dicom.File());
+    }
+
+    [Fact]
     public void FoldersOfParts_AreTheSplit()
     {
         using TemporaryFolder folder = new();
@@ -98,7 +173,7 @@ public sealed class FolderSourceTests
         using TemporaryFolder folder = new();
         Refused("found 0 labels");
         Put(folder, "a", "1.bmp");
-        Refused("found 1 labels, expected 2");
+        Refused("found 1 label, expected 2");
         Directory.CreateDirectory(folder["empty"]);
         Refused("the folder 'empty' holds no file");
         Put(folder, "empty", "1.bmp");

@@ -25,6 +25,21 @@ public sealed class NpzSourceTests
         Assert.All(picture.Samples<byte>().ToArray(), p => Assert.Equal(10, p));
     }
 
+    [Theory]
+    [InlineData(1000, null)]
+    [InlineData(100_000_000, "NOTICE.txt: found 100000000 bytes, expected at most 1000")]
+    public void Notice_IsReadUpToALimit(int length, string? fault)
+    {
+        using TemporaryFolder folder = new();
+        string path = folder["set.npz"];
+        Npz.Write(path, CompressionLevel.Optimal, Npz.Gray(4, [0, 1], [0, 1], [0, 1]));
+        using (ZipArchive zip = ZipFile.Open(path, ZipArchiveMode.Update))
+        using (Stream notice = zip.CreateEntry("NOTICE.txt").Open())
+            notice.Write(Enumerable.Repeat((byte)'x', length).ToArray());
+        if (fault is null) Assert.Equal(new string('x', length), Dataset.Open(path, new DatasetOptions()).Notice);
+        else Assert.Contains(fault, Assert.Throws<DatasetException>(() => Dataset.Open(path, new DatasetOptions())).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void LabelNames_AreGiven()
     {
@@ -151,7 +166,7 @@ public sealed class NpzSourceTests
     [InlineData("|i1", new int[] { 2, 1 }, new byte[] { 0, 255 }, "found -1 in row 1, expected 0 to 999")]
     [InlineData("<u2", new int[] { 2, 1 }, new byte[] { 0, 0, 255, 255 }, "found 65535 in row 1")]
     [InlineData("|u1", new int[] { 2, 1, 1 }, new byte[] { 0, 1 }, "found an array of shape [2,1,1]")]
-    [InlineData("|u1", new int[] { 2, 1 }, new byte[] { 0, 0 }, "found 1 labels, expected 2")]
+    [InlineData("|u1", new int[] { 2, 1 }, new byte[] { 0, 0 }, "found 1 label, expected 2")]
     [InlineData(">i8", new int[] { 2, 1 }, new byte[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 }, "expected whole numbers, little-endian")]
     public void LabelsThatDoNotFit_AreRefused(string type, int[] shape, byte[] elements, string reason)
     {

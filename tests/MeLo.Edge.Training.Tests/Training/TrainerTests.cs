@@ -46,6 +46,20 @@ public sealed class TrainerTests : IDisposable
         Assert.NotEqual(Learnt(settings), Learnt(settings with { Seed = 2 }));
     }
 
+    // Runs of 8 go side by side in as many lanes as there are threads, those left over in a lot of their own.
+    [Theory]
+    [InlineData(TrainingMode.Lora)]
+    [InlineData(TrainingMode.Full)]
+    [InlineData(TrainingMode.Head)]
+    public void Threads_ChangeNoBit(TrainingMode mode)
+    {
+        TrainingSettings settings = s_quick with { Mode = mode, Batch = 40, MicroBatch = 40, Augmentation = Augmentation.Default };
+        float[] one = Learnt(settings, threads: 1);
+        Assert.Equal(one, Learnt(settings, threads: 2));
+        Assert.Equal(one, Learnt(settings, threads: 3));
+        Assert.Equal(one, Learnt(settings, threads: 8));
+    }
+
     [Fact]
     public void PartsOfABatch_LearnAsTheWholeDoes()
     {
@@ -162,9 +176,9 @@ public sealed class TrainerTests : IDisposable
         for (int i = 0; i < logits.Length; i++) Assert.Equal(answers.Logits[i] / 2, logits[i], 1e-5f);
     }
 
-    private float[] Learnt(TrainingSettings settings)
+    private float[] Learnt(TrainingSettings settings, int threads = 0)
     {
-        using Trainer trainer = new(_small.Of(settings));
+        using Trainer trainer = new(_small.Of(settings) with { Threads = threads });
         trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken);
         return Values(trainer.Parameters);
     }

@@ -65,7 +65,9 @@ internal sealed class CompareCommand : ToolCommand
             }
         }
         JsonObject report = Report(package, dataset, provider, modes, runs, mode => _training.Settings(parsed, mode, first));
-        OutputFile.Write(Path.Combine(folder, "comparison.json"), FileKind.Json, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
+        string kept = Path.Combine(folder, "comparison.json");
+        KeepOthers(kept, report);
+        OutputFile.Write(kept, FileKind.Json, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
         if (parsed.GetValue(_json)) JsonReport.Print(output, report);
         else Print(output, package, dataset, modes, runs);
         return ToolProgram.Done;
@@ -122,6 +124,30 @@ internal sealed class CompareCommand : ToolCommand
             };
         }
         return report;
+    }
+
+    // What the folder has of other modes on the same data and base stays: a comparison may be made in several goes.
+    private static void KeepOthers(string path, JsonObject report)
+    {
+        if (!File.Exists(path) || Parsed(path) is not { } earlier) return;
+        if (((string[])["datasetDigest", "base", "provider"]).Any(name => !JsonNode.DeepEquals(earlier[name], report[name]))) return;
+        foreach (TrainingMode mode in Enum.GetValues<TrainingMode>())
+        {
+            string name = mode.ToString().ToLowerInvariant();
+            if (!report.ContainsKey(name) && earlier[name] is { } other) report[name] = other.DeepClone();
+        }
+    }
+
+    private static JsonObject? Parsed(string path)
+    {
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject;
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            return null;
+        }
     }
 
     private static string Size(long bytes) => bytes < 1_000_000 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e3:0.0} kB") : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB");

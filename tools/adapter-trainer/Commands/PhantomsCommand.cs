@@ -30,7 +30,7 @@ internal sealed class PhantomsCommand : ToolCommand
     };
 
     public PhantomsCommand()
-        : base("phantoms", "Draws pictures that look like medical ones, with their labels. Synthetic phantoms, not for clinical use.")
+        : base("phantoms", "Draws pictures that look like medical ones, with their labels. " + PhantomSet.Notice)
     {
         _task.AcceptOnlyFromAmong([.. s_kinds.Select(k => k.Name), OrganPhantom.Name]);
         Add(_task);
@@ -66,7 +66,7 @@ internal sealed class PhantomsCommand : ToolCommand
         else WriteFile(path, kind, samples, size, cancellation);
         output.WriteLine($"{path}: {count} samples of {labels.Count} classes, {size} pixels");
         foreach (IGrouping<PhantomPart, PhantomSample> part in samples.GroupBy(s => s.Part)) output.WriteLine($"  {part.Key.ToString().ToLowerInvariant(),-10} {part.Count()}");
-        output.WriteLine("Synthetic phantoms, not for clinical use.");
+        output.WriteLine(PhantomSet.Notice);
         return ToolProgram.Done;
     }
 

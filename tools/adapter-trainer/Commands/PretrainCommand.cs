@@ -70,6 +70,7 @@ internal sealed class PretrainCommand : ToolCommand
         Directory.Delete(folder, recursive: true);
         output.WriteLine($"{path}: {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"on {run.Result.Test.Samples} test samples: AUC {run.Result.Test.Auc:F4}, accuracy {run.Result.Test.Accuracy:P1}"));
+        if (dataset.Notice is { } notice) output.WriteLine(notice);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"next: adapter-packer base import {path} --heads {vit.Heads} --out base"));
         return ToolProgram.Done;
     }

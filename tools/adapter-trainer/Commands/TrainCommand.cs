@@ -92,7 +92,7 @@ internal sealed class TrainCommand : ToolCommand
         TrainingRun run = TrainingRun.Of(task, state, "--restart begins anew", error, cancellation);
         string? digest = mode == TrainingMode.Full ? WriteCheckpoint(run, path, output) : WriteBundle(parsed, run, path, key, output, error, cancellation);
         string name = parsed.GetRequiredValue(_task);
-        OutputFile.Write(reportPath, FileKind.Html, HtmlReport.Write(run.Report(parsed.GetValue(_title) ?? name, name, [], digest)));
+        OutputFile.Write(reportPath, FileKind.Html, HtmlReport.Write(run.Report(parsed.GetValue(_title) ?? name, name, digest)));
         Directory.Delete(folder, recursive: true);
         Print(output, run, reportPath);
         return ToolProgram.Done;
@@ -138,6 +138,10 @@ internal sealed class TrainCommand : ToolCommand
         output.WriteLine($"{run.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} of {run.ModelParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters learnt; epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"on {result.Test.Samples} test samples: AUC {result.Test.Auc:F4}, accuracy {result.Test.Accuracy:P1}, F1 {result.Test.F1:F3}, ECE {result.Calibrated.Ece:F3} ({result.Test.Ece:F3} before temperature {result.Temperature:F2})"));
+        if (result.Temperature == TemperatureScaling.Max)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"warning: the temperature is at its limit, {TemperatureScaling.Max:0}: the answers to the validation samples are no better than chance"));
+        else if (result.Calibrated.Ece > result.Test.Ece)
+            output.WriteLine("the temperature made the calibration of the test samples no better: the validation samples are few, or differ from them");
         if (Math.Min(result.Validation.Samples, result.Test.Samples) < FewSamples)
             output.WriteLine($"warning: {result.Validation.Samples} samples to choose by and {result.Test.Samples} to test on say little; expected {FewSamples} of each at least");
         for (int c = 0; c < run.Task.Dataset.Labels.Count; c++)
@@ -146,5 +150,6 @@ internal sealed class TrainCommand : ToolCommand
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {run.Task.Dataset.Labels[c]}: AUC {label.Auc:F4}, from probability {label.Threshold:F3} on: sensitivity {label.Sensitivity:P1}, specificity {label.Specificity:P1}"));
         }
         output.WriteLine($"report: {reportPath}");
+        if (run.Task.Dataset.Notice is { } notice) output.WriteLine(notice);
     }
 }
