@@ -8,7 +8,7 @@ namespace MeLo.Edge.Benchmarks;
 /// <summary>Measures the memory of training steps in a process of its own: the parent starts this program again.</summary>
 internal static class TrainProbe
 {
-    // The runtime plans the memory of a shape when it meets it for the second time.
+    // What the first step took stays with the runtime; the later ones show whether they need more.
     private const int Steps = 3;
 
     public static Command Command()

@@ -20,8 +20,8 @@ internal sealed class TrainingStep : IDisposable
     private readonly Provider _provider = new CpuProvider();
     private readonly int _threads;
     private readonly LearnedParameter[] _parameters;
-    private readonly Dictionary<int, GraphSession> _sessions = [];
-    private readonly Dictionary<(int Images, bool InOneRun), GraphInput[][]> _inputs = [];
+    private readonly Dictionary<int, BatchStep> _steps = [];
+    private readonly Dictionary<(int Images, RunPlan Plan), GraphInput[][]> _inputs = [];
 
     /// <param name="baseFolder">The base.</param>
     /// <param name="mode">What learns.</param>
@@ -45,7 +45,7 @@ internal sealed class TrainingStep : IDisposable
     public double Flops(int images) => GraphFlops.Of(_graph.Step, images);
 
     /// <summary>How many runs of a step go side by side.</summary>
-    public int Lanes(int images) => Plan(images).Lanes;
+    public int Lanes(int images) => Plan(images, inOneRun: false).Lanes;
 
     /// <summary>Runs one step.</summary>
     /// <param name="images">How many pictures, the same ones each time.</param>
@@ -53,14 +53,9 @@ internal sealed class TrainingStep : IDisposable
     /// <exception cref="InvalidOperationException">A gradient is not finite, or zero everywhere.</exception>
     public void Run(int images, bool inOneRun = false)
     {
-        int lanes = inOneRun ? 1 : Lanes(images);
-        if (!_sessions.TryGetValue(lanes, out GraphSession? session))
-            _sessions[lanes] = session = new GraphSession(_graph.Step, _package.Folder, _provider, _threads, lanes, _parameters);
-        foreach (GraphInput[][] lot in Inputs(images, inOneRun).Chunk(lanes))
-        {
-            session.Run(lot, CancellationToken.None);
-            for (int lane = 1; lane < lot.Length; lane++) session.AddGradients(lane);
-        }
+        RunPlan plan = Plan(images, inOneRun);
+        if (!_steps.TryGetValue(plan.Lanes, out BatchStep? step)) _steps[plan.Lanes] = step = new BatchStep(_graph.Step, _package.Folder, _provider, _threads, plan, _parameters);
+        step.Run(Inputs(images, plan).Chunk(plan.Lanes), CancellationToken.None);
         // The head's gradients are last, and the parameter farthest from the loss is first.
         foreach (LearnedParameter parameter in (LearnedParameter[])[_parameters[0], _parameters[^2]])
         {
@@ -71,18 +66,19 @@ internal sealed class TrainingStep : IDisposable
 
     public void Dispose()
     {
-        foreach (GraphSession session in _sessions.Values) session.Dispose();
+        foreach (BatchStep step in _steps.Values) step.Dispose();
         _package.Dispose();
     }
 
-    private RunPlan Plan(int images) => RunPlan.ForPictures(images, slices: 1, _provider, _threads);
+    private RunPlan Plan(int images, bool inOneRun) =>
+        inOneRun ? new RunPlan(images, 1) : RunPlan.ForPictures(Math.Min(images, new TrainingSettings().MicroBatch), slices: 1, _provider, _threads);
 
-    private GraphInput[][] Inputs(int images, bool inOneRun)
+    private GraphInput[][] Inputs(int images, RunPlan plan)
     {
-        if (_inputs.TryGetValue((images, inOneRun), out GraphInput[][]? inputs)) return inputs;
+        if (_inputs.TryGetValue((images, plan), out GraphInput[][]? inputs)) return inputs;
         Random random = new(images);
-        int size = _package.Architecture.ImageSize, length = inOneRun ? images : Plan(images).Length;
-        return _inputs[(images, inOneRun)] = [.. Enumerable.Range(0, images).Chunk(length).Select(run => (GraphInput[])
+        int size = _package.Architecture.ImageSize;
+        return _inputs[(images, plan)] = [.. Enumerable.Range(0, images).Chunk(plan.Length).Select(run => (GraphInput[])
         [
             new(VitGraph.PixelValues, RandomValues.Normal(random, run.Length * 3 * size * size, 1), [run.Length, 3, size, size]),
             // Each picture has its class.

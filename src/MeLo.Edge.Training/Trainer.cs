@@ -28,7 +28,7 @@ internal sealed class Trainer : IDisposable
     private readonly LossKind _loss;
     private readonly int _classes, _threads;
     private readonly RunPlan _pictures, _runs;
-    private GraphSession? _step;
+    private BatchStep? _step;
 
     /// <exception cref="TrainingException">The settings have faults, or there are no samples to train on.</exception>
     public Trainer(TrainingTask task, CancellationToken cancellation = default)
@@ -73,7 +73,7 @@ internal sealed class Trainer : IDisposable
         AdamW optimizer = new(_settings.WeightDecay, _settings.MaxGradientNorm);
         LossWeights weights = new(_loss, [.. train.Select(i => _task.Dataset.Samples[i])], _settings);
         TrainingHistory history = state?.Read(_parameters) ?? new TrainingHistory();
-        _step ??= Session(_graph.Step, _runs, _parameters);
+        _step ??= new BatchStep(_graph.Step, _task.WeightsFolder, _task.Provider, _threads, _runs, _parameters);
         while (!history.IsOver(_settings))
         {
             int epoch = history.Epochs.Count + 1;
@@ -124,7 +124,7 @@ internal sealed class Trainer : IDisposable
         float[][] buffers = [.. Enumerable.Range(0, plan.Lanes).Select(_ => new float[Math.Min(plan.Length, samples.Count) * inputs.Length])];
         foreach (int[][] lot in plan.Of(samples))
         {
-            IReadOnlyList<GraphInput>[] runs = [.. lot.Select((run, i) => (GraphInput[])[inputs.Fill(run, epoch: null, buffers[i])])];
+            IReadOnlyList<GraphInput>[] runs = [.. inputs.Fill(lot, epoch: null, buffers).Select(input => (GraphInput[])[input])];
             foreach ((int[] run, IReadOnlyDictionary<string, float[]> outputs) in lot.Zip(session.Run(runs, cancellation)))
                 foreach (float[] values in outputs[output].Chunk(outputs[output].Length / run.Length)) yield return values;
         }
@@ -142,7 +142,7 @@ internal sealed class Trainer : IDisposable
         for (int batch = 0; batch < batches; batch++)
         {
             int[] samples = order[(batch * _settings.Batch)..Math.Min((batch + 1) * _settings.Batch, order.Length)];
-            double loss = RunBatch(inputs, samples, weights, cancellation);
+            double loss = _step!.Run(Runs(inputs, samples, weights), cancellation);
             if (!double.IsFinite(loss))
                 throw new TrainingException($"found a loss of {loss} in batch {batch + 1} of epoch {epoch}, expected a number; a lower learning rate than {_settings.PeakLearningRate} may help");
             int step = ((epoch - 1) * batches) + batch;
@@ -156,17 +156,14 @@ internal sealed class Trainer : IDisposable
         return sum / done;
     }
 
-    // The gradients of a batch are the sums of its runs', which are in proportion already. They are added in the runs' order, however many go side by side.
-    private double RunBatch(StepInputs inputs, int[] samples, LossWeights weights, CancellationToken cancellation)
+    // What the runs of a batch come to is in proportion already: their gradients are parts of the batch's.
+    private IEnumerable<IReadOnlyList<IReadOnlyList<GraphInput>>> Runs(StepInputs inputs, int[] samples, LossWeights weights)
     {
-        double loss = 0;
         float[] positive = new float[samples.Length * _classes], negative = new float[positive.Length];
         weights.Fill([.. samples.Select(i => _task.Dataset.Samples[i])], positive, negative);
         int at = 0;
         foreach (int[][] lot in _runs.Of(samples))
         {
-            bool isFirst = at == 0;
-            if (!isFirst) KeepGradients();
             List<IReadOnlyList<GraphInput>> runs = [];
             foreach ((int[] run, GraphInput pictures) in lot.Zip(inputs.Take()))
             {
@@ -176,25 +173,8 @@ internal sealed class Trainer : IDisposable
                 if (_loss == LossKind.BinaryCrossEntropy) given.Add(new(TrainingGraph.NegativeWeights, negative[rows], shape));
                 runs.Add(given);
             }
-            IReadOnlyList<IReadOnlyDictionary<string, float[]>> outputs = _step!.Run(runs, cancellation);
-            if (!isFirst) AddKept();
-            for (int lane = 1; lane < runs.Count; lane++) _step.AddGradients(lane);
-            foreach (IReadOnlyDictionary<string, float[]> output in outputs) loss += output[TrainingGraph.Loss][0];
+            yield return runs;
         }
-        return loss;
-    }
-
-    private float[][]? _kept;
-
-    private void KeepGradients()
-    {
-        _kept ??= [.. _parameters.Select(p => new float[p.Gradient.Length])];
-        for (int i = 0; i < _kept.Length; i++) _parameters[i].Gradient.CopyTo(_kept[i], 0);
-    }
-
-    private void AddKept()
-    {
-        for (int i = 0; i < _kept!.Length; i++) System.Numerics.Tensors.TensorPrimitives.Add(_parameters[i].Gradient, _kept[i], _parameters[i].Gradient);
     }
 
     private (double Loss, double Auc) Validate(LossWeights weights, CancellationToken cancellation)

@@ -41,7 +41,7 @@ internal sealed class TrainingOptions
     private readonly Option<string> _targets = new("--targets") { Description = "The linears of every block that get an adapter.", DefaultValueFactory = _ => "query,value", HelpName = "a,b" };
     private readonly Option<int> _epochs = Whole("--epochs", "The most passes over the training samples.", s_defaults.Epochs);
     private readonly Option<int> _batch = Whole("--batch", "Samples between two changes of the parameters.", s_defaults.Batch);
-    private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples at work at once, in parts of eight pictures side by side: fewer need less memory.", s_defaults.MicroBatch);
+    private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples at work at once, in parts of about eight pictures side by side: fewer need less memory.", s_defaults.MicroBatch);
     private readonly Option<double?> _learningRate = new("--learning-rate") { Description = "The highest learning rate. Default: 5e-3 for adapters, 1e-4 for whole models, 1e-2 for heads.", HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
     private readonly Option<double> _warmup = Number("--warmup", "Epochs over which the learning rate rises.", s_defaults.WarmupEpochs);
     private readonly Option<double> _weightDecay = Number("--weight-decay", "AdamW's decay of matrices; 0 is Adam.", s_defaults.WeightDecay);
@@ -99,7 +99,7 @@ internal sealed class TrainingOptions
     public Splits Split(ParseResult parsed, Dataset dataset, ulong seed, TextWriter error)
     {
         Splits splits = Splits.Of(dataset, new SplitOptions { Validation = parsed.GetValue(_validation), Test = parsed.GetValue(_test), Seed = seed });
-        if (dataset.Samples[0].Patient is not null) error.WriteLine($"found {dataset.Samples.Select(s => s.Patient).Distinct().Count()} patients, each in one part");
+        if (dataset.Samples[0].Patient is not null) error.WriteLine($"patients, each in one part: {dataset.Patients}");
         if (splits.Shared(dataset) is { Count: > 0 } shared)
             error.WriteLine($"warning: found {shared.Count} pictures in more than one part, the first as {string.Join(" and ", shared[0].Take(2).Select(name => $"'{name}'"))}: what was learnt is tested on itself, and the figures are better than the task");
         return splits;

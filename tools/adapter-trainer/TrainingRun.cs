@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using MeLo.Edge.Bundles;
+using MeLo.Edge.Native;
 using MeLo.Edge.Training;
 using MeLo.Edge.Training.Optimization;
 using MeLo.Edge.Training.Reports;
@@ -87,7 +88,7 @@ internal sealed record TrainingRun(
             Counts = [.. dataset.Labels.Select((label, c) => new ClassCounts(label, Count(Task.Parts.Train, c), Count(Task.Parts.Validation, c), Count(Task.Parts.Test, c)))],
             Settings =
             [
-                .. Task.Settings.Describe(), ("preprocessing", PreprocessRecipeJson.ToText(Task.Recipe)), .. Dicom(Task), ("architecture", Task.Architecture.Name), ("provider", Task.Provider.Name),
+                .. Task.Settings.Describe(), ("preprocessing", PreprocessRecipeJson.ToText(Task.Recipe)), .. Dicom(Task), ("patients", dataset.Patients), ("architecture", Task.Architecture.Name), ("provider", Task.Provider.Name),
                 ("threads", Task.Threads == 0 ? "one a core" : $"{Task.Threads}"), ("adapter-trainer", ToolVersion),
             ],
             Epochs = History.Epochs,
@@ -104,9 +105,15 @@ internal sealed record TrainingRun(
     [
         .. task.Settings.Describe(), ("base", task.BaseDigest), ("dataset", task.Dataset.Digest), ("preprocessing", PreprocessRecipeJson.ToText(task.Recipe)), .. Dicom(task),
         ("samples to train on and to choose by", $"{Digest(task.Parts.Train)} {Digest(task.Parts.Validation)}"), ("provider", task.Provider.Name),
+        // The sums of a product that threads share may be grouped otherwise.
+        ("threads", $"{(task.Threads == 0 ? ProcessorCores.Count : task.Threads)}"),
     ]);
 
     private static IEnumerable<(string, string)> Dicom(TrainingTask task) => task.Dataset.Dicom is { } dicom ? [("DICOM values", dicom.ToString())] : [];
+
+    /// <summary>Which samples train, validate and test, and how they are prepared: what trainings must share to be compared.</summary>
+    public static IEnumerable<(string Name, string Value)> SharedIdentity(TrainingTask task) =>
+        [("parts", string.Join(' ', ((IReadOnlyList<int>[])[task.Parts.Train, task.Parts.Validation, task.Parts.Test]).Select(Digest))), ("preprocessing", PreprocessRecipeJson.ToText(task.Recipe)), .. Dicom(task)];
 
     private static string Digest(IReadOnlyList<int> part) =>
         Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>([.. part])))[..16];

@@ -48,9 +48,9 @@ internal sealed class CsvSource
         if (faults.Count > 0) throw DatasetException.Of(_source, faults);
 
         LabelSet labels = LabelSet.Of(_source, hasColumns ? _labels.Select(c => _table.Header[c]) : rows.SelectMany(r => r.Labels), options.Labels);
-        FilePictures pictures = FilePictures.Open(_source, [.. rows.Select(r => new PictureFile(r.Id, Path.Combine(folder, r.Id)))], options);
+        FilePictures pictures = FilePictures.Open(_source, [.. rows.Select(r => new PictureFile(r.Id, Path.Combine(folder, r.Id)))], _patient < 0 ? options : options with { DicomPatients = false });
         Sample[] samples = [.. rows.Select((r, i) => pictures.Describe(i, new Sample(r.Id, labels.Targets(r.Labels), r.Patient, r.Part)))];
-        return Dataset.Of(_source, labels.Names, isMultiLabel, samples, pictures, notice: DatasetNotice.Beside(_source, folder));
+        return Dataset.Of(_source, labels.Names, isMultiLabel, samples, pictures, notice: DatasetNotice.Beside(folder));
     }
 
     private string[] Labels(CsvRow row, bool isMultiLabel, List<string> faults)

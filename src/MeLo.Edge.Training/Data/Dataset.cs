@@ -52,6 +52,15 @@ internal sealed class Dataset
     /// <summary>Which values of its DICOM images are black and white; null where it takes none.</summary>
     public DicomVoi? Dicom => (Pictures as FilePictures)?.Dicom;
 
+    /// <summary>Whose its samples are, in words: how many patients, and who says so.</summary>
+    public string Patients =>
+        Samples[0].Patient is null ? "not told apart"
+        : Pictures is FilePictures { Patients: > 0 } files ? $"{files.Patients} by their DICOM files{(files.WithoutPatient > 0 ? $", {files.WithoutPatient} files do not say whose they are" : "")}"
+        : $"{Samples.Select(s => s.Patient).Distinct().Count()}";
+
+    /// <summary>Whether the samples' patients come from DICOM files, whose IDs may mean nothing.</summary>
+    public bool HasDicomPatients => Pictures is FilePictures { Patients: > 0 };
+
     /// <summary>
     /// Opens a folder with a folder of pictures for each class, perhaps below <c>train</c>, <c>val</c> and <c>test</c>; a <c>.csv</c> file with paths and labels; or an <c>.npz</c> file as
     /// MedMNIST has them. Pictures are not decoded yet.

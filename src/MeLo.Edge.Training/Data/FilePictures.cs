@@ -33,7 +33,8 @@ internal sealed class FilePictures : IPictures
                 if (!DicomDecoder.IsDicom(bytes)) _ = ImageSignature.Identify(bytes);
                 else if (options.Dicom is null) throw ImageException.DicomNotTaken("a picture, or --dicom to say which values of DICOM images are black and white");
                 digests[i] = Convert.ToHexStringLower(SHA256.HashData(bytes));
-                if (options.DicomPatients && DicomExamination.Read(bytes) is { PatientId: { } patient } of) patients[i] = of.PatientIdIssuer is { } issuer ? $"{patient} of {issuer}" : patient;
+                // Not by the issuer too: a file without one would be of another patient.
+                if (options.DicomPatients) patients[i] = DicomExamination.Read(bytes, options.Limits)?.PatientId;
             }
             catch (Exception e) when (IsOfTheFile(e))
             {
@@ -42,11 +43,18 @@ internal sealed class FilePictures : IPictures
         });
         string[] found = [.. faults.OfType<string>()];
         if (found.Length > 0) throw DatasetException.Of(source, found);
-        // A file that does not say whose it is counts as one of a patient with no other.
-        if (patients.Any(p => p is not null))
-            for (int i = 0; i < patients.Length; i++) patients[i] ??= $"of '{files[i].Id}'";
-        return new FilePictures(source, files, options) { _digests = digests, _patients = patients };
+        // Of a file that does not say whose it is, the copies are together at least.
+        string[] known = [.. patients.OfType<string>()];
+        if (known.Length > 0)
+            for (int i = 0; i < patients.Length; i++) patients[i] ??= digests[i];
+        return new FilePictures(source, files, options) { _digests = digests, _patients = patients, Patients = known.Distinct(StringComparer.Ordinal).Count(), WithoutPatient = files.Count - known.Length };
     }
+
+    /// <summary>How many patients the DICOM files are of; 0 where they do not say it, or were not asked.</summary>
+    public int Patients { get; private init; }
+
+    /// <summary>How many files do not say whose they are.</summary>
+    public int WithoutPatient { get; private init; }
 
     /// <summary>Which values of DICOM images are black and white; null where there are none.</summary>
     public DicomVoi? Dicom { get; }

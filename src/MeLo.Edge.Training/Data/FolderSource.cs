@@ -32,7 +32,7 @@ internal static class FolderSource
 
         found.Sort((a, b) => string.CompareOrdinal(a.File.Id, b.File.Id));
         FilePictures pictures = FilePictures.Open(source, [.. found.Select(f => f.File)], options);
-        return Dataset.Of(source, labels.Names, isMultiLabel: false, [.. found.Select((f, i) => pictures.Describe(i, f.Sample))], pictures, notice: DatasetNotice.Beside(source, root));
+        return Dataset.Of(source, labels.Names, isMultiLabel: false, [.. found.Select((f, i) => pictures.Describe(i, f.Sample))], pictures, notice: DatasetNotice.Beside(root));
     }
 
     private static List<ClassFolder> Classes(string root, string source)
@@ -53,7 +53,7 @@ internal static class FolderSource
             ShouldIncludePredicate = (ref FileSystemEntry e) => !e.IsDirectory,
             ShouldRecursePredicate = (ref FileSystemEntry e) =>
             {
-                if ((e.Attributes & FileAttributes.ReparsePoint) == 0) return true;
+                if ((e.Attributes & FileAttributes.ReparsePoint) == 0 || e.ToFileSystemInfo().LinkTarget is null) return true;
                 faults.Add($"'{Path.GetRelativePath(root, e.ToFullPath()).Replace(Path.DirectorySeparatorChar, '/')}' is a link to a folder, expected files and folders");
                 return false;
             },

@@ -48,16 +48,14 @@ internal sealed class NpzFile : IDisposable
     }
 
     /// <summary>The notice that lies with the arrays, in one line; null where there is none.</summary>
-    /// <exception cref="DatasetException">It is no such text.</exception>
+    /// <exception cref="DatasetException">It is broken.</exception>
     public string? Notice()
     {
         if (_zip.GetEntry(DatasetNotice.FileName) is not { } entry) return null;
         try
         {
             using Stream stream = entry.Open();
-            byte[] bytes = new byte[DatasetNotice.MaxBytes + 1];
-            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            return DatasetNotice.Of(_source, length > DatasetNotice.MaxBytes ? throw DatasetNotice.TooLong(_source, entry.Length) : bytes[..length]);
+            return DatasetNotice.Read(stream);
         }
         catch (Exception e) when (IsOfTheFile(e))
         {

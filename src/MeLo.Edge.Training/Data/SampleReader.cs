@@ -83,8 +83,17 @@ internal sealed class SampleReader
     public void Read(IReadOnlyList<int> samples, Augmentation augmentation, ulong seed, Memory<float> pixels, int threads)
     {
         if (pixels.Length != (long)samples.Count * Length) throw new ArgumentException($"found {pixels.Length} floats, expected {samples.Count} x {Length}", nameof(pixels));
-        ForEach(samples.Count, threads, i => Read(samples[i], augmentation, seed, pixels.Span.Slice(i * Length, Length)), CancellationToken.None);
+        Read([.. samples.Select((sample, i) => (sample, pixels.Slice(i * Length, Length)))], augmentation, seed, threads);
     }
+
+    /// <summary>Writes several samples to where each belongs, on several threads.</summary>
+    /// <param name="places">The samples' numbers, and for each exactly <see cref="Length"/> floats.</param>
+    /// <param name="augmentation">How they are varied.</param>
+    /// <param name="seed">Of the run and the epoch.</param>
+    /// <param name="threads">The most threads, from 1.</param>
+    /// <exception cref="DatasetException">Samples cannot be read; the message lists them up to a limit.</exception>
+    public void Read(IReadOnlyList<(int Sample, Memory<float> Pixels)> places, Augmentation augmentation, ulong seed, int threads) =>
+        ForEach(places.Count, threads, i => Read(places[i].Sample, augmentation, seed, places[i].Pixels.Span), CancellationToken.None);
 
     /// <summary>Decodes samples before they are needed, so that faults show at once and the cache is full.</summary>
     /// <param name="samples">The samples' numbers.</param>

@@ -8,6 +8,9 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
 {
     private static readonly DatasetPart[] s_parts = [DatasetPart.Train, DatasetPart.Validation, DatasetPart.Test];
 
+    /// <summary>How many samples each part has, in words.</summary>
+    public string Counts => $"{Train.Count} to train on, {Validation.Count} to choose by, {Test.Count} to test on";
+
     /// <summary>The samples of a part.</summary>
     public IReadOnlyList<int> this[DatasetPart part] => part switch { DatasetPart.Train => Train, DatasetPart.Validation => Validation, _ => Test };
 
@@ -124,23 +127,25 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
            select copies.Select(c => c.Id).ToArray(),
     ];
 
+    // By files and not by the patient's ID, which is nobody's business in a log.
     private static IEnumerable<string> PatientFaults(Dataset dataset, DatasetPart[] parts) =>
-        from sample in dataset.Samples.Select((s, i) => (s.Patient, Part: parts[i]))
+        from sample in dataset.Samples.Select((s, i) => (s.Patient, s.Id, Part: parts[i]))
         where sample.Patient is not null
-        group sample.Part by sample.Patient into patient
-        let among = patient.Distinct().Order().ToArray()
+        group sample by sample.Patient into patient
+        let among = patient.GroupBy(s => s.Part).OrderBy(part => part.Key).ToArray()
         where among.Length > 1
-        select $"patient '{patient.Key}' is in {string.Join(" and ", among.Select(Name))}, expected in one part: what is learnt from a patient must not be tested on the same";
+        select $"{string.Join(" and ", among.Select(part => $"'{part.First().Id}' for {Name(part.Key)}"))} are of one patient, expected all in one part: what is learnt from a patient must not be tested on the same{Hint(dataset)}";
+
+    private static string Hint(Dataset dataset) => dataset.HasDicomPatients ? "; --ignore-dicom-patients where Patient IDs do not tell patients apart" : "";
 
     private IEnumerable<string> ClassFaults(Dataset dataset, DatasetPart part)
     {
-        string hint = dataset.Dicom is not null && dataset.Samples[0].Patient is not null ? "; --ignore-dicom-patients where their IDs do not tell patients apart" : "";
-        if (this[part].Count == 0) yield return $"found no sample for {Name(part)}, among {dataset.Samples.Count}{Patients(dataset.Samples)}{hint}";
+        if (this[part].Count == 0) yield return $"found no sample for {Name(part)}, among {dataset.Samples.Count}{Patients(dataset.Samples)}{Hint(dataset)}";
         for (int l = 0; l < dataset.Labels.Count && this[part].Count > 0; l++)
         {
             if (this[part].Any(i => dataset.Samples[i].Targets[l] > 0)) continue;
             Sample[] with = [.. dataset.Samples.Where(s => s.Targets[l] > 0)];
-            yield return $"class '{dataset.Labels[l]}' has {with.Length} samples{Patients(with)}, and none of them for {Name(part)}{hint}";
+            yield return $"class '{dataset.Labels[l]}' has {with.Length} samples{Patients(with)}, and none of them for {Name(part)}{Hint(dataset)}";
         }
 
         static string Patients(IReadOnlyCollection<Sample> samples) =>

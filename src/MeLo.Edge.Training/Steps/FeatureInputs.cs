@@ -9,9 +9,9 @@ internal sealed class FeatureInputs(IReadOnlyList<float[]> features, int slices)
 {
     public int Length => features[0].Length;
 
-    public GraphInput Fill(IReadOnlyList<int> samples, int? epoch, float[] buffer)
+    public GraphInput[] Fill(IReadOnlyList<int[]> runs, int? epoch, IReadOnlyList<float[]> buffers) => [.. runs.Zip(buffers, (samples, buffer) =>
     {
-        for (int i = 0; i < samples.Count; i++) features[samples[i]].CopyTo(buffer, i * Length);
-        return new GraphInput(TrainingGraph.FeaturesName, buffer, [samples.Count * (long)slices, Length / slices]);
-    }
+        for (int i = 0; i < samples.Length; i++) features[samples[i]].CopyTo(buffer, i * Length);
+        return new GraphInput(TrainingGraph.FeaturesName, buffer, [samples.Length * (long)slices, Length / slices]);
+    })];
 }

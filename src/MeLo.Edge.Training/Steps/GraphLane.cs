@@ -12,8 +12,7 @@ internal sealed class GraphLane : IDisposable
     private readonly OrtIoBinding _binding;
     private readonly IReadOnlyList<(string Name, OrtValue Value)> _values;
     private readonly bool _isDevice;
-    private readonly float[][] _gradients;
-    private readonly List<OrtValue> _bound = [];
+    private readonly (LearnedParameter Parameter, float[] Gradient, OrtValue Value)[] _gradients;
     private readonly string[] _made;
 
     /// <param name="session">The graph's session.</param>
@@ -29,14 +28,12 @@ internal sealed class GraphLane : IDisposable
         _binding = new OrtIoBinding(session);
         foreach ((string name, OrtValue value) in values) _binding.BindInput(name, value);
         HashSet<string> outputs = [.. graph.Outputs.Select(o => o.Name)];
-        LearnedParameter[] derived = [.. parameters.Where(p => outputs.Remove(p.GradientName))];
-        _gradients = [.. derived.Select(p => ownsGradients ? new float[p.Gradient.Length] : p.Gradient)];
-        for (int i = 0; i < derived.Length; i++)
+        _gradients = [.. parameters.Where(p => outputs.Remove(p.GradientName)).Select(p =>
         {
-            OrtValue gradient = OrtValue.FromArray(_gradients[i], [.. derived[i].Shape]);
-            _bound.Add(gradient);
-            _binding.BindOutput(derived[i].GradientName, gradient);
-        }
+            float[] gradient = ownsGradients ? new float[p.Gradient.Length] : p.Gradient;
+            return (p, gradient, OrtValue.FromArray(gradient, [.. p.Shape]));
+        })];
+        foreach ((LearnedParameter parameter, _, OrtValue value) in _gradients) _binding.BindOutput(parameter.GradientName, value);
         // The others' shapes depend on the batch.
         _made = [.. outputs.Order(StringComparer.Ordinal)];
     }
@@ -76,16 +73,16 @@ internal sealed class GraphLane : IDisposable
         }
     }
 
-    /// <summary>Adds the last run's gradients to the parameters', whose number and order are the constructor's.</summary>
-    public void AddGradientsTo(IReadOnlyList<LearnedParameter> parameters)
+    /// <summary>Adds the last run's gradients to the parameters'.</summary>
+    public void AddGradients()
     {
-        for (int i = 0; i < _gradients.Length; i++) TensorPrimitives.Add(parameters[i].Gradient, _gradients[i], parameters[i].Gradient);
+        foreach ((LearnedParameter parameter, float[] gradient, _) in _gradients) TensorPrimitives.Add(parameter.Gradient, gradient, parameter.Gradient);
     }
 
     public void Dispose()
     {
         _binding.Dispose();
-        foreach (OrtValue value in _bound) value.Dispose();
+        foreach ((_, _, OrtValue value) in _gradients) value.Dispose();
     }
 
     // In the order they were bound: the gradients were first.
@@ -94,7 +91,7 @@ internal sealed class GraphLane : IDisposable
         OrtValue[] outputs = _binding.TakeOutputs();
         try
         {
-            return _made.Select((name, i) => (name, outputs[_bound.Count + i].AsSpan<float>().ToArray())).ToDictionary();
+            return _made.Select((name, i) => (name, outputs[_gradients.Length + i].AsSpan<float>().ToArray())).ToDictionary();
         }
         finally
         {

@@ -12,7 +12,6 @@ namespace MeLo.Edge.Training.Steps;
 internal sealed class GraphSession : IDisposable
 {
     private readonly OrtSession _session;
-    private readonly IReadOnlyList<LearnedParameter> _parameters;
     private readonly List<(string Name, OrtValue Value)> _values = [];
     private readonly List<GraphLane> _lanes = [];
 
@@ -27,10 +26,9 @@ internal sealed class GraphSession : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(lanes, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(lanes, threads);
-        // The runtime counts the thread that calls.
-        using OrtSessionOptions options = provider.Options(SessionThreads.Of(threads - lanes + 1)).WithExternalData(weightsFolder);
+        // The runtime counts the thread that calls. A plan ahead would be one block of a run's largest need beside what the first run took from the system already.
+        using OrtSessionOptions options = provider.Options(SessionThreads.Of(threads - lanes + 1)).WithoutMemoryPattern().WithExternalData(weightsFolder);
         _session = OrtSession.Create(OnnxWriter.ToBytes(graph), options);
-        _parameters = parameters;
         foreach (LearnedParameter parameter in parameters) _values.Add((parameter.Name, OrtValue.FromArray(parameter.Values, [.. parameter.Shape])));
         for (int i = 0; i < lanes; i++) _lanes.Add(new GraphLane(_session, graph, provider.IsDevice, _values, parameters, ownsGradients: i > 0));
     }
@@ -47,12 +45,11 @@ internal sealed class GraphSession : IDisposable
     public IReadOnlyList<IReadOnlyDictionary<string, float[]>> Run(IReadOnlyList<IReadOnlyList<GraphInput>> runs, CancellationToken cancellation)
     {
         // Threads of their own: the pool's are preparing the next pictures, and a run that waited for one would hold up the others.
-        Task<IReadOnlyDictionary<string, float[]>>[] others =
-        [
-            .. runs.Skip(1).Select((inputs, i) => Task.Factory.StartNew(() => _lanes[i + 1].Run(inputs, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
-        ];
+        List<Task<IReadOnlyDictionary<string, float[]>>> others = [];
         try
         {
+            foreach ((GraphLane lane, IReadOnlyList<GraphInput> inputs) in _lanes.Zip(runs).Skip(1))
+                others.Add(Task.Factory.StartNew(() => lane.Run(inputs, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
             IReadOnlyDictionary<string, float[]> first = _lanes[0].Run(runs[0], cancellation);
             return [first, .. others.Select(t => t.GetAwaiter().GetResult())];
         }
@@ -65,7 +62,7 @@ internal sealed class GraphSession : IDisposable
 
     /// <summary>Adds the gradients of a lane's last run to the parameters'.</summary>
     /// <param name="lane">1 to below <see cref="Lanes"/>: the first lane's are the parameters'.</param>
-    public void AddGradients(int lane) => _lanes[lane].AddGradientsTo(_parameters);
+    public void AddGradients(int lane) => _lanes[lane].AddGradients();
 
     public void Dispose()
     {

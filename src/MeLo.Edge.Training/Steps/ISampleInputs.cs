@@ -6,9 +6,9 @@ internal interface ISampleInputs
     /// <summary>The floats of one sample.</summary>
     int Length { get; }
 
-    /// <summary>Fills in samples as one input of the graph.</summary>
-    /// <param name="samples">The samples' places in the dataset.</param>
+    /// <summary>Fills in the samples of runs that go side by side, each as one input of the graph.</summary>
+    /// <param name="runs">Each run's samples, by their places in the dataset.</param>
     /// <param name="epoch">The pass over the training samples, from 1, of which variations are made; null for the samples as they are.</param>
-    /// <param name="buffer">At least <see cref="Length"/> floats a sample; it becomes the input's.</param>
-    GraphInput Fill(IReadOnlyList<int> samples, int? epoch, float[] buffer);
+    /// <param name="buffers">For each run at least <see cref="Length"/> floats a sample; they become the inputs'.</param>
+    GraphInput[] Fill(IReadOnlyList<int[]> runs, int? epoch, IReadOnlyList<float[]> buffers);
 }

@@ -14,9 +14,11 @@ internal sealed class PictureInputs(SampleReader reader, int slices, int size, A
 {
     public int Length => reader.Length;
 
-    public GraphInput Fill(IReadOnlyList<int> samples, int? epoch, float[] buffer)
+    public GraphInput[] Fill(IReadOnlyList<int[]> runs, int? epoch, IReadOnlyList<float[]> buffers)
     {
-        reader.Read(samples, epoch is null ? Augmentation.None : augmentation, SplitMix64.Seed(seed, (ulong)(epoch ?? 0)), buffer.AsMemory(0, samples.Count * Length), threads);
-        return new GraphInput(VitGraph.PixelValues, buffer, [samples.Count * (long)slices, CanonicalWeights.Channels, size, size]);
+        // All of them together: a run may be a single volume, and the threads would wait for one.
+        (int, Memory<float>)[] places = [.. runs.Zip(buffers).SelectMany(run => run.First.Select((sample, i) => (sample, run.Second.AsMemory(i * Length, Length))))];
+        reader.Read(places, epoch is null ? Augmentation.None : augmentation, SplitMix64.Seed(seed, (ulong)(epoch ?? 0)), threads);
+        return [.. runs.Zip(buffers, (samples, buffer) => new GraphInput(VitGraph.PixelValues, buffer, [samples.Length * (long)slices, CanonicalWeights.Channels, size, size]))];
     }
 }

@@ -2,7 +2,7 @@ using MeLo.Edge.Providers;
 
 namespace MeLo.Edge.Training.Steps;
 
-/// <summary>How samples are dealt out to the runs of a graph. What a run holds does not depend on the threads, so that nothing that is computed does.</summary>
+/// <summary>How samples are dealt out to the runs of a graph. What a run holds does not depend on the threads.</summary>
 /// <param name="Length">The most samples of a run.</param>
 /// <param name="Lanes">The most runs that go side by side, each on a thread of its own.</param>
 internal readonly record struct RunPlan(int Length, int Lanes)
@@ -19,7 +19,8 @@ internal readonly record struct RunPlan(int Length, int Lanes)
     {
         if (provider.IsDevice) return new RunPlan(atOnce, 1); // it shares every run out by itself
         int runs = (int)Math.Clamp((((long)atOnce * slices) + PicturesARun - 1) / PicturesARun, 1, atOnce);
-        return new RunPlan((atOnce + runs - 1) / runs, Math.Min(runs, threads));
+        int length = (atOnce + runs - 1) / runs;
+        return new RunPlan(length, Math.Clamp(atOnce / length, 1, threads));
     }
 
     /// <summary>The samples of each run, by what goes side by side.</summary>

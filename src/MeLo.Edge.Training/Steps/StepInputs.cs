@@ -25,7 +25,7 @@ internal sealed class StepInputs : IDisposable
         float[][] Buffers() => [.. Enumerable.Range(0, _lots.Max(lot => lot.Length)).Select(_ => new float[length])];
     }
 
-    /// <summary>The inputs of the next runs; valid until the next but one are taken.</summary>
+    /// <summary>The inputs of the next runs; valid until the next ones are taken.</summary>
     public IReadOnlyList<GraphInput> Take()
     {
         GraphInput[] inputs = (_next ?? throw new InvalidOperationException("Found no run left, expected as many as the epoch has.")).GetAwaiter().GetResult();
@@ -45,6 +45,6 @@ internal sealed class StepInputs : IDisposable
         }
         int[][] lot = _lots[_made];
         float[][] buffers = _buffers[_made++ % _buffers.Length];
-        _next = Task.Run(() => lot.Select((run, i) => _inputs.Fill(run, _epoch, buffers[i])).ToArray());
+        _next = Task.Run(() => _inputs.Fill(lot, _epoch, buffers));
     }
 }

@@ -63,10 +63,13 @@ public sealed record DicomExamination
     /// <param name="file">The file.</param>
     /// <returns>Null where it is no DICOM file.</returns>
     /// <exception cref="ImageException">It is a broken one, or a value is longer than any of these are: to leave it out would be another patient.</exception>
-    public static DicomExamination? Read(ReadOnlyMemory<byte> file)
+    public static DicomExamination? Read(ReadOnlyMemory<byte> file) => Read(file, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength });
+
+    /// <summary>The same within limits.</summary>
+    internal static DicomExamination? Read(ReadOnlyMemory<byte> file, DecodeLimits limits)
     {
         if (!DicomFile.IsOne(file.Span)) return null;
-        DicomDataSet set = DicomFile.Open(file, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength }).DataSet;
+        DicomDataSet set = DicomFile.Open(file, limits).DataSet;
         string? characters = set.Text(DicomTag.SpecificCharacterSet);
         (string? Date, string? Time)[] made = [(Of(0x0022), Of(0x0032)), (Of(0x0023), Of(0x0033)), (Of(0x0021), Of(0x0031)), (Of(0x0020), Of(0x0030))];
         (string? date, string? time) = made.FirstOrDefault(m => m.Date is not null);

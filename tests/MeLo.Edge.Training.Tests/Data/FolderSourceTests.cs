@@ -47,16 +47,18 @@ public sealed class FolderSourceTests
     public void DicomFilesOfAPatient_StayTogether()
     {
         using TemporaryFolder folder = new();
-        for (int i = 0; i < 60; i++) Dicom(folder, $"p{i / 3}", "GENERAL", i);
+        for (int i = 0; i < 60; i++) Dicom(folder, $"p{i / 3}", i);
         File.WriteAllBytes(folder["a", "unknown"], TestDicom.Gray(2, 1, [-1, -1]).File());
-        Put(folder, "b", "1.bmp");
+        foreach (string copy in (string[])["copy1", "copy2", "copy3"]) Put(folder, "b", copy);
         DatasetOptions options = new() { Dicom = DicomVoi.Window(0, 100) };
 
         Dataset dataset = Dataset.Open(folder.Root, options);
         Splits splits = Splits.Of(dataset, new SplitOptions());
 
-        Assert.Equal(22, dataset.Samples.Select(s => s.Patient).Distinct().Count());
-        foreach (string patient in Enumerable.Range(0, 20).Select(p => $"p{p} of GENERAL"))
+        Assert.Equal("20 by their DICOM files, 4 files do not say whose they are", dataset.Patients);
+        // Copies, of which nobody knows whose they are.
+        Assert.Single(dataset.Samples.Where(s => s.Id.StartsWith("b/copy", StringComparison.Ordinal)).Select(s => s.Patient).Distinct());
+        foreach (string patient in Enumerable.Range(0, 20).Select(p => $"p{p}"))
         {
             int[] samples = [.. Enumerable.Range(0, dataset.Samples.Count).Where(i => dataset.Samples[i].Patient == patient)];
             Assert.Equal(3, samples.Length);
@@ -66,10 +68,24 @@ public sealed class FolderSourceTests
     }
 
     [Fact]
+    public void PatientInTwoGivenParts_IsRefusedWithoutTheId()
+    {
+        using TemporaryFolder folder = new();
+        foreach ((string part, int first) in (ReadOnlySpan<(string, int)>)[("train", 0), ("val", 2), ("test", 4)])
+            for (int i = first; i < first + 2; i++) Dicom(folder, i == 5 ? "SECRET-0" : $"SECRET-{i}", i, part);
+        DatasetOptions options = new() { Dicom = DicomVoi.Window(0, 100) };
+        DatasetException e = Assert.Throws<DatasetException>(() => Splits.Of(Dataset.Open(folder.Root, options), new SplitOptions()));
+        Assert.Contains("'train/a/0' for training and 'test/b/5' for the test are of one patient", e.Message, StringComparison.Ordinal);
+        Assert.Contains("--ignore-dicom-patients", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("SECRET", e.Message, StringComparison.Ordinal);
+        Assert.Equal(2, Splits.Of(Dataset.Open(folder.Root, options with { DicomPatients = false }), new SplitOptions()).Test.Count);
+    }
+
+    [Fact]
     public void OnePatientIdForAll_IsRefusedWithWhatHelps()
     {
         using TemporaryFolder folder = new();
-        for (int i = 0; i < 60; i++) Dicom(folder, "ANONYMOUS", issuer: null, i);
+        for (int i = 0; i < 60; i++) Dicom(folder, "ANONYMOUS", i);
         DatasetOptions options = new() { Dicom = DicomVoi.Window(0, 100) };
         DatasetException e = Assert.Throws<DatasetException>(() => Splits.Of(Dataset.Open(folder.Root, options), new SplitOptions()));
         Assert.Contains("found no sample for validation, among 60 of one patient", e.Message, StringComparison.Ordinal);
@@ -102,20 +118,18 @@ public sealed class FolderSourceTests
         Assert.Equal("Drawn pictures, not for clinical use.", dataset.Notice);
         Assert.EndsWith("2 classes. Drawn pictures, not for clinical use.", dataset.Description, StringComparison.Ordinal);
 
-        File.WriteAllText(folder["NOTICE.txt"], new string('x', 1001));
-        Assert.Contains("NOTICE.txt: found 1001 bytes, expected at most 1000", Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message, StringComparison.Ordinal);
-        File.WriteAllBytes(folder["NOTICE.txt"], [0xFF]);
-        Assert.Contains("not UTF-8", Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message, StringComparison.Ordinal);
+        File.WriteAllText(folder["NOTICE.txt"], " \n");
+        Assert.Null(Dataset.Open(folder.Root, new DatasetOptions()).Notice);
+        File.WriteAllText(folder["NOTICE.txt"], new string('x', 100_000) + "\e[2J");
+        Assert.Equal(new string('x', 400) + "…", Dataset.Open(folder.Root, new DatasetOptions()).Notice);
+        File.WriteAllBytes(folder["NOTICE.txt"], [0x1B, (byte)'[', 0xFF]);
+        Assert.Equal("?[\uFFFD", Dataset.Open(folder.Root, new DatasetOptions()).Notice);
     }
 
-    private static void Dicom(TemporaryFolder folder, string patient, string? issuer, int number)
+    private static void Dicom(TemporaryFolder folder, string patient, int number, string part = "")
     {
-        TestDicom dicom = TestDicom.Gray(2, 1, [(short)number, 100], more: d =>
-        {
-            d.Text(0x00100020, "LO", patient);
-            if (issuer is not null) d.Text(0x00100021, "LO", issuer);
-        });
-        File.WriteAllBytes(folder[number % 2 == 0 ? "a" : "b", $"{number}"], dicom.File());
+        TestDicom dicom = TestDicom.Gray(2, 1, [(short)number, 100], more: d => d.Text(0x00100020, "LO", patient));
+        File.WriteAllBytes(folder[part, number % 2 == 0 ? "a" : "b", $"{number}"], dicom.File());
     }
 
     [Fact]

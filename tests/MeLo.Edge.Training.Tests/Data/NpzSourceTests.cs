@@ -26,9 +26,9 @@ public sealed class NpzSourceTests
     }
 
     [Theory]
-    [InlineData(1000, null)]
-    [InlineData(100_000_000, "NOTICE.txt: found 100000000 bytes, expected at most 1000")]
-    public void Notice_IsReadUpToALimit(int length, string? fault)
+    [InlineData(400, 400, "")]
+    [InlineData(100_000_000, 400, "…")]
+    public void Notice_IsReadUpToALimit(int length, int read, string end)
     {
         using TemporaryFolder folder = new();
         string path = folder["set.npz"];
@@ -36,8 +36,7 @@ public sealed class NpzSourceTests
         using (ZipArchive zip = ZipFile.Open(path, ZipArchiveMode.Update))
         using (Stream notice = zip.CreateEntry("NOTICE.txt").Open())
             notice.Write(Enumerable.Repeat((byte)'x', length).ToArray());
-        if (fault is null) Assert.Equal(new string('x', length), Dataset.Open(path, new DatasetOptions()).Notice);
-        else Assert.Contains(fault, Assert.Throws<DatasetException>(() => Dataset.Open(path, new DatasetOptions())).Message, StringComparison.Ordinal);
+        Assert.Equal(new string('x', read) + end, Dataset.Open(path, new DatasetOptions()).Notice);
     }
 
     [Fact]

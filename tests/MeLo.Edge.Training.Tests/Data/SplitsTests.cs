@@ -140,7 +140,7 @@ public sealed class SplitsTests
     {
         Sample[] samples = [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", OneHot(i % 2, 2), i is 1 or 5 ? "x" : $"{i}", (DatasetPart)(i / 2)))];
         DatasetException e = Assert.Throws<DatasetException>(() => Splits.Of(Of(["a", "b"], false, samples), new SplitOptions()));
-        Assert.Contains("patient 'x' is in training and the test", e.Message, StringComparison.Ordinal);
+        Assert.Contains("'1' for training and '5' for the test are of one patient", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -54,17 +54,19 @@ internal sealed class CompareCommand : ToolCommand
         // The same for every seed: what is compared is the training.
         Splits parts = _training.Split(parsed, dataset, first, error);
         List<ComparedRun> runs = [];
+        IEnumerable<(string Name, string Value)> shared = [];
         for (ulong seed = first; seed < first + (ulong)parsed.GetValue(_seeds); seed++)
         {
             foreach (TrainingMode mode in modes)
             {
                 TrainingTask task = _base.Task(parsed, package, provider, dataset, parts, _training.Settings(parsed, mode, seed), _training.CacheBytes(parsed));
                 string name = string.Create(CultureInfo.InvariantCulture, $"{mode.ToString().ToLowerInvariant()}-{seed}");
-                error.WriteLine($"{name}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on");
+                error.WriteLine($"{name}: {task.Parts.Counts}");
                 runs.Add(ComparedRun.Of(task, Path.Combine(folder, name), error, cancellation));
+                shared = TrainingRun.SharedIdentity(task);
             }
         }
-        JsonObject report = Report(package, dataset, provider, modes, runs, mode => _training.Settings(parsed, mode, first));
+        JsonObject report = Report(package, dataset, provider, shared, modes, runs, mode => _training.Settings(parsed, mode, first));
         string kept = Path.Combine(folder, "comparison.json");
         KeepOthers(kept, report);
         OutputFile.Write(kept, FileKind.Json, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
@@ -82,7 +84,7 @@ internal sealed class CompareCommand : ToolCommand
 
     private static void Print(TextWriter output, BasePackage package, Dataset dataset, TrainingMode[] modes, List<ComparedRun> runs)
     {
-        output.WriteLine($"{dataset.Description} on {package.Architecture.Name}");
+        output.WriteLine($"{package.Architecture.Name} on {dataset.Description}");
         output.WriteLine($"{"",-6}{"AUC",-18}{"accuracy",-18}{"parameters",-22}{"storage",-12}{"time",-10}{"memory",-10}");
         foreach (TrainingMode mode in modes)
         {
@@ -94,7 +96,8 @@ internal sealed class CompareCommand : ToolCommand
         }
     }
 
-    private static JsonObject Report(BasePackage package, Dataset dataset, ProviderChoice provider, TrainingMode[] modes, List<ComparedRun> runs, Func<TrainingMode, TrainingSettings> settings)
+    private static JsonObject Report(
+        BasePackage package, Dataset dataset, ProviderChoice provider, IEnumerable<(string Name, string Value)> shared, TrainingMode[] modes, List<ComparedRun> runs, Func<TrainingMode, TrainingSettings> settings)
     {
         JsonObject report = new()
         {
@@ -105,6 +108,7 @@ internal sealed class CompareCommand : ToolCommand
             ["provider"] = provider.Provider.Name,
             ["processors"] = Environment.ProcessorCount,
         };
+        foreach ((string name, string value) in shared) report[name] = value;
         foreach (TrainingMode mode in modes)
         {
             ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
@@ -126,16 +130,14 @@ internal sealed class CompareCommand : ToolCommand
         return report;
     }
 
-    // What the folder has of other modes on the same data and base stays: a comparison may be made in several goes.
+    // What the folder has of other modes stays where all that modes share is the same: a comparison may be made in several goes.
     private static void KeepOthers(string path, JsonObject report)
     {
         if (!File.Exists(path) || Parsed(path) is not { } earlier) return;
-        if (((string[])["datasetDigest", "base", "provider"]).Any(name => !JsonNode.DeepEquals(earlier[name], report[name]))) return;
-        foreach (TrainingMode mode in Enum.GetValues<TrainingMode>())
-        {
-            string name = mode.ToString().ToLowerInvariant();
-            if (!report.ContainsKey(name) && earlier[name] is { } other) report[name] = other.DeepClone();
-        }
+        string[] modes = [.. Enum.GetNames<TrainingMode>().Select(name => name.ToLowerInvariant())];
+        if (report.Any(member => !modes.Contains(member.Key) && !JsonNode.DeepEquals(member.Value, earlier[member.Key]))) return;
+        foreach (string mode in modes)
+            if (!report.ContainsKey(mode) && earlier[mode] is { } other) report[mode] = other.DeepClone();
     }
 
     private static JsonObject? Parsed(string path)

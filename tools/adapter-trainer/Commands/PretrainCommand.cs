@@ -63,7 +63,8 @@ internal sealed class PretrainCommand : ToolCommand
             TrainingTask task = new(
                 vit, initial, folder, $"seed {settings.Seed.ToString(CultureInfo.InvariantCulture)}, {vit.Name}", dataset, _training.Split(parsed, dataset, settings.Seed, error), recipe, settings,
                 ProviderChoice.Make(ExecutionProvider.Cpu, device: null, _ => { }).Provider, parsed.GetValue(_threads), _training.CacheBytes(parsed));
-            error.WriteLine($"{dataset.Description}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on; {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
+            error.WriteLine(dataset.Description);
+            error.WriteLine($"{task.Parts.Counts}; {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
             run = TrainingRun.Of(task, Path.Combine(folder, "state.safetensors"), "--restart begins anew", error, cancellation);
         }
         OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, vit, run.Parameters.ToDictionary(p => p.Name, p => p.Values), parsed.GetValue(_half)));

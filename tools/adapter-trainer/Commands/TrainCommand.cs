@@ -86,7 +86,8 @@ internal sealed class TrainCommand : ToolCommand
         CheckBeforehand(package, dataset, settings);
         ProviderChoice provider = _base.Provider(parsed);
         TrainingTask task = _base.Task(parsed, package, provider, dataset, _training.Split(parsed, dataset, settings.Seed, error), settings, _training.CacheBytes(parsed));
-        error.WriteLine($"{dataset.Description}: {task.Parts.Train.Count} to train on, {task.Parts.Validation.Count} to choose by, {task.Parts.Test.Count} to test on");
+        error.WriteLine(dataset.Description);
+        error.WriteLine(task.Parts.Counts);
         string folder = path + ".training", state = Path.Combine(folder, "state.safetensors");
         if (parsed.GetValue(_restart) && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         TrainingRun run = TrainingRun.Of(task, state, "--restart begins anew", error, cancellation);
@@ -139,7 +140,7 @@ internal sealed class TrainCommand : ToolCommand
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"on {result.Test.Samples} test samples: AUC {result.Test.Auc:F4}, accuracy {result.Test.Accuracy:P1}, F1 {result.Test.F1:F3}, ECE {result.Calibrated.Ece:F3} ({result.Test.Ece:F3} before temperature {result.Temperature:F2})"));
         if (result.Temperature == TemperatureScaling.Max)
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"warning: the temperature is at its limit, {TemperatureScaling.Max:0}: the answers to the validation samples are no better than chance"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"warning: the temperature is at its limit, {TemperatureScaling.Max:0}: the answers to the validation samples are hardly better than chance, or far too sure of themselves"));
         else if (result.Calibrated.Ece > result.Test.Ece)
             output.WriteLine("the temperature made the calibration of the test samples no better: the validation samples are few, or differ from them");
         if (Math.Min(result.Validation.Samples, result.Test.Samples) < FewSamples)
