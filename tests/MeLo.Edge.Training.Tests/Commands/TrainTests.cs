@@ -136,9 +136,10 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
             process.Kill();
             process.WaitForExit();
         }
-        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, 50, "--patience", "0", "--rank", "2"));
+        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, 50, "--patience", "0", "--rank", "2", "--threads", "3"));
         Assert.Equal(1, exitCode);
         Assert.Contains("rank: found 4, expected 2", error, StringComparison.Ordinal);
+        Assert.Matches("threads: found [0-9]+, expected 3", error);
         TrainerTool.Done(bench.Train(path, 3, "--rank", "2", "--restart"));
     }
 
