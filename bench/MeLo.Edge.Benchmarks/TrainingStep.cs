@@ -29,7 +29,7 @@ internal sealed class TrainingStep : IDisposable
     public TrainingStep(string baseFolder, TrainingMode mode, int threads)
     {
         _package = BasePackage.Open(baseFolder);
-        _threads = threads == 0 ? Native.ProcessorCores.Count : threads;
+        _threads = Native.ProcessorCores.Threads(threads);
         _graph = TrainingGraph.Build(_package.Architecture, _package.Weights, new TrainingGraphOptions { Mode = mode, Classes = Classes });
         Random random = new(1);
         _parameters =

@@ -45,7 +45,7 @@ internal sealed class Trainer : IDisposable
             Mode = _settings.Mode, Rank = _settings.Rank, Alpha = _settings.Alpha, Targets = _settings.Targets, Classes = _classes, Loss = _loss, Slices = task.Dataset.Slices,
         });
         _parameters = [.. _graph.Parameters.Select(p => new LearnedParameter(p, InitialValues.Of(p, task.Weights, _settings.Seed)))];
-        _threads = task.Threads == 0 ? ProcessorCores.Count : task.Threads;
+        _threads = ProcessorCores.Threads(task.Threads);
         _pictures = RunPlan.ForPictures(_settings.MicroBatch, task.Dataset.Slices, task.Provider, _threads);
         // A head's steps are over before a thread has started.
         _runs = _settings.Mode == TrainingMode.Head ? new RunPlan(_settings.MicroBatch, 1) : _pictures;

@@ -88,7 +88,7 @@ internal sealed record TrainingRun(
             Counts = [.. dataset.Labels.Select((label, c) => new ClassCounts(label, Count(Task.Parts.Train, c), Count(Task.Parts.Validation, c), Count(Task.Parts.Test, c)))],
             Settings =
             [
-                .. Task.Settings.Describe(), ("preprocessing", PreprocessRecipeJson.ToText(Task.Recipe)), .. Dicom(Task), ("patients", dataset.Patients), ("architecture", Task.Architecture.Name), ("provider", Task.Provider.Name),
+                .. Task.Settings.Describe(), .. Preparation(Task), ("patients", dataset.Patients), ("architecture", Task.Architecture.Name), ("provider", Task.Provider.Name),
                 ("threads", Task.Threads == 0 ? "one a core" : $"{Task.Threads}"), ("adapter-trainer", ToolVersion),
             ],
             Epochs = History.Epochs,
@@ -103,17 +103,18 @@ internal sealed record TrainingRun(
     /// <summary>Everything that the next epoch depends on.</summary>
     public static TrainingIdentity Identity(TrainingTask task) => new(
     [
-        .. task.Settings.Describe(), ("base", task.BaseDigest), ("dataset", task.Dataset.Digest), ("preprocessing", PreprocessRecipeJson.ToText(task.Recipe)), .. Dicom(task),
+        .. task.Settings.Describe(), ("base", task.BaseDigest), ("dataset", task.Dataset.Digest), .. Preparation(task),
         ("samples to train on and to choose by", $"{Digest(task.Parts.Train)} {Digest(task.Parts.Validation)}"), ("provider", task.Provider.Name),
         // The sums of a product that threads share may be grouped otherwise.
-        ("threads", $"{(task.Threads == 0 ? ProcessorCores.Count : task.Threads)}"),
+        ("threads", $"{ProcessorCores.Threads(task.Threads)}"),
     ]);
 
-    private static IEnumerable<(string, string)> Dicom(TrainingTask task) => task.Dataset.Dicom is { } dicom ? [("DICOM values", dicom.ToString())] : [];
+    private static IEnumerable<(string, string)> Preparation(TrainingTask task) =>
+        [("preprocessing", PreprocessRecipeJson.ToText(task.Recipe)), .. task.Dataset.Dicom is { } dicom ? [("DICOM values", dicom.ToString())] : (IEnumerable<(string, string)>)[]];
 
     /// <summary>Which samples train, validate and test, and how they are prepared: what trainings must share to be compared.</summary>
     public static IEnumerable<(string Name, string Value)> SharedIdentity(TrainingTask task) =>
-        [("parts", string.Join(' ', ((IReadOnlyList<int>[])[task.Parts.Train, task.Parts.Validation, task.Parts.Test]).Select(Digest))), ("preprocessing", PreprocessRecipeJson.ToText(task.Recipe)), .. Dicom(task)];
+        [("parts", string.Join(' ', ((IReadOnlyList<int>[])[task.Parts.Train, task.Parts.Validation, task.Parts.Test]).Select(Digest))), .. Preparation(task)];
 
     private static string Digest(IReadOnlyList<int> part) =>
         Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>([.. part])))[..16];

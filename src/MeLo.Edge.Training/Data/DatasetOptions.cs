@@ -35,7 +35,7 @@ internal sealed record DatasetOptions
     public DicomVoi? Dicom { get; init; }
 
     /// <summary>
-    /// Whether Patient ID (0010,0020) and its issuer tell DICOM files' patients apart, where the dataset does not. False for files whose IDs were replaced by one and the same.
+    /// Whether Patient ID (0010,0020) tells DICOM files' patients apart, where the dataset does not. False for files whose IDs were replaced by one and the same.
     /// </summary>
     public bool DicomPatients { get; init; } = true;
 

@@ -23,7 +23,7 @@ internal static class FolderSource
             int before = found.Count;
             foreach (string path in Files(folder.Location, root, faults))
             {
-                string id = Path.GetRelativePath(root, path).Replace(Path.DirectorySeparatorChar, '/');
+                string id = Relative(root, path);
                 found.Add((new PictureFile(id, path), new Sample(id, labels.Targets(folder.Label), Patient: null, folder.Part)));
             }
             if (found.Count == before) faults.Add($"the folder '{Path.GetRelativePath(root, folder.Location)}' holds no file, expected the pictures of a class");
@@ -54,10 +54,13 @@ internal static class FolderSource
             ShouldRecursePredicate = (ref FileSystemEntry e) =>
             {
                 if ((e.Attributes & FileAttributes.ReparsePoint) == 0 || e.ToFileSystemInfo().LinkTarget is null) return true;
-                faults.Add($"'{Path.GetRelativePath(root, e.ToFullPath()).Replace(Path.DirectorySeparatorChar, '/')}' is a link to a folder, expected files and folders");
+                faults.Add($"'{Relative(root, e.ToFullPath())}' is a link to a folder, expected files and folders");
                 return false;
             },
         }.Where(IsNoLeftover);
+
+    // As the dataset has it, with slashes.
+    private static string Relative(string root, string path) => Path.GetRelativePath(root, path).Replace(Path.DirectorySeparatorChar, '/');
 
     private static string[] Folders(string path) => [.. Directory.EnumerateDirectories(path, "*", Visible(recurse: false)).Order(StringComparer.Ordinal)];
 

@@ -148,8 +148,8 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
             yield return $"class '{dataset.Labels[l]}' has {with.Length} samples{Patients(with)}, and none of them for {Name(part)}{Hint(dataset)}";
         }
 
-        static string Patients(IReadOnlyCollection<Sample> samples) =>
-            samples.Count == 0 || samples.First().Patient is null ? "" : samples.Select(s => s.Patient).Distinct().Count() is 1 ? " of one patient" : $" of {samples.Select(s => s.Patient).Distinct().Count()} patients";
+        static string Patients(IEnumerable<Sample> samples) =>
+            samples.Select(s => s.Patient).OfType<string>().Distinct().Count() switch { 0 => "", 1 => " of one patient", int count => $" of {count} patients" };
     }
 
     private static string Name(DatasetPart part) => part switch { DatasetPart.Train => "training", DatasetPart.Validation => "validation", _ => "the test" };

@@ -7,7 +7,7 @@ namespace MeLo.Edge.Training.Steps;
 /// <param name="Lanes">The most runs that go side by side, each on a thread of its own.</param>
 internal readonly record struct RunPlan(int Length, int Lanes)
 {
-    // Enough rows for a matrix product to run near its best on one core; more of them only take memory from other runs' caches (docs/benchmarks, train).
+    // Enough rows for a matrix product to run near its best on one core, and few enough that a batch has runs for several.
     private const int PicturesARun = 8;
 
     /// <summary>The plan for graphs that read pictures.</summary>

@@ -11,6 +11,10 @@ internal static unsafe partial class ProcessorCores
     /// <summary>The number of cores, at most as many as processors that the system lets the process use.</summary>
     public static int Count { get; } = Math.Clamp(Physical(), 1, Environment.ProcessorCount);
 
+    /// <summary>The threads that somebody asks for.</summary>
+    /// <param name="asked">As many; 0 for one a core.</param>
+    public static int Threads(int asked) => asked == 0 ? Count : asked;
+
     private static int Physical()
     {
         try

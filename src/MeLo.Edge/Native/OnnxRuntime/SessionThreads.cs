@@ -11,7 +11,7 @@ internal sealed record SessionThreads(int Count, params IReadOnlyList<(string Ke
 
     /// <summary>What every session of ours is created with.</summary>
     /// <param name="count">As many threads; 0 takes one a core.</param>
-    public static SessionThreads Of(int count) => new(count == 0 ? ProcessorCores.Count : count, ("session.intra_op.spin_duration_us", SpinMicroseconds));
+    public static SessionThreads Of(int count) => new(ProcessorCores.Threads(count), ("session.intra_op.spin_duration_us", SpinMicroseconds));
 
     /// <summary>Options for a session with these threads; the caller disposes of them.</summary>
     public OrtSessionOptions Options()
