@@ -28,7 +28,11 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         DatasetPart[] parts = [.. dataset.Samples.Select(s => s.Part ?? DatasetPart.Train)];
         bool isGiven = dataset.Samples[0].Part is not null;
         double[] shares = Shares(parts, isGiven, options);
-        if (shares.Count(s => s > 0) > 1) Stratify(dataset, parts, shares, options.Seed);
+        if (shares.Count(s => s > 0) > 1)
+        {
+            int[] among = [.. Enumerable.Range(0, parts.Length).Where(i => parts[i] == DatasetPart.Train)];
+            foreach ((int sample, int to) in among.Zip(Stratify(dataset, among, shares, options.Seed))) parts[sample] = s_parts[to];
+        }
 
         Splits splits = new(Of(DatasetPart.Train), Of(DatasetPart.Validation), Of(DatasetPart.Test));
         faults.AddRange(PatientFaults(dataset, parts));
@@ -37,6 +41,25 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         return splits;
 
         int[] Of(DatasetPart part) => [.. Enumerable.Range(0, parts.Length).Where(i => parts[i] == part)];
+    }
+
+    /// <summary>
+    /// Splits for cross-validation within the samples to train on and to choose by; those of the test are in none. They are dealt into folds as <see cref="Of(Dataset, SplitOptions)"/> deals, and each
+    /// fold is once the test, once what is chosen by and else trained on: no figure comes from samples that the parameters or the epoch were chosen by.
+    /// </summary>
+    /// <param name="dataset">The dataset.</param>
+    /// <param name="count">How many folds, from 3.</param>
+    /// <param name="seed">The seed.</param>
+    /// <exception cref="DatasetException">A fold would lack a class.</exception>
+    public IReadOnlyList<Splits> Folds(Dataset dataset, int count, ulong seed)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 3);
+        int[] among = [.. Train.Concat(Validation).Order()];
+        int[] fold = Stratify(dataset, among, [.. Enumerable.Repeat(1.0 / count, count)], seed);
+        Splits[] splits = [.. Enumerable.Range(0, count).Select(test => new Splits(
+            [.. among.Where((_, i) => fold[i] != test && fold[i] != (test + 1) % count)], [.. among.Where((_, i) => fold[i] == (test + 1) % count)], [.. among.Where((_, i) => fold[i] == test)]))];
+        string[] faults = [.. splits.SelectMany((s, k) => s.ClassFaults(dataset, DatasetPart.Test).Select(fault => $"fold {k + 1} of {count}: {fault}"))];
+        return faults.Length == 0 ? splits : throw DatasetException.Of(dataset.Source, faults);
     }
 
     /// <summary>What of the samples that are for training so far goes to each part; nothing to parts that are there already.</summary>
@@ -53,10 +76,12 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
     /// Iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011), of groups of samples: the rarest label first, each group to the part that
     /// lacks most of it. With one label a sample that is the usual stratification.
     /// </summary>
-    private static void Stratify(Dataset dataset, DatasetPart[] parts, double[] shares, ulong seed)
+    /// <returns>For each of the samples, the share that it belongs to.</returns>
+    private static int[] Stratify(Dataset dataset, int[] samples, double[] shares, ulong seed)
     {
         int labels = dataset.Labels.Count;
-        int[][] groups = Groups(dataset, parts);
+        int[] all = [.. Enumerable.Range(0, shares.Length)], to = new int[dataset.Samples.Count];
+        int[][] groups = Groups(dataset, samples);
         new SplitMix64(seed).Shuffle(groups.AsSpan());
         // Large groups first: what they leave uneven, small ones can level out.
         groups = [.. groups.OrderByDescending(g => g.Length)];
@@ -71,30 +96,31 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
             {
                 if (isDone[group] || counts[group][label] == 0) continue;
                 // The last groups with a label go to the parts without it, if they are needed there.
-                int[] lacking = [.. Enumerable.Range(0, shares.Length).Where(p => shares[p] > 0 && have[p][label] == 0)];
-                Put(group, left[label] <= lacking.Length ? lacking : [0, 1, 2], label);
+                int[] lacking = [.. all.Where(p => shares[p] > 0 && have[p][label] == 0)];
+                Put(group, left[label] <= lacking.Length ? lacking : all, label);
             }
         }
-        for (int group = 0; group < groups.Length; group++) if (!isDone[group]) Put(group, [0, 1, 2], labels);
+        for (int group = 0; group < groups.Length; group++) if (!isDone[group]) Put(group, all, labels);
+        return [.. samples.Select(sample => to[sample])];
 
         void Put(int group, int[] among, int label)
         {
-            int to = among.Where(p => shares[p] > 0).MaxBy(p => (wanted[p][label], wanted[p][labels]));
-            foreach (int sample in groups[group]) parts[sample] = s_parts[to];
-            for (int l = 0; l <= labels; l++) wanted[to][l] -= counts[group][l];
+            int share = among.Where(p => shares[p] > 0).MaxBy(p => (wanted[p][label], wanted[p][labels]));
+            foreach (int sample in groups[group]) to[sample] = share;
+            for (int l = 0; l <= labels; l++) wanted[share][l] -= counts[group][l];
             for (int l = 0; l < labels; l++)
             {
                 if (counts[group][l] == 0) continue;
-                have[to][l]++;
+                have[share][l]++;
                 left[l]--;
             }
             isDone[group] = true;
         }
     }
 
-    // Training samples that must stay together: a patient's, or the copies of a picture.
-    private static int[][] Groups(Dataset dataset, DatasetPart[] parts) =>
-        [.. Enumerable.Range(0, parts.Length).Where(i => parts[i] == DatasetPart.Train).GroupBy(i => dataset.Samples[i].Patient ?? dataset.Samples[i].Content ?? $"\0{i}").Select(g => g.ToArray())];
+    // Samples that must stay together: a patient's, or the copies of a picture.
+    private static int[][] Groups(Dataset dataset, int[] samples) =>
+        [.. samples.GroupBy(i => dataset.Samples[i].Patient ?? dataset.Samples[i].Content ?? $"\0{i}").Select(g => g.ToArray())];
 
     // [labels + 1]: samples with each label, and all.
     private static int[] Count(Dataset dataset, int[] group)

@@ -35,6 +35,44 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
     }
 
     [Fact]
+    public void TunedRate_IsThatWithTheBestMeanOverTheFolds()
+    {
+        string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--modes", "head", "--seeds", "2", "--epochs", "2", "--warmup", "0", "--tune", "1e-3,1,4", "--folds", "3", "--out", _folder.Root, "--json"];
+        JsonNode head = JsonNode.Parse(TrainerTool.Done(command))!["head"]!;
+        JsonArray tried = head["learningRate"]!["tried"]!.AsArray();
+        Assert.Equal([1e-5, 1e-2, 4e-2], tried.Select(t => t!["rate"]!.GetValue<double>()));
+        foreach (JsonNode? rate in tried)
+        {
+            double[] folds = [.. rate!["aucOfFolds"]!.AsArray().Select(a => a!.GetValue<double>())];
+            Assert.Equal(3, folds.Length);
+            Assert.Equal(folds.Average(), rate["auc"]!.GetValue<double>());
+        }
+        double best = tried.MaxBy(t => t!["auc"]!.GetValue<double>())!["auc"]!.GetValue<double>(), taken = head["learningRate"]!["rate"]!.GetValue<double>();
+        Assert.Equal(best, tried.Single(t => t!["rate"]!.GetValue<double>() == taken)!["auc"]!.GetValue<double>());
+        Assert.StartsWith(taken == 0.01 ? "0.01, " : taken == 0.04 ? "0.04, " : "1E-05, ", head["settings"]!["learning rate"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Equal(2, head["runs"]!.AsArray().Count);
+        // Every fold's result is kept: nothing is trained again.
+        Assert.Equal(9, Directory.GetDirectories(_folder.Root, "head-rate-*-fold-*").Length);
+        Assert.Contains($"over 3 folds: {taken} is taken", TrainerTool.Done(command[..^1]), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--tune", "1", "--tune: found '1', expected two numbers above 0 or more")]
+    [InlineData("--tune", "1,1", "--tune: found '1,1', expected two numbers")]
+    [InlineData("--tune", "1,-2", "--tune: found '1,-2', expected two numbers")]
+    [InlineData("--tune", "1;2", "--tune: found '1;2', expected two numbers")]
+    [InlineData("--folds", "2", "--folds: found 2, expected 3 or more")]
+    [InlineData("--tune", "1,1e9", "--tune: weight decay: found 0.01 at a learning rate of 5E+06")]
+    [InlineData("--tune", "1,1e-9", "--tune: final learning rate: found 1E-06, expected 0 to 5E-12")]
+    public void TuningThatCannotBe_IsRefusedBeforeAnythingIsTrained(string option, string value, string expected)
+    {
+        ProgramResult result = TrainerTool.Run("compare", "--base", bench.Base, "--data", bench.Pictures, "--modes", "lora", "--out", _folder["out"], option, value);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_folder["out"]));
+    }
+
+    [Fact]
     public void ModesOfAnEarlierComparison_Stay()
     {
         string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--seeds", "1", "--epochs", "1", "--warmup", "0", "--out", _folder.Root, "--json"];

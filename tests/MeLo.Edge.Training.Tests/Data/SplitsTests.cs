@@ -143,6 +143,39 @@ public sealed class SplitsTests
         Assert.Contains("'1' for training and '5' for the test are of one patient", e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(5)]
+    public void Folds_TestEverySampleOnce_AndNoneOfTheTest(int count)
+    {
+        Dataset dataset = Of(["a", "b"], false, [.. Enumerable.Range(0, 240).Select(i => new Sample($"{i}", OneHot(i % 6 == 0 ? 1 : 0, 2), $"p{i / 2}", null))]);
+        Splits splits = Splits.Of(dataset, new SplitOptions());
+        IReadOnlyList<Splits> folds = splits.Folds(dataset, count, seed: 1);
+        int[] among = [.. splits.Train.Concat(splits.Validation).Order()];
+        Assert.Equal(count, folds.Count);
+        Assert.Equal(among, folds.SelectMany(f => f.Test).Order());
+        Assert.Equal(among, folds.SelectMany(f => f.Validation).Order());
+        Assert.All(folds, fold =>
+        {
+            Assert.Equal(among, fold.Train.Concat(fold.Validation).Concat(fold.Test).Order());
+            Assert.Empty(Patients(fold.Test).Intersect(Patients(fold.Train).Concat(Patients(fold.Validation))));
+            Assert.InRange(Counts(dataset, fold.Test)[1], (splits.Train.Count + splits.Validation.Count) / 6 / count - 1, (splits.Train.Count + splits.Validation.Count) / 6 / count + 2);
+        });
+        Assert.Equal(folds[0].Test, splits.Folds(dataset, count, seed: 1)[0].Test);
+        Assert.NotEqual(folds[0].Test, splits.Folds(dataset, count, seed: 2)[0].Test);
+
+        IEnumerable<string?> Patients(IReadOnlyList<int> part) => part.Select(i => dataset.Samples[i].Patient);
+    }
+
+    [Fact]
+    public void FoldsThatLackAClass_AreNamed()
+    {
+        Dataset dataset = Single([.. Enumerable.Repeat(0, 40), .. Enumerable.Repeat(1, 5)]);
+        Splits splits = Splits.Of(dataset, new SplitOptions());
+        Assert.Contains("fold 5 of 5: class 'c1' has 5 samples, and none of them for the test", Assert.Throws<DatasetException>(() => splits.Folds(dataset, 5, seed: 1)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => splits.Folds(dataset, 2, seed: 1));
+    }
+
     [Fact]
     public void SharesThatMakeNoSense_AreRefusedTogether()
     {

@@ -17,6 +17,8 @@ internal sealed class CompareCommand : ToolCommand
     private readonly TrainingOptions _training;
     private readonly Option<string> _modes = new("--modes") { Description = "What is compared.", DefaultValueFactory = _ => "lora,full,head", HelpName = "lora,full,head" };
     private readonly Option<int> _seeds = new("--seeds") { Description = "How often each is trained: with --seed and those after it.", DefaultValueFactory = _ => 3, HelpName = "N", CustomParser = NumberOption.Whole };
+    private readonly Option<string?> _tune = new("--tune") { Description = "Choose every mode's learning rate by cross-validation on the samples to train on and to choose by, from these multiples of it. Default: it is not chosen.", HelpName = "0.5,1,2" };
+    private readonly Option<int> _folds = new("--folds") { Description = "How many parts --tune deals those samples into: each once tests and once chooses an epoch while the others train.", DefaultValueFactory = _ => 5, HelpName = "N", CustomParser = NumberOption.Whole };
     private readonly Option<string> _out = new("--out") { Description = "A folder for what has been measured: trainings that are there are not repeated, an interrupted one goes on.", Required = true, HelpName = "DIR" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
 
@@ -25,10 +27,18 @@ internal sealed class CompareCommand : ToolCommand
     {
         _base = new BaseOptions(this);
         _training = new TrainingOptions(this);
-        foreach (Option option in (Option[])[_modes, _seeds, _out, _json]) Add(option);
+        foreach (Option option in (Option[])[_modes, _seeds, _tune, _folds, _out, _json]) Add(option);
         _modes.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is { } text && ModesOf(text) is null) result.AddError($"--modes: found '{text}', expected each of lora, full and head at most once, separated by commas.");
+        });
+        _tune.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { } text && MultiplesOf(text) is null) result.AddError($"--tune: found '{text}', expected two numbers above 0 or more, each once, separated by commas, as 0.5,1,2.");
+        });
+        _folds.Validators.Add(result =>
+        {
+            if (!result.Errors.Any() && result.GetValueOrDefault<int>() < 3) result.AddError($"--folds: found {result.GetValueOrDefault<int>()}, expected 3 or more: one tests, one chooses, the others train.");
         });
     }
 
@@ -36,6 +46,7 @@ internal sealed class CompareCommand : ToolCommand
     [
         "adapter-trainer compare --base base --data pneumoniamnist.npz --labels normal,pneumonia --out compare-pneumonia",
         "adapter-trainer compare --base base --data labels.csv --modes lora,head --seeds 5 --epochs 15 --out compare-chest --json",
+        "adapter-trainer compare --base base --data smears --tune 0.5,1,2 --out compare-smears",
         "",
         "Figures are of the test samples, with the parameters of the epoch that was best on the validation samples: mean and standard deviation over the seeds.",
         "A head learns from the features of the pictures as they are: --augment is for the others.",
@@ -53,26 +64,39 @@ internal sealed class CompareCommand : ToolCommand
         ulong first = _training.Seed(parsed);
         // The same for every seed: what is compared is the training.
         Splits parts = _training.Split(parsed, dataset, first, error);
+        Dictionary<TrainingMode, TrainingSettings> settings = modes.ToDictionary(mode => mode, mode => _training.Settings(parsed, mode, first));
+        Dictionary<TrainingMode, RateChoice> choices = [];
+        string? tuning = null;
+        if (parsed.GetValue(_tune) is { } tune)
+        {
+            tuning = string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", MultiplesOf(tune)!)} times the learning rate, {parsed.GetValue(_folds)} folds");
+            IReadOnlyList<Splits> folds = parts.Folds(dataset, parsed.GetValue(_folds), first);
+            foreach (TrainingMode mode in modes)
+            {
+                choices[mode] = RateChoice.Of(settings[mode], MultiplesOf(tune)!, folds, Task, folder, error, cancellation);
+                settings[mode] = settings[mode] with { LearningRate = choices[mode].Rate };
+            }
+        }
         List<ComparedRun> runs = [];
-        IEnumerable<(string Name, string Value)> shared = [];
         for (ulong seed = first; seed < first + (ulong)parsed.GetValue(_seeds); seed++)
         {
             foreach (TrainingMode mode in modes)
             {
-                TrainingTask task = _base.Task(parsed, package, provider, dataset, parts, _training.Settings(parsed, mode, seed), _training.CacheBytes(parsed));
+                TrainingTask task = Task(parts, settings[mode] with { Seed = seed });
                 string name = string.Create(CultureInfo.InvariantCulture, $"{mode.ToString().ToLowerInvariant()}-{seed}");
                 error.WriteLine($"{name}: {task.Parts.Counts}");
                 runs.Add(ComparedRun.Of(task, Path.Combine(folder, name), error, cancellation));
-                shared = TrainingRun.SharedIdentity(task);
             }
         }
-        JsonObject report = Report(package, dataset, provider, shared, modes, runs, mode => _training.Settings(parsed, mode, first));
+        JsonObject report = Report(package, dataset, provider, [.. TrainingRun.SharedIdentity(Task(parts, settings[modes[0]])), ("tuning", tuning)], settings, choices, runs);
         string kept = Path.Combine(folder, "comparison.json");
         KeepOthers(kept, report);
         OutputFile.Write(kept, FileKind.Json, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
         if (parsed.GetValue(_json)) JsonReport.Print(output, report);
-        else Print(output, package, dataset, modes, runs);
+        else Print(output, package, dataset, choices, runs);
         return ToolProgram.Done;
+
+        TrainingTask Task(Splits samples, TrainingSettings how) => _base.Task(parsed, package, provider, dataset, samples, how, _training.CacheBytes(parsed));
     }
 
     private static TrainingMode[]? ModesOf(string text)
@@ -82,11 +106,18 @@ internal sealed class CompareCommand : ToolCommand
         return modes.Length == names.Length ? modes : null;
     }
 
-    private static void Print(TextWriter output, BasePackage package, Dataset dataset, TrainingMode[] modes, List<ComparedRun> runs)
+    private static double[]? MultiplesOf(string text)
+    {
+        string[] numbers = text.Split(',', StringSplitOptions.TrimEntries);
+        double[] multiples = [.. numbers.Select(n => double.TryParse(n, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double value) ? value : 0).Where(v => v is > 0 and < double.PositiveInfinity).Distinct()];
+        return multiples.Length == numbers.Length && multiples.Length > 1 ? multiples : null;
+    }
+
+    private static void Print(TextWriter output, BasePackage package, Dataset dataset, Dictionary<TrainingMode, RateChoice> choices, List<ComparedRun> runs)
     {
         output.WriteLine($"{package.Architecture.Name} on {dataset.Description}");
         output.WriteLine($"{"",-6}{"AUC",-18}{"accuracy",-18}{"parameters",-22}{"storage",-12}{"time",-10}{"memory",-10}");
-        foreach (TrainingMode mode in modes)
+        foreach (TrainingMode mode in runs.Select(r => r.Mode).Distinct())
         {
             ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
             string parameters = string.Create(CultureInfo.InvariantCulture, $"{of[0].Parameters:N0} ({Share(package, of[0]):P2})");
@@ -94,10 +125,12 @@ internal sealed class CompareCommand : ToolCommand
                 CultureInfo.InvariantCulture,
                 $"{mode.ToString().ToLowerInvariant(),-6}{MeanAndDeviation(of, r => r.Auc),-18}{MeanAndDeviation(of, r => r.Accuracy),-18}{parameters,-22}{Size(of[0].StorageBytes),-12}{Time(of.Average(r => r.Seconds)),-10}{of.Max(r => r.PeakBytes) / 1e9,-10:0.0' GB'}").TrimEnd());
         }
+        foreach ((TrainingMode mode, RateChoice choice) in choices) output.WriteLine($"learning rate of {mode.ToString().ToLowerInvariant()}: {choice}");
     }
 
     private static JsonObject Report(
-        BasePackage package, Dataset dataset, ProviderChoice provider, IEnumerable<(string Name, string Value)> shared, TrainingMode[] modes, List<ComparedRun> runs, Func<TrainingMode, TrainingSettings> settings)
+        BasePackage package, Dataset dataset, ProviderChoice provider, IEnumerable<(string Name, string? Value)> shared, Dictionary<TrainingMode, TrainingSettings> settings, Dictionary<TrainingMode, RateChoice> choices,
+        List<ComparedRun> runs)
     {
         JsonObject report = new()
         {
@@ -108,13 +141,14 @@ internal sealed class CompareCommand : ToolCommand
             ["provider"] = provider.Provider.Name,
             ["processors"] = Environment.ProcessorCount,
         };
-        foreach ((string name, string value) in shared) report[name] = value;
-        foreach (TrainingMode mode in modes)
+        foreach ((string name, string? value) in shared) report[name] = value;
+        foreach ((TrainingMode mode, TrainingSettings how) in settings)
         {
             ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
             report[mode.ToString().ToLowerInvariant()] = new JsonObject
             {
-                ["settings"] = new JsonObject(settings(mode).Describe().Where(s => s.Name != "seed").Select(s => KeyValuePair.Create(s.Name, (JsonNode?)s.Value))),
+                ["settings"] = new JsonObject(how.Describe().Where(s => s.Name != "seed").Select(s => KeyValuePair.Create(s.Name, (JsonNode?)s.Value))),
+                ["learningRate"] = choices.GetValueOrDefault(mode)?.ToJson(),
                 ["auc"] = Figure(of.Average(r => r.Auc)),
                 ["aucDeviation"] = Figure(Deviation(of, r => r.Auc)),
                 ["accuracy"] = Figure(of.Average(r => r.Accuracy)),
