@@ -35,10 +35,19 @@ internal sealed class ChestAnatomy
         _noise = new Noise(random.Next());
     }
 
-    /// <summary>A place in the upper or the lower zone of a lung.</summary>
-    public (double X, double Y) Zone(SeededRandom random, bool isUpper)
+    /// <summary>A place in the upper zone of a lung.</summary>
+    public (double X, double Y) Upper(SeededRandom random) => Below(random, 0.06, 0.28);
+
+    /// <summary>A place in the lower zone of a lung.</summary>
+    public (double X, double Y) Lower(SeededRandom random) => Below(random, 0.36, 0.56);
+
+    /// <summary>A place at the base of a lung.</summary>
+    public (double X, double Y) Base(SeededRandom random) => Below(random, 0.44, 0.56);
+
+    // So far below the apex.
+    private (double X, double Y) Below(SeededRandom random, double least, double most)
     {
-        double y = _apex + (isUpper ? random.Between(0.06, 0.28) : random.Between(0.36, 0.56));
+        double y = _apex + random.Between(least, most);
         return (Midline + (random.Sign() * random.Between(0.1, Lateral(y) - 0.05)), y);
     }
 

@@ -19,8 +19,23 @@ internal sealed class ChestFinding(SeededRandom random, ChestAnatomy anatomy, do
     /// <summary>Where tuberculosis is: in an upper zone.</summary>
     public static ChestFinding OfTuberculosis(SeededRandom random, ChestAnatomy anatomy)
     {
-        (double x, double y) = anatomy.Zone(random, isUpper: true);
+        (double x, double y) = anatomy.Upper(random);
         return new ChestFinding(random, anatomy, x, y);
+    }
+
+    /// <summary>Where well people have shadows too: at the base of a lung.</summary>
+    public static ChestFinding Basal(SeededRandom random, ChestAnatomy anatomy)
+    {
+        (double x, double y) = anatomy.Base(random);
+        return new ChestFinding(random, anatomy, x, y);
+    }
+
+    /// <summary>Draws what is no tuberculosis: a part of the lung that a shallow breath did not fill (atelectasis), or the shadow of a nipple.</summary>
+    public void DrawBenign(Canvas canvas)
+    {
+        double light = random.Between(0.14, 0.34);
+        if (random.Chance(0.5)) Opacity(canvas, random.Between(0.06, 0.11), light);
+        else Nodule(canvas, x, y, random.Between(0.02, 0.035), light);
     }
 
     /// <summary>Draws what tuberculosis looks like: a patchy opacity, a group of nodules, a cavity, or several of them.</summary>

@@ -10,7 +10,15 @@ internal sealed class ChestPhantom() : Phantom("tuberculosis", isColour: false, 
     {
         Frame frame = new(0.5 + random.Between(-0.06, 0.06), 0.5 + random.Between(-0.06, 0.06), random.Between(0.84, 1.14), random.Between(-0.02, 0.02), isMirrored: false);
         ChestAnatomy anatomy = new(random.Fork());
-        return Draw(random, anatomy, label == 0 ? null : (canvas, finding) => ChestFinding.OfTuberculosis(finding, anatomy).Draw(canvas), frame, width, height);
+        SeededRandom basal = random.Fork();
+        return Draw(
+            random, anatomy, (canvas, ill) =>
+            {
+                // So that a bright patch is no answer by itself: where it is counts, as it does for a radiologist.
+                if (basal.Chance(0.5)) ChestFinding.Basal(basal, anatomy).DrawBenign(canvas);
+                if (label == 1) ChestFinding.OfTuberculosis(ill, anatomy).Draw(canvas);
+            },
+            frame, width, height);
     }
 
     /// <param name="random">What varies besides the person.</param>

@@ -9,7 +9,9 @@ public abstract class Phantom
 {
     private protected Phantom(string name, bool isColour, params string[] labels) => (Name, IsColour, Labels) = (name, isColour, labels);
 
-    /// <summary>Chest radiographs: normal, or with the opacities, nodules and cavities of tuberculosis in an upper zone.</summary>
+    /// <summary>
+    /// Chest radiographs: normal, or with the opacities, nodules and cavities of tuberculosis in an upper zone. Half of both have a harmless shadow at the base of a lung.
+    /// </summary>
     public static Phantom Chest { get; } = new ChestPhantom();
 
     /// <summary>Blood smears around one white cell of four types.</summary>

@@ -23,7 +23,7 @@ internal sealed class PretrainingPhantom() : Phantom(
     private static Picture DrawChest(SeededRandom random, ChestFindingKind? kind, int width, int height)
     {
         ChestAnatomy anatomy = new(random.Fork());
-        (double x, double y) = anatomy.Zone(random, isUpper: random.Chance(0.5));
+        (double x, double y) = random.Chance(0.5) ? anatomy.Upper(random) : anatomy.Lower(random);
         return ChestPhantom.Draw(
             random, anatomy, kind is { } found ? (canvas, ill) => new ChestFinding(ill, anatomy, x, y).Draw(canvas, found) : null, Around(random, x, y, isMirrored: false), width, height);
     }

@@ -12,7 +12,7 @@ public sealed class PhantomTests
 
     /// <summary>Every machine draws these bits: whoever changes a drawing changes them on purpose, and retrains what was trained on it.</summary>
     [Theory]
-    [InlineData("tuberculosis", "4c30ce73c4664182487d1ede37999ea002a9a8fdf839574441b558786a7e7b6f")]
+    [InlineData("tuberculosis", "09e1b0c47044f3039ffb7148d45d5916ae4290f6e3b98fda2f3f90441a7f95ae")]
     [InlineData("blood-cell", "7bd2a7f9a24589e44a35d729f79287b444bed77e200eaf508dd98081bb1cf009")]
     [InlineData("breast-mass", "793ce2d1581b4bed7d2976093763b2007bf03f7c0b59a7e2e74064e1febb5343")]
     [InlineData("pretraining", "d08eca80e03f997166e02913df8bb27fb6f3e3bc3ade8f1f5639cd370df7d456")]
@@ -73,7 +73,7 @@ public sealed class PhantomTests
 
     /// <summary>Neither how bright a picture is, nor of which colour, nor a picture of few pixels under a linear classifier tells what it shows.</summary>
     [Theory]
-    [InlineData("tuberculosis", 0.60, 0.78)]
+    [InlineData("tuberculosis", 0.60, 0.76)]
     [InlineData("blood-cell", 0.42, 0.75)]
     [InlineData("breast-mass", 0.43, 0.50)]
     public void LinearProbeOnPixels_IsFarFromPerfect(string kind, double mostOfMeans, double mostOfPixels)
