@@ -6,7 +6,7 @@ namespace MeLo.Edge.Native.OnnxRuntime;
 /// Loads ONNX Runtime once, checks its version, and holds what lives as long as the process: the function table, the environment,
 /// the default allocator and the description of host memory.
 /// </summary>
-internal static unsafe class OrtLibrary
+internal static unsafe partial class OrtLibrary
 {
     // ORT_LOGGING_LEVEL_INFO: why a device was lost is said at that level (OrtLog). Sessions, which would say much more, keep to errors (OrtSessionOptions).
     private const int Information = 1;
@@ -53,6 +53,7 @@ internal static unsafe class OrtLibrary
         nint library;
         try
         {
+            ForbidTelemetry();
             path = NativeLibraryFinder.Find("ONNX Runtime", OperatingSystem.IsWindows() ? ["onnxruntime.dll"] : ["libonnxruntime.so.1", "libonnxruntime.so"]);
             library = NativeLibrary.Load(path);
         }
@@ -70,12 +71,25 @@ internal static unsafe class OrtLibrary
         OrtApi api = new(table);
         nint environment;
         fixed (byte* logId = "MeLo.Edge"u8) OrtException.ThrowIfFailed(api, api.CreateEnvWithCustomLogger(&OrtLog.Receive, null, Information, logId, &environment));
-        // On Windows the official builds report usage events unless told not to; a hospital device reports nothing.
+        // On Windows events go to the system's tracing, and this call is the only way to stop them.
         OrtException.ThrowIfFailed(api, api.DisableTelemetryEvents(environment));
         nint allocator;
         OrtException.ThrowIfFailed(api, api.GetAllocatorWithDefaultOptions(&allocator));
         return new Loaded(api, version, Path.GetDirectoryName(path)!, environment, allocator, OrtMemoryInfo.CreateHost(api));
     }
+
+    // The official builds report to their makers how they are used. On Linux (since 1.29) that begins when the environment is made: a device ID and a queue in the user's cache, a log in /tmp, the
+    // command line and the machine's ID read, an upload over HTTPS; the function that stops it can only be called afterwards. A hospital device reports nothing, so this variable has to be there before.
+    private static void ForbidTelemetry()
+    {
+        const string Variable = "ORT_DISABLE_TELEMETRY", Yes = "1";
+        System.Environment.SetEnvironmentVariable(Variable, Yes);
+        // On Unix .NET keeps the variables that it sets to itself.
+        if (!OperatingSystem.IsWindows() && SetNativeVariable(Variable, Yes, overwrite: 1) != 0) throw OrtException.Library($"found no room for the environment variable {Variable}, without which ONNX Runtime would report its use");
+    }
+
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetNativeVariable(string name, string value, int overwrite);
 
     private sealed record Loaded(OrtApi Api, string Version, string Folder, nint Environment, nint HostAllocator, OrtMemoryInfo HostMemory);
 }
