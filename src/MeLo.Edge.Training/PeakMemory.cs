@@ -25,7 +25,8 @@ internal static class PeakMemory
     /// <summary>Begins anew.</summary>
     public static void Reset()
     {
-        GC.Collect();
+        // What earlier work left is given back, as far as it can be.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         try
         {
             if (File.Exists(ClearReferences)) File.WriteAllText(ClearReferences, ResetHighWater);

@@ -7,6 +7,9 @@ namespace MeLo.Edge.Training;
 /// <summary>How a task is trained. The defaults are MeLo's (arXiv 2311.08236, section 3.1, and the options of LoRA-ViT's <c>train.py</c>), where those say anything.</summary>
 internal sealed record TrainingSettings
 {
+    // Far more than anybody waits for, and few enough that steps can be counted.
+    private const int MostEpochs = 100_000, MostBatch = 65_536;
+
     /// <summary>What learns.</summary>
     public TrainingMode Mode { get; init; } = TrainingMode.Lora;
 
@@ -73,9 +76,9 @@ internal sealed record TrainingSettings
         if (Rank < 1) yield return $"rank: found {Rank}, expected at least 1";
         if (!(Alpha > 0) || !double.IsFinite(Alpha)) yield return $"alpha: found {Text(Alpha)}, expected more than 0";
         if (Targets.Count == 0 || Targets.Distinct().Count() != Targets.Count) yield return "targets: expected each linear at most once, and one at least";
-        if (Epochs < 1) yield return $"epochs: found {Epochs}, expected at least 1";
-        if (Batch < 1) yield return $"batch: found {Batch}, expected at least 1";
-        if (MicroBatch < 1) yield return $"micro-batch: found {MicroBatch}, expected at least 1";
+        if (Epochs is < 1 or > MostEpochs) yield return $"epochs: found {Epochs}, expected 1 to {MostEpochs}";
+        if (Batch is < 1 or > MostBatch) yield return $"batch: found {Batch}, expected 1 to {MostBatch}";
+        if (MicroBatch is < 1 or > MostBatch) yield return $"micro-batch: found {MicroBatch}, expected 1 to {MostBatch}";
         if (!(PeakLearningRate > 0) || !double.IsFinite(PeakLearningRate)) yield return $"learning rate: found {Text(PeakLearningRate)}, expected more than 0";
         if (!(FinalLearningRate >= 0) || FinalLearningRate > PeakLearningRate) yield return $"final learning rate: found {Text(FinalLearningRate)}, expected 0 to {Text(PeakLearningRate)}, the highest";
         if (!(WarmupEpochs >= 0) || WarmupEpochs >= Epochs) yield return $"warm-up: found {Text(WarmupEpochs)} epochs, expected 0 to less than {Epochs}";

@@ -27,6 +27,15 @@ internal static class NumberOption
         return default;
     }
 
+    /// <summary>Any whole number of 64 bits.</summary>
+    public static ulong Seed(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value)) return value;
+        result.AddError($"{Name(result)}: found '{text}', expected a whole number from 0 to {ulong.MaxValue}.");
+        return default;
+    }
+
     /// <summary>A finite number of at least 0.</summary>
     public static double NotNegative(ArgumentResult result)
     {

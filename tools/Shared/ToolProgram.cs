@@ -29,7 +29,7 @@ internal static class ToolProgram
         RootCommand root = new(description);
         foreach (Command command in commands) root.Add(command);
         HelpOption help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new HelpWithExamples((HelpAction)help.Action!, [.. examples, "", "Exit codes: 0 done; 1 the input was refused, with one line on stderr; 2 wrong usage; 8 --provider cannot start here, or its device lacks what is needed; 9 the device was lost."]);
+        help.Action = new HelpWithExamples((HelpAction)help.Action!, [.. examples, "", "Exit codes: 0 done; 1 the input was refused, or the work interrupted, with one line on stderr; 2 wrong usage; 8 --provider cannot start here, or its device lacks what is needed; 9 the device was lost."]);
         return root;
     }
 
@@ -79,7 +79,6 @@ internal static class ToolProgram
         return string.Join(' ', names);
     }
 
-    // A message quotes file names and arguments; an escape sequence in one must not reach the terminal.
-    private static string OneLine(string text) => string.Concat(
-        string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Select(c => char.IsControl(c) ? '?' : c));
+    // Several faults are a line each.
+    private static string OneLine(string message) => TerminalText.OneLine(message, "; ");
 }

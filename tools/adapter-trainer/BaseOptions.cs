@@ -20,12 +20,29 @@ internal sealed class BaseOptions
     };
 
     private readonly Option<string> _provider = ProviderOption.Create("Where the graphs run.");
-    private readonly Option<int> _threads = new("--threads") { Description = "Threads that compute; 0 for one a core.", DefaultValueFactory = _ => 0, HelpName = "N", CustomParser = NumberOption.Count };
+    private readonly Option<int> _threads = ThreadsOption();
 
     /// <param name="command">The command that gets them.</param>
     public BaseOptions(Command command)
     {
         foreach (Option option in (Option[])[_base, _preprocess, _provider, _threads]) command.Add(option);
+    }
+
+    /// <summary>How many threads compute.</summary>
+    public static Option<int> ThreadsOption()
+    {
+        // More than any machine has cores.
+        const int Most = 1024;
+        return new Option<int>("--threads")
+        {
+            Description = "Threads that compute; 0 for one a core.", DefaultValueFactory = _ => 0, HelpName = "N",
+            CustomParser = result =>
+            {
+                int count = NumberOption.Count(result);
+                if (count > Most) result.AddError($"--threads: found {count}, expected 0 to {Most}.");
+                return count;
+            },
+        };
     }
 
     /// <summary>The base's folder.</summary>

@@ -14,44 +14,53 @@ internal sealed record ComparedRun(
     // An AUC that the test samples do not define is "NaN".
     private static readonly JsonSerializerOptions s_json = new(JsonReport.Options) { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) } };
 
-    private const string ResultFile = "result.json", StateFile = "state.safetensors";
+    private const string ResultFile = "result.json";
+
+    /// <summary>Refuses what is kept if it is the result of another training, or none.</summary>
+    public static void Check(TrainingTask task, string folder) => Kept(task, folder);
 
     /// <summary>Trains, or reads what an earlier training of the very same came to.</summary>
     public static ComparedRun Of(TrainingTask task, string folder, TextWriter error, CancellationToken cancellation)
     {
-        string path = Path.Combine(folder, ResultFile), state = Path.Combine(folder, StateFile);
-        string advice = $"to train it anew, delete {folder}, or take another --out";
-        TrainingIdentity identity = TrainingRun.Identity(task);
-        if (File.Exists(path))
-        {
-            Kept kept = Read(path);
-            string differences = identity.Differences(TrainingIdentity.Parse(kept.Identity));
-            if (differences.Length > 0) throw RefusedException.File(path, $"found the result of another training, expected one of this: {differences}; {advice}");
-            return kept.Run;
-        }
-        TrainingRun run = TrainingRun.Of(task, state, advice, error, cancellation);
+        if (Kept(task, folder) is { } kept) return kept;
+        using TrainingFolder state = TrainingFolder.Take(folder);
+        TrainingRun run = TrainingRun.Of(task, state, Advice(folder), error, cancellation);
         ComparedRun compared = new(
             task.Settings.Mode, task.Settings.Seed, run.Result.Test.Auc, run.Result.Test.Accuracy, run.Result.Test.F1, run.Result.Calibrated.Ece, run.Result.Test.Ece, run.Result.Validation.Auc,
             run.ParameterCount, run.HeadParameterCount, run.ParameterCount * sizeof(float), run.History.Epochs.Count, run.History.Best!.Epoch, run.Seconds, run.PeakBytes);
-        OutputFile.Write(path, FileKind.Json, stream => JsonSerializer.Serialize(stream, new Kept(identity.ToJson(), compared), s_json));
-        File.Delete(state);
+        OutputFile.Write(Path.Combine(folder, ResultFile), FileKind.Json, stream => JsonSerializer.Serialize(stream, new KeptRun(TrainingRun.Identity(task).ToJson(), compared), s_json));
+        File.Delete(state.State);
         return compared;
     }
 
-    /// <summary>The run as a report has it.</summary>
-    public JsonNode ToJson() => JsonSerializer.SerializeToNode(this, s_json)!;
-
-    private static Kept Read(string path)
+    /// <summary>The run as a report has it: figures that are not defined are null.</summary>
+    public JsonObject ToJson()
     {
+        JsonObject json = JsonSerializer.SerializeToNode(this, s_json)!.AsObject();
+        foreach (string name in json.Where(m => m.Value is JsonValue value && value.TryGetValue(out string? text) && text == nameof(double.NaN)).Select(m => m.Key).ToArray()) json[name] = null;
+        return json;
+    }
+
+    private static ComparedRun? Kept(TrainingTask task, string folder)
+    {
+        string path = Path.Combine(folder, ResultFile);
+        if (!File.Exists(path)) return null;
+        string differences;
+        KeptRun? kept;
         try
         {
-            return JsonSerializer.Deserialize<Kept>(File.ReadAllBytes(path), s_json) ?? throw RefusedException.File(path, "found null, expected a result");
+            kept = JsonSerializer.Deserialize<KeptRun>(File.ReadAllBytes(path), s_json);
+            if (kept is not { Identity: not null, Run: not null }) throw new JsonException("it has no identity or no run");
+            differences = TrainingRun.Identity(task).Differences(TrainingIdentity.Parse(kept.Identity));
         }
         catch (JsonException e)
         {
             throw RefusedException.File(path, $"found no result of a training ({e.Message}), expected one, or no such file");
         }
+        return differences.Length == 0 ? kept.Run : throw RefusedException.File(path, $"found the result of another training, expected one of this: {differences}; {Advice(folder)}");
     }
 
-    private sealed record Kept(string Identity, ComparedRun Run);
+    private static string Advice(string folder) => $"to train it anew, delete {folder}, or take another --out";
+
+    private sealed record KeptRun(string Identity, ComparedRun Run);
 }

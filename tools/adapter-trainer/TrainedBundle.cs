@@ -83,6 +83,8 @@ internal sealed record TrainedBundle(byte[] Bytes, string Digest, double ProbeDi
         {
             metrics[$"sensitivity.{task.Dataset.Labels[c]}"] = test.Classes[c].Sensitivity;
             metrics[$"specificity.{task.Dataset.Labels[c]}"] = test.Classes[c].Specificity;
+            // The probability from which on the two above hold.
+            metrics[$"threshold.{task.Dataset.Labels[c]}"] = test.Classes[c].Threshold;
         }
         return new ModelCard
         {

@@ -49,7 +49,7 @@ internal sealed class TrainingOptions
     private readonly Option<bool> _balance = new("--balance") { Description = "Rare classes count more, so that every class has the same weight in sum." };
     private readonly Option<string> _augment = new("--augment") { Description = "How pictures are varied: default (flip,rotate,crop,intensity), none, or some of flip, vflip, rotate, crop, intensity.", DefaultValueFactory = _ => "default", HelpName = "default|none|a,b" };
     private readonly Option<int> _patience = new("--patience") { Description = "Epochs without better answers to the validation samples (a higher AUC, or the same with a lower loss) after which training ends; 0 for never.", DefaultValueFactory = _ => s_defaults.Patience, HelpName = "N", CustomParser = NumberOption.Count };
-    private readonly Option<ulong> _seed = new("--seed") { Description = "Where every random choice begins: the same seed gives the same bits on one machine.", DefaultValueFactory = _ => s_defaults.Seed, HelpName = "N" };
+    private readonly Option<ulong> _seed = new("--seed") { Description = "Where every random choice begins: the same seed gives the same bits on one machine.", DefaultValueFactory = _ => s_defaults.Seed, HelpName = "N", CustomParser = NumberOption.Seed };
     private readonly Option<int> _cache = Whole("--cache", "The most megabytes of prepared pictures that are kept in memory.", (int)(TrainingTask.DefaultCacheBytes >> 20));
 
     private static readonly TrainingSettings s_defaults = new();
@@ -71,9 +71,12 @@ internal sealed class TrainingOptions
         command.Add(_data);
         foreach (Option option in (Option[])[_labels, _pathColumn, _labelColumns, _splitColumn, _patientColumn, _slices, _axes, _dicom, _ignorePatients, _validation, _test]) command.Add(option);
         if (adapters)
-            foreach (Option option in (Option[])[_rank, _alpha, _targets]) command.Add(option);
+            foreach (Option option in AdapterOptions) command.Add(option);
         foreach (Option option in (Option[])[_epochs, _batch, _microBatch, _learningRate, _warmup, _weightDecay, _labelSmoothing, _balance, _augment, _patience, _seed, _cache]) command.Add(option);
     }
+
+    /// <summary>The options that are about adapters alone.</summary>
+    public IReadOnlyList<Option> AdapterOptions => [_rank, _alpha, _targets];
 
     /// <summary>Opens the data.</summary>
     /// <exception cref="DatasetException">It is not there, or has faults.</exception>
@@ -102,8 +105,18 @@ internal sealed class TrainingOptions
         if (dataset.Samples[0].Patient is not null) error.WriteLine($"patients, each in one part: {dataset.Patients}");
         if (splits.Shared(dataset) is { Count: > 0 } shared)
             error.WriteLine($"warning: found {shared.Count} pictures in more than one part, the first as {string.Join(" and ", shared[0].Take(2).Select(name => $"'{name}'"))}: what was learnt is tested on itself, and the figures are better than the task");
+        if (dataset.Contradictions() is { Count: > 0 } contradictions)
+            error.WriteLine($"warning: found {contradictions.Count} pictures that are there several times and not labelled alike, the first as {string.Join(" and ", contradictions[0].Take(2).Select(name => $"'{name}'"))}: one label is wrong");
+        if (splits.Undefined(dataset) is { Count: > 0 } undefined)
+            error.WriteLine($"warning: found {string.Join(", ", undefined)}: figures of it are not defined, and means leave it out");
         return splits;
     }
+
+    /// <summary>Where the parts come from, in words.</summary>
+    public string PartsText(ParseResult parsed, Dataset dataset) =>
+        dataset.Samples.All(s => s.Part is not null) && Enum.GetValues<DatasetPart>().All(part => dataset.Samples.Any(s => s.Part == part))
+            ? "as the data says"
+            : string.Create(CultureInfo.InvariantCulture, $"dealt out by the seed, where the data does not say: {parsed.GetValue(_validation)} to choose by, {parsed.GetValue(_test)} to test on");
 
     /// <summary>How it is learnt.</summary>
     /// <exception cref="UsageException">Settings do not go together.</exception>

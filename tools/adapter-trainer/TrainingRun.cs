@@ -28,17 +28,16 @@ internal sealed record TrainingRun(
 
     /// <summary>Trains, going on from where it was interrupted, and measures.</summary>
     /// <param name="task">What is trained.</param>
-    /// <param name="stateFile">Where the state is kept after every epoch.</param>
+    /// <param name="folder">Where the state is kept after every epoch.</param>
     /// <param name="advice">What to do about a state that is refused.</param>
     /// <param name="error">Where progress goes.</param>
     /// <param name="cancellation">Stops it; what was kept stays.</param>
-    public static TrainingRun Of(TrainingTask task, string stateFile, string advice, TextWriter error, CancellationToken cancellation)
+    public static TrainingRun Of(TrainingTask task, TrainingFolder folder, string advice, TextWriter error, CancellationToken cancellation)
     {
         PeakMemory.Reset();
         long start = Stopwatch.GetTimestamp();
-        TrainingStateFile state = new(stateFile, Identity(task), advice);
-        using FileStream alone = TakeAlone(stateFile);
-        if (state.Exists) error.WriteLine($"found the state of an interrupted training: {stateFile}");
+        TrainingStateFile state = new(folder.State, Identity(task), advice);
+        if (state.Exists) error.WriteLine($"found the state of an interrupted training: {folder.State}");
         using Trainer trainer = new(task, cancellation);
         // For a head, the features of all samples.
         double preparation = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -49,30 +48,20 @@ internal sealed record TrainingRun(
         }
         catch (OperationCanceledException)
         {
-            error.WriteLine(state.Exists ? $"the state after the last whole epoch is in {stateFile}: the same command goes on from there" : "no epoch has ended: nothing is kept");
+            error.WriteLine(state.Exists ? $"the state after the last whole epoch is in {folder.State}: the same command goes on from there" : "no epoch of this training has ended: nothing of it is kept");
             throw;
         }
         return new TrainingRun(task, history, TrainingResult.Of(trainer, task.Parts, cancellation), trainer.Parameters, preparation + history.Epochs.Sum(e => e.Seconds), PeakMemory.Bytes);
     }
 
-    // Two trainings of one name would write over each other's state.
-    private static FileStream TakeAlone(string stateFile)
-    {
-        string path = Path.Combine(Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(stateFile))!).FullName, "lock");
-        try
-        {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e) when (File.Exists(path))
-        {
-            throw new TrainingException($"{path}: found another training of this name at work, expected none", e);
-        }
-    }
-
     private static string ToolVersion => typeof(TrainingRun).Assembly.GetName().Version!.ToString(3);
 
     /// <summary>What a report says of it.</summary>
-    public ReportContent Report(string title, string name, string? bundleDigest)
+    /// <param name="title">A name for people.</param>
+    /// <param name="name">The task's name.</param>
+    /// <param name="bundleDigest">The bundle's digest; null for a checkpoint.</param>
+    /// <param name="details">What else it was made with: names and values.</param>
+    public ReportContent Report(string title, string name, string? bundleDigest, IEnumerable<(string Name, string Value)> details)
     {
         MeLo.Edge.Training.Data.Dataset dataset = Task.Dataset;
         return new ReportContent
@@ -89,7 +78,7 @@ internal sealed record TrainingRun(
             Settings =
             [
                 .. Task.Settings.Describe(), .. Preparation(Task), ("patients", dataset.Patients), ("architecture", Task.Architecture.Name), ("provider", Task.Provider.Name),
-                ("threads", Task.Threads == 0 ? "one a core" : $"{Task.Threads}"), ("adapter-trainer", ToolVersion),
+                ("threads", Task.Threads == 0 ? "one a core" : $"{Task.Threads}"), ("adapter-trainer", ToolVersion), .. details,
             ],
             Epochs = History.Epochs,
             BestEpoch = History.Best?.Epoch,

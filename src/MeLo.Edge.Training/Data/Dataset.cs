@@ -72,9 +72,15 @@ internal sealed class Dataset
     {
         try
         {
-            if (Directory.Exists(path)) return FolderSource.Open(path, options);
-            if (!File.Exists(path)) throw DatasetException.Of(path, "found neither a file nor a folder");
-            return Path.GetExtension(path).ToUpperInvariant() switch
+            bool isFolder = Directory.Exists(path);
+            if (!isFolder && !File.Exists(path)) throw DatasetException.Of(path, "found neither a file nor a folder");
+            string kind = isFolder ? "" : Path.GetExtension(path).ToUpperInvariant();
+            string?[] columns = [options.PathColumn, options.SplitColumn, options.PatientColumn, .. options.LabelColumns];
+            // Ignored, a column of patients would leave one's pictures in several parts.
+            if (kind != ".CSV" && columns.OfType<string>().FirstOrDefault() is { } column)
+                throw DatasetException.Of(path, $"found {(isFolder ? "a folder" : "a file")} without columns, expected a .csv file for the column '{column}' that was asked for");
+            if (isFolder) return FolderSource.Open(path, options);
+            return kind switch
             {
                 ".CSV" => CsvSource.Open(path, options),
                 ".NPZ" => NpzSource.Open(path, options),
@@ -116,6 +122,17 @@ internal sealed class Dataset
 
         bool Fits(float[] targets) => targets.Length == labels.Count && targets.All(t => t is 0 or 1) && (isMultiLabel || targets.Sum() == 1);
     }
+
+    /// <summary>The names of samples that show the same and are not labelled the same.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> Contradictions() =>
+    [
+        .. from sample in Samples
+           where sample.Content is not null
+           group sample by sample.Content into copies
+           let different = copies.DistinctBy(s => string.Concat(s.Targets.Select(t => t > 0 ? '1' : '0'))).Select(s => s.Id).ToArray()
+           where different.Length > 1
+           select different,
+    ];
 
     private static string DigestOf(IEnumerable<string> head, IReadOnlyList<Sample> samples)
     {

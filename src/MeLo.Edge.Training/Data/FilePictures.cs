@@ -80,9 +80,11 @@ internal sealed class FilePictures : IPictures
 
     private static byte[] ReadFile(PictureFile file, DecodeLimits limits)
     {
-        // Before all of it is read: it may be anything, or have grown.
-        limits.CheckFile(new FileInfo(file.Path).Length);
-        return File.ReadAllBytes(file.Path);
+        // Before all of it is read: it may be anything, or have grown. Pipes and devices have no length, and may have no end.
+        FileInfo info = new(file.Path);
+        long length = info.LinkTarget is null ? info.Length : ((FileInfo?)info.ResolveLinkTarget(returnFinalTarget: true) ?? info).Length;
+        limits.CheckFile(length);
+        return length == 0 ? [] : File.ReadAllBytes(file.Path);
     }
 
     private static bool IsOfTheFile(Exception e) => e is IOException or UnauthorizedAccessException || e is ImageException { IsFileAtFault: true };

@@ -1,4 +1,5 @@
 using System.IO.Enumeration;
+using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Training.Data;
 
@@ -7,6 +8,11 @@ internal static class FolderSource
 {
     // What Windows leaves among pictures, hidden there, but not where a folder was copied to.
     private static readonly string[] s_leftovers = ["Thumbs.db", "desktop.ini"];
+
+    private static readonly string[] s_texts = [".csv", ".txt"];
+
+    // As many bytes tell what a picture is.
+    private const int StartLength = 64;
 
     private sealed record ClassFolder(string Label, DatasetPart? Part, string Location);
 
@@ -28,6 +34,7 @@ internal static class FolderSource
             }
             if (found.Count == before) faults.Add($"the folder '{Path.GetRelativePath(root, folder.Location)}' holds no file, expected the pictures of a class");
         }
+        faults.AddRange(Unlabelled(root, folders));
         if (faults.Count > 0) throw DatasetException.Of(source, faults);
 
         found.Sort((a, b) => string.CompareOrdinal(a.File.Id, b.File.Id));
@@ -58,6 +65,30 @@ internal static class FolderSource
                 return false;
             },
         }.Where(IsNoLeftover);
+
+    // A list and a notice may lie beside the classes; a picture there would be left out, and nobody would notice.
+    private static IEnumerable<string> Unlabelled(string root, IReadOnlyList<ClassFolder> folders) =>
+        from folder in folders.Select(f => Path.GetDirectoryName(f.Location)!).Append(root).Distinct(StringComparer.Ordinal)
+        from path in Directory.EnumerateFiles(folder, "*", Visible(recurse: false)).Where(IsNoLeftover).Order(StringComparer.Ordinal)
+        where IsPicture(path)
+        select $"the picture '{Relative(root, path)}' is in no class's folder";
+
+    private static bool IsPicture(string path)
+    {
+        try
+        {
+            // A list may begin as anything, "BMI,age" as a BMP file; without a length it is a pipe, perhaps.
+            if (s_texts.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase) || new FileInfo(path).Length == 0) return false;
+            byte[] start = new byte[StartLength];
+            using FileStream file = File.OpenRead(path);
+            ImageSignature.Identify(start.AsSpan(0, file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)));
+            return true;
+        }
+        catch (ImageException)
+        {
+            return false;
+        }
+    }
 
     // As the dataset has it, with slashes.
     private static string Relative(string root, string path) => Path.GetRelativePath(root, path).Replace(Path.DirectorySeparatorChar, '/');

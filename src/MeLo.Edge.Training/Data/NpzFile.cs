@@ -12,6 +12,8 @@ namespace MeLo.Edge.Training.Data;
 /// </summary>
 internal sealed class NpzFile : IDisposable
 {
+    private const string Uint8 = "|u1 (uint8)";
+
     private const string Extension = ".npy";
 
     private readonly ZipArchive _zip;
@@ -73,7 +75,7 @@ internal sealed class NpzFile : IDisposable
     /// <exception cref="DatasetException">It is not one of <c>uint8</c>, has more bytes, or is broken.</exception>
     public byte[][] Bytes(string name, long maxBytes) => Read(name, (header, bytes) =>
     {
-        if (header.Type != "|u1") throw DatasetException.Of(Place(name), $"found elements of type {PrintableText.Of(header.Type)}, expected |u1 (uint8)");
+        if (header.Type != "|u1") throw DatasetException.Of(Place(name), $"found elements of type {PrintableText.Of(header.Type)}, expected {Uint8}");
         CheckLength(name, header, maxBytes);
         long length = header.Elements / header.Shape[0];
         if (length > Array.MaxLength) throw DatasetException.Of(Place(name), $"found {length} bytes a row, expected at most {Array.MaxLength}");
@@ -102,14 +104,14 @@ internal sealed class NpzFile : IDisposable
     {
         string place = Place(name);
         ZipArchiveEntry entry = _zip.GetEntry(name + Extension)
-            ?? throw DatasetException.Of(_source, $"found the arrays {string.Join(", ", Names.Order(StringComparer.Ordinal).Select(PrintableText.Of))}, expected {name}");
+            ?? throw DatasetException.Of(_source, $"found {(Names.Any() ? $"the arrays {string.Join(", ", Names.Order(StringComparer.Ordinal).Select(PrintableText.Of))}" : "no array")}, expected {name}");
         try
         {
             using Stream stream = entry.Open();
             NpyBytes bytes = new(stream, place);
             NpyHeader header = NpyHeader.Read(bytes.Fill);
             if (header.IsFortran) throw DatasetException.Of(place, "found an array in Fortran's order, expected C's: numpy.ascontiguousarray makes it so");
-            if (header.ElementSize == 0 || header.IsReal) throw DatasetException.Of(place, $"found elements of type {PrintableText.Of(header.Type)}, expected whole numbers, little-endian");
+            if (header.ElementSize == 0 || header.IsReal) throw DatasetException.Of(place, $"found elements of type {PrintableText.Of(header.Type)}, expected {(name.EndsWith("_images", StringComparison.Ordinal) ? Uint8 : "whole numbers, little-endian")}");
             if (header.Shape.Count == 0 || header.Elements == 0) throw DatasetException.Of(place, $"found an array of shape {header.ShapeText}, expected some elements");
             Int128 expected = header.Bytes + ((Int128)header.Elements * header.ElementSize);
             if (entry.Length != expected) throw DatasetException.Of(place, $"found {entry.Length} bytes, expected {expected} for {header.Type} {header.ShapeText}");

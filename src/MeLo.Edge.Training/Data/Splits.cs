@@ -8,6 +8,9 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
 {
     private static readonly DatasetPart[] s_parts = [DatasetPart.Train, DatasetPart.Validation, DatasetPart.Test];
 
+    /// <summary>The fewest folds: one tests, one chooses, the others train.</summary>
+    public const int MinFolds = 3;
+
     /// <summary>How many samples each part has, in words.</summary>
     public string Counts => $"{Train.Count} to train on, {Validation.Count} to choose by, {Test.Count} to test on";
 
@@ -37,6 +40,8 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         Splits splits = new(Of(DatasetPart.Train), Of(DatasetPart.Validation), Of(DatasetPart.Test));
         faults.AddRange(PatientFaults(dataset, parts));
         foreach (DatasetPart part in s_parts.Where(p => shares[(int)p] > 0 || p == DatasetPart.Train)) faults.AddRange(splits.ClassFaults(dataset, part));
+        if (faults.Count == 0 && splits.Validation.Count > 0 && splits.Undefined(dataset, DatasetPart.Validation).Count() == dataset.Labels.Count)
+            faults.Add($"all {splits.Validation.Count} samples for validation have the same labels, expected several classes among them: no epoch could be chosen by them");
         if (faults.Count > 0) throw DatasetException.Of(dataset.Source, faults);
         return splits;
 
@@ -48,13 +53,21 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
     /// fold is once the test, once what is chosen by and else trained on: no figure comes from samples that the parameters or the epoch were chosen by.
     /// </summary>
     /// <param name="dataset">The dataset.</param>
-    /// <param name="count">How many folds, from 3.</param>
+    /// <param name="count">How many folds, from <see cref="MinFolds"/>.</param>
     /// <param name="seed">The seed.</param>
     /// <exception cref="DatasetException">A fold would lack a class.</exception>
     public IReadOnlyList<Splits> Folds(Dataset dataset, int count, ulong seed)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(count, 3);
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, MinFolds);
         int[] among = [.. Train.Concat(Validation).Order()];
+        int[][] groups = Groups(dataset, among);
+        int[] held = [.. dataset.Labels.Select((_, l) => groups.Count(g => g.Any(i => dataset.Samples[i].Targets[l] > 0)))];
+        int fewest = held.Min(), rarest = Array.IndexOf(held, fewest);
+        if (fewest < count)
+        {
+            string what = dataset.Samples[0].Patient is null ? "samples" : "patients";
+            throw DatasetException.Of(dataset.Source, $"class '{dataset.Labels[rarest]}' has {fewest} {what} among those to train on and to choose by, expected at least {count} for as many folds{(fewest >= MinFolds ? $"; at most {fewest} folds can be made" : "")}");
+        }
         int[] fold = Stratify(dataset, among, [.. Enumerable.Repeat(1.0 / count, count)], seed);
         Splits[] splits = [.. Enumerable.Range(0, count).Select(test => new Splits(
             [.. among.Where((_, i) => fold[i] != test && fold[i] != (test + 1) % count)], [.. among.Where((_, i) => fold[i] == (test + 1) % count)], [.. among.Where((_, i) => fold[i] == test)]))];
@@ -153,6 +166,21 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
            select copies.Select(c => c.Id).ToArray(),
     ];
 
+    /// <summary>Labels whose figures are not defined, since the samples to choose by or to test on all have them or all lack them: in words, each with the part.</summary>
+    public IReadOnlyList<string> Undefined(Dataset dataset) =>
+        [.. Undefined(dataset, DatasetPart.Validation).Select(found => $"{found} to choose by"), .. Undefined(dataset, DatasetPart.Test).Select(found => $"{found} to test on")];
+
+    private IEnumerable<string> Undefined(Dataset dataset, DatasetPart part)
+    {
+        IReadOnlyList<int> samples = this[part];
+        for (int l = 0; l < dataset.Labels.Count && samples.Count > 0; l++)
+        {
+            int with = samples.Count(i => dataset.Samples[i].Targets[l] > 0);
+            if (with == 0) yield return $"no sample of '{dataset.Labels[l]}'";
+            else if (with == samples.Count) yield return $"no sample without '{dataset.Labels[l]}'";
+        }
+    }
+
     // By files and not by the patient's ID, which is nobody's business in a log.
     private static IEnumerable<string> PatientFaults(Dataset dataset, DatasetPart[] parts) =>
         from sample in dataset.Samples.Select((s, i) => (s.Patient, s.Id, Part: parts[i]))
@@ -171,7 +199,7 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         {
             if (this[part].Any(i => dataset.Samples[i].Targets[l] > 0)) continue;
             Sample[] with = [.. dataset.Samples.Where(s => s.Targets[l] > 0)];
-            yield return $"class '{dataset.Labels[l]}' has {with.Length} samples{Patients(with)}, and none of them for {Name(part)}{Hint(dataset)}";
+            yield return $"class '{dataset.Labels[l]}' has {(with.Length == 1 ? "1 sample" : $"{with.Length} samples")}{Patients(with)}, and none of them for {Name(part)}{Hint(dataset)}";
         }
 
         static string Patients(IEnumerable<Sample> samples) =>

@@ -11,8 +11,7 @@ namespace MeLo.Edge.Bundles;
 /// <summary>Reads <c>adapter.json</c>: strictly, and with all faults at once.</summary>
 internal static partial class AdapterDescriptionReader
 {
-    /// <summary>Titles and labels are shown in one line; the limit is far above what fits.</summary>
-    /// <summary>The most characters of a title or label.</summary>
+    /// <summary>The most characters of a title or label, which are shown in one line: far more than fit.</summary>
     internal const int LongestLine = 200;
 
     private const int DigestLength = 64;
@@ -144,7 +143,8 @@ internal static partial class AdapterDescriptionReader
         return text;
     }
 
-    private static bool IsLine(string text) =>
+    /// <summary>Whether a text can be a title or a label.</summary>
+    internal static bool IsLine(string text) =>
         text.Length is > 0 and <= LongestLine && !string.IsNullOrWhiteSpace(text) && !text.Any(c => char.IsControl(c) || TurnsDirection(c));
 
     // A label reads as it is written: embeddings, overrides and isolates (Unicode TR 9) can make it read as another one.

@@ -53,15 +53,21 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
         Assert.Equal(2, head["runs"]!.AsArray().Count);
         // Every fold's result is kept: nothing is trained again.
         Assert.Equal(9, Directory.GetDirectories(_folder.Root, "head-rate-*-fold-*").Length);
-        Assert.Contains($"over 3 folds: {taken} is taken", TrainerTool.Done(command[..^1]), StringComparison.Ordinal);
+        Assert.Contains($"over 3 folds; {taken:G6} is taken{(taken == 0.01 ? "" : taken > 0.01 ? ", the highest: a higher" : ", the lowest: a lower")}", TrainerTool.Done(command[..^1]), StringComparison.Ordinal);
+        // More rates and other folds go beside what is there.
+        TrainerTool.Done([.. command.Select(a => a == "1e-3,1,4" ? "0.5,1,4" : a)]);
+        TrainerTool.Done([.. command.Select(a => a == "3" ? "4" : a)]);
+        Assert.Equal(9 + 3 + 12, Directory.GetDirectories(_folder.Root, "head-rate-*-fold-*").Length);
     }
 
     [Theory]
-    [InlineData("--tune", "1", "--tune: found '1', expected two numbers above 0 or more")]
-    [InlineData("--tune", "1,1", "--tune: found '1,1', expected two numbers")]
-    [InlineData("--tune", "1,-2", "--tune: found '1,-2', expected two numbers")]
-    [InlineData("--tune", "1;2", "--tune: found '1;2', expected two numbers")]
+    [InlineData("--tune", "1", "--tune: found '1', expected two or more numbers above 0")]
+    [InlineData("--tune", "1,1", "--tune: found '1,1', expected two or more numbers")]
+    [InlineData("--tune", "1,-2", "--tune: found '1,-2', expected two or more numbers")]
+    [InlineData("--tune", "1;2", "--tune: found '1;2', expected two or more numbers")]
     [InlineData("--folds", "2", "--folds: found 2, expected 3 or more")]
+    [InlineData("--folds", "-3", "--folds: found '-3', expected a whole number")]
+    [InlineData("--folds", "4", "--folds: found it without --tune")]
     [InlineData("--tune", "1,1e9", "--tune: weight decay: found 0.01 at a learning rate of 5E+06")]
     [InlineData("--tune", "1,1e-9", "--tune: final learning rate: found 1E-06, expected 0 to 5E-12")]
     public void TuningThatCannotBe_IsRefusedBeforeAnythingIsTrained(string option, string value, string expected)
@@ -70,6 +76,41 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
         Assert.Equal(2, result.ExitCode);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_folder["out"]));
+    }
+
+    [Fact]
+    public void WhatCannotBeKept_IsSaidBeforeAnythingIsTrained()
+    {
+        string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--modes", "head", "--seeds", "2", "--epochs", "1", "--warmup", "0", "--tune", "1,2", "--folds", "3", "--out", _folder["out"]];
+        Refused(bench.Pictures, "found the folder 'none' in it, expected a folder of comparisons alone");
+        Refused(Path.Combine(bench.Pictures, "none", "0.png"), "found a file, expected a folder of comparisons");
+        Directory.CreateDirectory(_folder["out"]);
+        File.WriteAllText(Path.Combine(_folder["out"], "comparison.json"), "mine");
+        Refused(_folder["out"], "found a file that is no JSON object");
+        File.Delete(Path.Combine(_folder["out"], "comparison.json"));
+        // Of the last training that there may be.
+        string last = Path.Combine(_folder["out"], "head-rate-0.02-2");
+        foreach (string text in (string[])["{", "{\"runs\":null,\"head\":5}", "{\"identity\":\"[[1]]\",\"run\":{}}", "null"])
+        {
+            Directory.CreateDirectory(last);
+            File.WriteAllText(Path.Combine(last, "result.json"), text);
+            Refused(_folder["out"], "result.json: found no result of a training");
+        }
+
+        void Refused(string folder, string expected)
+        {
+            ProgramResult result = TrainerTool.Run([.. command[..^1], folder]);
+            Assert.Equal(1, result.ExitCode);
+            Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("to train on", result.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void SeedsGoOnFromTheLargestToTheFirst()
+    {
+        string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--modes", "head", "--seeds", "2", "--seed", "18446744073709551615", "--epochs", "1", "--warmup", "0", "--out", _folder["out"], "--json"];
+        Assert.Equal([ulong.MaxValue, 0], JsonNode.Parse(TrainerTool.Done(command))!["head"]!["runs"]!.AsArray().Select(r => r!["seed"]!.GetValue<ulong>()));
     }
 
     [Fact]
@@ -101,6 +142,7 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
         string[] command = ["compare", "--base", bench.Base, "--data", csv, "--modes", "head", "--seeds", "1", "--epochs", "1", "--warmup", "0", "--out", Path.Combine(_folder.Root, "out"), "--json"];
         JsonNode report = JsonNode.Parse(TrainerTool.Done(command))!;
         Assert.Null(report["head"]!["auc"]);
+        Assert.Null(report["head"]!["runs"]![0]!["auc"]);
         Assert.InRange(report["head"]!["accuracy"]!.GetValue<double>(), 0, 1);
     }
 }

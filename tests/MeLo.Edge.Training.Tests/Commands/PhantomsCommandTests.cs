@@ -100,6 +100,23 @@ public sealed class PhantomsCommandTests : IDisposable
         Assert.Equal("mine", File.ReadAllText(file));
     }
 
+    [Theory]
+    [InlineData("set")]
+    [InlineData("set.npz")]
+    public async Task KilledWriter_LeavesNothingUnderTheName(string name)
+    {
+        string[] command = ["phantoms", "--task", "blood-cell", "--count", "4000", "--size", "48", "--out", _folder[name]];
+        using (System.Diagnostics.Process process = TrainerTool.Start(command))
+        {
+            while (!Directory.EnumerateFileSystemEntries(_folder.Root, ".*.partial").Any()) await Task.Delay(5, TestContext.Current.CancellationToken);
+            process.Kill();
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+        Assert.False(Path.Exists(_folder[name]));
+        Assert.Equal(0, (await TrainerTool.RunHereAsync([.. command.Select(a => a == "4000" ? "8" : a)])).ExitCode);
+        Assert.True(Path.Exists(_folder[name]));
+    }
+
     // NumPy's format 1.0: magic, version, the header's length, a Python dictionary, the data.
     private static (byte[] Data, string Shape) Read(ZipArchive archive, string name)
     {

@@ -178,13 +178,16 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         Assert.Equal(kept, File.ReadAllBytes(state));
     }
 
-    [Fact]
-    public void TrainingOfANameThatIsAtWork_IsRefused()
+    [Theory]
+    [InlineData]
+    [InlineData("--restart")]
+    public void TrainingOfANameThatIsAtWork_IsRefused(params string[] more)
     {
-        string path = _folder["spots.melo"];
+        string path = _folder["spots.melo"], state = Path.Combine(path + ".training", "state.safetensors");
         using Process process = TrainerTool.Start(bench.Train(path, 500, "--patience", "0"));
         while (!process.StandardError.ReadLine()!.StartsWith("epoch", StringComparison.Ordinal)) { }
-        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, 500, "--patience", "0"));
+        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(path, 500, ["--patience", "0", .. more]));
+        Assert.True(File.Exists(state));
         process.Kill();
         process.WaitForExit();
         Assert.Equal(1, exitCode);
@@ -212,6 +215,11 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     [InlineData("label smoothing: found 1", "--label-smoothing", "1")]
     [InlineData("--mode full writes a checkpoint", "--mode", "full")]
     [InlineData("error: --rank: found '3000000000'", "--rank", "3000000000")]
+    [InlineData("error: --seed: found '-1', expected a whole number from 0", "--seed", "-1")]
+    [InlineData("--threads: found 1000000, expected 0 to 1024", "--threads", "1000000")]
+    [InlineData("--title: found 3 characters, control characters among them, expected 1 to 200", "--title", "a\nb")]
+    [InlineData("--licence: found 8 characters, control characters among them", "--licence", "\u001b[31mred")]
+    [InlineData("--rank: found it with --mode head, expected it with adapters", "--mode", "head", "--rank", "8")]
     public void WrongUsage_IsSaidInALine(string expected, params string[] more)
     {
         (int exitCode, string output, string error) = TrainerTool.Run(bench.Train(_folder["x.melo"], 3, more));
@@ -219,6 +227,53 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         Assert.Equal("", output);
         Assert.Contains(expected, error, StringComparison.Ordinal);
         Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public void TextThatIsTooLong_IsRefusedBeforeTraining()
+    {
+        (int exitCode, _, string error) = TrainerTool.Run(bench.Train(_folder["x.melo"], 3, "--intended-use", new string('x', 4001)));
+        Assert.Equal(2, exitCode);
+        Assert.Contains("--intended-use: found 4001 characters, expected 1 to 4000", error, StringComparison.Ordinal);
+        Assert.Contains("batch: found 2147483647, expected 1 to 65536", new TrainingSettings { Batch = int.MaxValue }.Faults());
+        (exitCode, _, error) = TrainerTool.Run("train", "--base", bench.Base, "--data", bench.Pictures, "--task", "t", "--mode", "full", "--out", _folder["x.safetensors"], "--release", "2");
+        Assert.Equal(2, exitCode);
+        Assert.Contains("--release: found it with --mode full", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LongCommandLine_IsNoTrouble()
+    {
+        // ONNX Runtime's telemetry would read it, and end the process over one of 29,000 characters.
+        ProgramResult result = TrainerTool.RunProcess(bench.Train(_folder["x.melo"], 1, "--label-smoothing", "0.1", "--labels", string.Join(',', "none", "spot"), "--seed", new string('0', 60_000) + "1"));
+        Assert.True(result.ExitCode == 0, result.Error);
+    }
+
+    [Fact]
+    public void CardHasTheThresholdsOfItsFigures()
+    {
+        TrainerTool.Done(bench.Train(_folder["spots.melo"]));
+        IReadOnlyDictionary<string, double> metrics = Bundle.OpenUnverified(_folder["spots.melo"]).Description.Card!.Metrics;
+        Assert.Equal(1, metrics["threshold.none"] + metrics["threshold.spot"], 1);
+        Assert.True(metrics.ContainsKey("sensitivity.spot"));
+        string html = File.ReadAllText(_folder["spots.html"]);
+        foreach (string line in (string[])["dealt out by the seed", "signing key", "self-test", "release"]) Assert.Contains(line, html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PicturesThatContradictEachOther_AreWarnedOf()
+    {
+        string pictures = Path.Combine(_folder.Root, "pictures");
+        foreach (string file in Directory.EnumerateFiles(bench.Pictures, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(pictures, Path.GetRelativePath(bench.Pictures, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        File.Copy(Path.Combine(pictures, "spot", "1.png"), Path.Combine(pictures, "none", "copy.png"));
+        (int exitCode, _, string error) = TrainerTool.Run([.. bench.Train(_folder["x.melo"], 1).Select(a => a == bench.Pictures ? pictures : a)]);
+        Assert.Equal(0, exitCode);
+        Assert.Contains("warning: found 1 pictures that are there several times and not labelled alike, the first as 'none/copy.png' and 'spot/1.png': one label is wrong", error, StringComparison.Ordinal);
     }
 
     [Fact]

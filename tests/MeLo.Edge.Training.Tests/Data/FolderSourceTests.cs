@@ -31,6 +31,39 @@ public sealed class FolderSourceTests
     }
 
     [Fact]
+    public void PicturesOutsideOfTheClasses_AreRefused()
+    {
+        using TemporaryFolder folder = new();
+        foreach (string label in (string[])["a", "b"]) Put(folder, label, "1.bmp");
+        File.WriteAllText(folder["labels.csv"], "BM is how a BMP file begins, and this list");
+        Assert.Equal(2, Dataset.Open(folder.Root, new DatasetOptions()).Samples.Count);
+        File.Copy(folder["a", "1.bmp"], folder["loose"]);
+        Assert.Contains("the picture 'loose' is in no class's folder", Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ColumnsOfAFolder_AreRefused()
+    {
+        using TemporaryFolder folder = new();
+        foreach (string label in (string[])["a", "b"]) Put(folder, label, "1.bmp");
+        foreach (DatasetOptions options in (DatasetOptions[])[new() { PatientColumn = "x" }, new() { PathColumn = "x" }, new() { SplitColumn = "x" }, new() { LabelColumns = ["x"] }])
+            Assert.Contains("found a folder without columns, expected a .csv file for the column 'x'", Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PipesAndDevices_AreRefused()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs mkfifo and /dev/zero");
+        using TemporaryFolder folder = new();
+        foreach (string label in (string[])["a", "b"]) Put(folder, label, "1.bmp");
+        using (System.Diagnostics.Process mkfifo = System.Diagnostics.Process.Start("mkfifo", folder["a", "pipe"])) mkfifo.WaitForExit();
+        File.CreateSymbolicLink(folder["b", "endless"], "/dev/zero");
+        string message = Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message;
+        Assert.Contains("'a/pipe': found an empty file", message, StringComparison.Ordinal);
+        Assert.Contains("'b/endless': found an empty file", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void DicomFiles_AreReadByTheValuesThatAreAskedFor_AndRefusedWithout()
     {
         using TemporaryFolder folder = new();

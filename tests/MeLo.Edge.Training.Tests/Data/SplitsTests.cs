@@ -126,6 +126,16 @@ public sealed class SplitsTests
     }
 
     [Fact]
+    public void GivenPartsThatLackClasses_AreNamed_AndThoseThatCannotChoose_Refused()
+    {
+        Sample[] samples = [.. Enumerable.Range(0, 9).Select(i => new Sample($"{i}", OneHot(i % 3, 3), null, (DatasetPart)(i / 3)))];
+        Dataset missing = Of(["a", "b", "c"], false, [.. samples.Where(s => s.Part == DatasetPart.Train || s.Targets[2] == 0)]);
+        Assert.Equal(["no sample of 'c' to choose by", "no sample of 'c' to test on"], Splits.Of(missing, new SplitOptions()).Undefined(missing));
+        Dataset useless = Of(["a", "b", "c"], false, [.. samples.Where(s => s.Part == DatasetPart.Train || s.Targets[1] == 1)]);
+        Assert.Contains("all 1 samples for validation have the same labels", Assert.Throws<DatasetException>(() => Splits.Of(useless, new SplitOptions())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void APartThatIsNotGiven_ComesFromTheTrainingSamples()
     {
         Sample[] samples = [.. Enumerable.Range(0, 100).Select(i => new Sample($"{i}", OneHot(i % 2, 2), null, i < 85 ? DatasetPart.Train : DatasetPart.Test))];
@@ -172,7 +182,8 @@ public sealed class SplitsTests
     {
         Dataset dataset = Single([.. Enumerable.Repeat(0, 40), .. Enumerable.Repeat(1, 5)]);
         Splits splits = Splits.Of(dataset, new SplitOptions());
-        Assert.Contains("fold 5 of 5: class 'c1' has 5 samples, and none of them for the test", Assert.Throws<DatasetException>(() => splits.Folds(dataset, 5, seed: 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("class 'c1' has 4 samples among those to train on and to choose by, expected at least 5 for as many folds; at most 4 folds can be made", Assert.Throws<DatasetException>(() => splits.Folds(dataset, 5, seed: 1)).Message, StringComparison.Ordinal);
+        Assert.Equal(4, splits.Folds(dataset, 4, seed: 1).Count);
         Assert.Throws<ArgumentOutOfRangeException>(() => splits.Folds(dataset, 2, seed: 1));
     }
 

@@ -73,7 +73,7 @@ internal sealed class InspectCommand : ToolCommand
         Line("bundle", contents.Digest);
         Line("signature", contents.SignatureClaim is { } method ? $"{Word(method)} mode; not verified here, 'verify' does" : "none: no device takes it");
 
-        void Line(string name, string value) => output.WriteLine($"  {name,-13} {value}");
+        void Line(string name, string value) => output.WriteLine($"  {TerminalText.OneLine(name),-13} {TerminalText.OneLine(value)}");
     }
 
     private static string PrecisionOf(AdapterDescription description)

@@ -18,7 +18,7 @@ internal sealed class CompareCommand : ToolCommand
     private readonly Option<string> _modes = new("--modes") { Description = "What is compared.", DefaultValueFactory = _ => "lora,full,head", HelpName = "lora,full,head" };
     private readonly Option<int> _seeds = new("--seeds") { Description = "How often each is trained: with --seed and those after it.", DefaultValueFactory = _ => 3, HelpName = "N", CustomParser = NumberOption.Whole };
     private readonly Option<string?> _tune = new("--tune") { Description = "Choose every mode's learning rate by cross-validation on the samples to train on and to choose by, from these multiples of it. Default: it is not chosen.", HelpName = "0.5,1,2" };
-    private readonly Option<int> _folds = new("--folds") { Description = "How many parts --tune deals those samples into: each once tests and once chooses an epoch while the others train.", DefaultValueFactory = _ => 5, HelpName = "N", CustomParser = NumberOption.Whole };
+    private readonly Option<int> _folds = new("--folds") { Description = "How many parts --tune deals those samples into: each once tests and once chooses an epoch while the others train.", DefaultValueFactory = _ => 5, HelpName = "N", CustomParser = Folds };
     private readonly Option<string> _out = new("--out") { Description = "A folder for what has been measured: trainings that are there are not repeated, an interrupted one goes on.", Required = true, HelpName = "DIR" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
 
@@ -34,11 +34,7 @@ internal sealed class CompareCommand : ToolCommand
         });
         _tune.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<string?>() is { } text && MultiplesOf(text) is null) result.AddError($"--tune: found '{text}', expected two numbers above 0 or more, each once, separated by commas, as 0.5,1,2.");
-        });
-        _folds.Validators.Add(result =>
-        {
-            if (!result.Errors.Any() && result.GetValueOrDefault<int>() < 3) result.AddError($"--folds: found {result.GetValueOrDefault<int>()}, expected 3 or more: one tests, one chooses, the others train.");
+            if (result.GetValueOrDefault<string?>() is { } text && MultiplesOf(text) is null) result.AddError($"--tune: found '{text}', expected two or more numbers above 0, each once, separated by commas, as 0.5,1,2.");
         });
     }
 
@@ -56,47 +52,79 @@ internal sealed class CompareCommand : ToolCommand
     protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
     {
         TextWriter error = parsed.InvocationConfiguration.Error;
-        string folder = parsed.GetRequiredValue(_out);
+        string folder = parsed.GetRequiredValue(_out), kept = Path.Combine(folder, "comparison.json");
+        if (parsed.GetValue(_tune) is null && parsed.GetResult(_folds) is { Implicit: false }) throw UsageException.Options("--folds: found it without --tune, expected both or neither.");
+        CheckFolder(folder);
+        OutputFile.CheckReplaceable(kept, FileKind.Json);
         TrainingMode[] modes = ModesOf(parsed.GetRequiredValue(_modes))!;
         using BasePackage package = _base.Open(parsed);
         Dataset dataset = _training.Open(parsed);
         ProviderChoice provider = _base.Provider(parsed);
         ulong first = _training.Seed(parsed);
+        ulong[] seeds = [.. Enumerable.Range(0, parsed.GetValue(_seeds)).Select(i => unchecked(first + (ulong)i))];
         // The same for every seed: what is compared is the training.
         Splits parts = _training.Split(parsed, dataset, first, error);
-        Dictionary<TrainingMode, TrainingSettings> settings = modes.ToDictionary(mode => mode, mode => _training.Settings(parsed, mode, first));
-        Dictionary<TrainingMode, RateChoice> choices = [];
-        string? tuning = null;
-        if (parsed.GetValue(_tune) is { } tune)
+        double[]? multiples = parsed.GetValue(_tune) is { } tune ? MultiplesOf(tune) : null;
+        IReadOnlyList<Splits> folds = multiples is null ? [] : parts.Folds(dataset, parsed.GetValue(_folds), first);
+        Dictionary<TrainingMode, IReadOnlyList<TrainingSettings>> candidates = modes.ToDictionary(
+            mode => mode, mode => _training.Settings(parsed, mode, first) is var settings && multiples is not null ? RateChoice.Candidates(settings, multiples) : [settings]);
+        // Before anything is trained.
+        foreach (TrainingSettings candidate in candidates.Values.SelectMany(c => c))
         {
-            tuning = string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", MultiplesOf(tune)!)} times the learning rate, {parsed.GetValue(_folds)} folds");
-            IReadOnlyList<Splits> folds = parts.Folds(dataset, parsed.GetValue(_folds), first);
-            foreach (TrainingMode mode in modes)
-            {
-                choices[mode] = RateChoice.Of(settings[mode], MultiplesOf(tune)!, folds, Task, folder, error, cancellation);
-                settings[mode] = settings[mode] with { LearningRate = choices[mode].Rate };
-            }
+            for (int fold = 0; fold < folds.Count; fold++) ComparedRun.Check(Task(folds[fold], candidate), FolderOf(candidate, FoldName(fold)));
+            foreach (ulong seed in seeds) ComparedRun.Check(Task(parts, candidate with { Seed = seed }), FolderOf(candidate, SeedName(seed)));
+        }
+
+        Dictionary<TrainingMode, RateChoice> choices = [];
+        Dictionary<TrainingMode, TrainingSettings> chosen = [];
+        foreach (TrainingMode mode in modes)
+        {
+            if (multiples is not null) choices[mode] = RateChoice.Of(candidates[mode], folds, (settings, fold) => Train(folds[fold], settings, FoldName(fold)));
+            chosen[mode] = candidates[mode].Single(c => multiples is null || c.PeakLearningRate == choices[mode].Rate);
         }
         List<ComparedRun> runs = [];
-        for (ulong seed = first; seed < first + (ulong)parsed.GetValue(_seeds); seed++)
-        {
-            foreach (TrainingMode mode in modes)
-            {
-                TrainingTask task = Task(parts, settings[mode] with { Seed = seed });
-                string name = string.Create(CultureInfo.InvariantCulture, $"{mode.ToString().ToLowerInvariant()}-{seed}");
-                error.WriteLine($"{name}: {task.Parts.Counts}");
-                runs.Add(ComparedRun.Of(task, Path.Combine(folder, name), error, cancellation));
-            }
-        }
-        JsonObject report = Report(package, dataset, provider, [.. TrainingRun.SharedIdentity(Task(parts, settings[modes[0]])), ("tuning", tuning)], settings, choices, runs);
-        string kept = Path.Combine(folder, "comparison.json");
+        foreach (ulong seed in seeds)
+            foreach (TrainingMode mode in modes) runs.Add(Train(parts, chosen[mode] with { Seed = seed }, SeedName(seed)));
+        string? tuning = multiples is null ? null : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", multiples)} times the learning rate, {folds.Count} folds");
+        JsonObject report = Report(package, dataset, provider, [.. TrainingRun.SharedIdentity(Task(parts, chosen[modes[0]])), ("tuning", tuning)], chosen, choices, runs);
         KeepOthers(kept, report);
         OutputFile.Write(kept, FileKind.Json, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
         if (parsed.GetValue(_json)) JsonReport.Print(output, report);
         else Print(output, package, dataset, choices, runs);
         return ToolProgram.Done;
 
+        ComparedRun Train(Splits samples, TrainingSettings how, string name)
+        {
+            string path = FolderOf(how, name);
+            error.WriteLine($"{Path.GetFileName(path)}: {samples.Counts}");
+            return ComparedRun.Of(Task(samples, how), path, error, cancellation);
+        }
+
+        // With the rate where it is chosen, so that more rates, or folds, can be tried without trainings getting in each other's way.
+        string FolderOf(TrainingSettings how, string name) =>
+            Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{how.Mode.ToString().ToLowerInvariant()}-{(multiples is null ? "" : string.Create(CultureInfo.InvariantCulture, $"rate-{how.PeakLearningRate:G6}-"))}{name}"));
+
+        string FoldName(int fold) => string.Create(CultureInfo.InvariantCulture, $"fold-{fold + 1}-of-{folds.Count}");
+
+        static string SeedName(ulong seed) => seed.ToString(CultureInfo.InvariantCulture);
+
         TrainingTask Task(Splits samples, TrainingSettings how) => _base.Task(parsed, package, provider, dataset, samples, how, _training.CacheBytes(parsed));
+    }
+
+    private static int Folds(ArgumentResult result)
+    {
+        int folds = NumberOption.Whole(result);
+        if (folds is > 0 and < Splits.MinFolds) result.AddError($"--folds: found {folds}, expected {Splits.MinFolds} or more: one tests, one chooses, the others train.");
+        return folds;
+    }
+
+    // Among other folders, a comparison's would look like classes of a dataset.
+    private static void CheckFolder(string folder)
+    {
+        if (File.Exists(folder)) throw RefusedException.File(folder, "found a file, expected a folder of comparisons, or nothing");
+        if (!Directory.Exists(folder)) return;
+        string? other = Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal).FirstOrDefault(name => ModesOf(name.Split('-')[0]) is null);
+        if (other is not null) throw RefusedException.File(folder, $"found the folder '{other}' in it, expected a folder of comparisons alone, or a new one");
     }
 
     private static TrainingMode[]? ModesOf(string text)

@@ -62,7 +62,7 @@ internal sealed class PhantomsCommand : ToolCommand
         IReadOnlyList<string> labels = kind?.Labels ?? OrganPhantom.Labels;
         int size = given > 0 ? given : kind is null ? 28 : 64;
         IReadOnlyList<PhantomSample> samples = PhantomSet.Of((ulong)parsed.GetValue(_seed), labels.Count, count);
-        if (!isFile) PhantomFolder.Write(path, kind!, samples, size, cancellation);
+        if (!isFile) WriteFolder(path, kind!, samples, size, cancellation);
         else WriteFile(path, kind, samples, size, cancellation);
         output.WriteLine($"{path}: {count} samples of {labels.Count} classes, {size} pixels");
         foreach (IGrouping<PhantomPart, PhantomSample> part in samples.GroupBy(s => s.Part)) output.WriteLine($"  {part.Key.ToString().ToLowerInvariant(),-10} {part.Count()}");
@@ -79,18 +79,45 @@ internal sealed class PhantomsCommand : ToolCommand
 
     private static void WriteFile(string path, Phantom? kind, IReadOnlyList<PhantomSample> samples, int size, CancellationToken cancellation)
     {
-        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder) Directory.CreateDirectory(folder);
         int[] shape = kind is null ? [size, size, size] : kind.IsColour ? [size, size, 3] : [size, size];
+        string temporary = Partial(path);
         try
         {
-            using FileStream file = new(path, FileMode.CreateNew, FileAccess.ReadWrite);
-            MedMnistFile.Write(
-                file, samples, shape, s => kind is null ? OrganPhantom.Draw(s.Seed, s.Label, size).Voxels : [.. kind.Draw(s.Seed, s.Label, size, size).Samples.Select(v => (byte)(v >> 8))], cancellation);
+            using (FileStream file = new(temporary, FileMode.CreateNew, FileAccess.ReadWrite))
+            {
+                MedMnistFile.Write(
+                    file, samples, shape, s => kind is null ? OrganPhantom.Draw(s.Seed, s.Label, size).Voxels : [.. kind.Draw(s.Seed, s.Label, size, size).Samples.Select(v => (byte)(v >> 8))], cancellation);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path);
         }
         catch
         {
-            File.Delete(path);
+            File.Delete(temporary);
             throw;
         }
+    }
+
+    private static void WriteFolder(string path, Phantom kind, IReadOnlyList<PhantomSample> samples, int size, CancellationToken cancellation)
+    {
+        string temporary = Partial(path);
+        try
+        {
+            PhantomFolder.Write(temporary, kind, samples, size, cancellation);
+            if (Directory.Exists(path)) Directory.Delete(path); // an empty one
+            Directory.Move(temporary, path);
+        }
+        catch
+        {
+            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+            throw;
+        }
+    }
+
+    // Beside what is written, under a name that nobody takes for it.
+    private static string Partial(string path)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), folder = Path.GetDirectoryName(full)!;
+        return Path.Combine(Directory.CreateDirectory(folder).FullName, $".{Path.GetFileName(full)}.{Path.GetRandomFileName()}.partial");
     }
 }

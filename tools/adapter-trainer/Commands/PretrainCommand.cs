@@ -25,7 +25,7 @@ internal sealed class PretrainCommand : ToolCommand
     private readonly Option<int?> _mlp = new("--mlp") { Description = "The width inside the MLP. Default: 4 times --dim.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
     private readonly Option<bool> _half = new("--half") { Description = "Round the weights to F16: half the size." };
     private readonly Option<bool> _restart = new("--restart") { Description = "Begin anew, although a training of that name was interrupted." };
-    private readonly Option<int> _threads = new("--threads") { Description = "Threads that compute; 0 for one a core.", DefaultValueFactory = _ => 0, HelpName = "N", CustomParser = NumberOption.Count };
+    private readonly Option<int> _threads = BaseOptions.ThreadsOption();
 
     public PretrainCommand()
         : base("pretrain", "Trains a small Vision Transformer from nothing on labelled pictures, as a base for adapters.")
@@ -33,6 +33,10 @@ internal sealed class PretrainCommand : ToolCommand
         Add(_out);
         _training = new TrainingOptions(this, adapters: false);
         foreach (Option option in (Option[])[_imageSize, _patchSize, _dim, _depth, _heads, _mlp, _half, _threads, _restart]) Add(option);
+        _out.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { } path && !path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) result.AddError($"--out: found '{path}', expected a name that ends in .safetensors.");
+        });
     }
 
     public override IReadOnlyList<string> Examples =>
@@ -46,29 +50,28 @@ internal sealed class PretrainCommand : ToolCommand
     protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
     {
         TextWriter error = parsed.InvocationConfiguration.Error;
-        string path = parsed.GetRequiredValue(_out), folder = path + ".training";
+        string path = parsed.GetRequiredValue(_out), work = path + ".training";
         OutputFile.CheckReplaceable(path, FileKind.Safetensors);
         VitArchitecture vit = Architecture(parsed);
         TrainingSettings settings = _training.Settings(parsed, TrainingMode.Full);
         if (settings.LearningRate is null) settings = settings with { LearningRate = 1e-3 }; // there is nothing that a high rate could tear down
         Dataset dataset = _training.Open(parsed);
-        if (parsed.GetValue(_restart) && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        Directory.CreateDirectory(folder);
-        string weights = Path.Combine(folder, "initial.safetensors");
+        using TrainingFolder folder = TrainingFolder.Take(work, parsed.GetValue(_restart));
+        string weights = Path.Combine(work, "initial.safetensors");
         using (FileStream file = File.Create(weights)) RandomWeights.Write(file, vit, settings.Seed);
         PreprocessRecipe recipe = PreprocessOption.Resolve("half", vit.ImageSize);
         TrainingRun run;
         using (SafetensorsFile initial = SafetensorsFile.Open(weights))
         {
             TrainingTask task = new(
-                vit, initial, folder, $"seed {settings.Seed.ToString(CultureInfo.InvariantCulture)}, {vit.Name}", dataset, _training.Split(parsed, dataset, settings.Seed, error), recipe, settings,
+                vit, initial, work, $"seed {settings.Seed.ToString(CultureInfo.InvariantCulture)}, {vit.Name}", dataset, _training.Split(parsed, dataset, settings.Seed, error), recipe, settings,
                 ProviderChoice.Make(ExecutionProvider.Cpu, device: null, _ => { }).Provider, parsed.GetValue(_threads), _training.CacheBytes(parsed));
             error.WriteLine(dataset.Description);
             error.WriteLine($"{task.Parts.Counts}; {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
-            run = TrainingRun.Of(task, Path.Combine(folder, "state.safetensors"), "--restart begins anew", error, cancellation);
+            run = TrainingRun.Of(task, folder, "--restart begins anew", error, cancellation);
         }
         OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, vit, run.Parameters.ToDictionary(p => p.Name, p => p.Values), parsed.GetValue(_half)));
-        Directory.Delete(folder, recursive: true);
+        folder.Clear();
         output.WriteLine($"{path}: {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"on {run.Result.Test.Samples} test samples: AUC {run.Result.Test.Auc:F4}, accuracy {run.Result.Test.Accuracy:P1}"));
         if (dataset.Notice is { } notice) output.WriteLine(notice);
@@ -82,9 +85,11 @@ internal sealed class PretrainCommand : ToolCommand
         if (image % patch != 0) throw UsageException.Options($"--image-size: found {image}, expected a multiple of --patch-size, {patch}.");
         if (dim % heads != 0) throw UsageException.Options($"--dim: found {dim}, expected a multiple of --heads, {heads}.");
         // Far above what anybody trains on a workstation; more would fail for want of memory in the middle.
-        const int MostDim = 2048, MostDepth = 48;
-        if (dim > MostDim || parsed.GetValue(_depth) > MostDepth) throw UsageException.Options($"--dim, --depth: found {dim} and {parsed.GetValue(_depth)}, expected at most {MostDim} and {MostDepth}.");
-        return new VitArchitecture { ImageSize = image, PatchSize = patch, Dim = dim, Depth = parsed.GetValue(_depth), Heads = heads, MlpDim = parsed.GetValue(_mlp) ?? 4 * dim };
+        const int MostImage = 1024, MostDim = 2048, MostDepth = 48, MostMlp = 8 * MostDim;
+        int depth = parsed.GetValue(_depth), mlp = parsed.GetValue(_mlp) ?? 4 * dim;
+        foreach ((Option option, int found, int most) in ((Option, int, int)[])[(_imageSize, image, MostImage), (_dim, dim, MostDim), (_depth, depth, MostDepth), (_mlp, mlp, MostMlp)])
+            if (found > most) throw UsageException.Options($"{option.Name}: found {found}, expected at most {most}.");
+        return new VitArchitecture { ImageSize = image, PatchSize = patch, Dim = dim, Depth = depth, Heads = heads, MlpDim = mlp };
     }
 
     private static Option<int> Size(string name, string description, int value) => new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = "N", CustomParser = NumberOption.Whole };

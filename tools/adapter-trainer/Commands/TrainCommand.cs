@@ -20,6 +20,9 @@ internal sealed class TrainCommand : ToolCommand
     // Fewer, and one sample more or less moves the figures by percents.
     private const int FewSamples = 30;
 
+    // Of a text in the model card: a page.
+    private const int LongestText = 4000;
+
     private readonly BaseOptions _base;
     private readonly TrainingOptions _training;
     private readonly Option<string> _task = new("--task") { Description = "The clinical question's name: a-z, 0-9, '.', '_' and '-', at most 63.", Required = true, HelpName = "NAME" };
@@ -50,14 +53,27 @@ internal sealed class TrainCommand : ToolCommand
             if (result.GetValueOrDefault<string>() is { } name && !AdapterDescription.IsTaskName(name))
                 result.AddError($"--task: found '{name}', expected a lower-case letter or digit, then up to 62 of a-z, 0-9, '.', '_' and '-'.");
         });
+        _title.Validators.Add(result => Check(result, AdapterDescriptionReader.LongestLine, AdapterDescriptionReader.IsLine));
+        foreach (Option<string?> text in (Option<string?>[])[_use, _licence]) text.Validators.Add(result => Check(result, LongestText, found => found.Length <= LongestText && !found.Any(char.IsControl)));
         Validators.Add(result =>
         {
-            bool full = result.GetValue(_mode) == "full", signs = result.GetValue(_key) is not null, unsigned = result.GetValue(_unsigned);
+            string mode = result.GetValue(_mode) ?? "lora";
+            foreach (Option option in (Option[])[_release, _use, _licence, _probe])
+                if (mode == "full" && result.GetResult(option) is { Implicit: false }) result.AddError($"{option.Name}: found it with --mode full, which writes a checkpoint, expected it with a bundle.");
+            if (mode != "lora" && _training.AdapterOptions.FirstOrDefault(o => result.GetResult(o) is { Implicit: false }) is { } adapters)
+                result.AddError($"{adapters.Name}: found it with --mode {mode}, expected it with adapters: --mode lora.");
+            bool full = mode == "full", signs = result.GetValue(_key) is not null, unsigned = result.GetValue(_unsigned);
             if (full && (signs || unsigned)) result.AddError("--mode full writes a checkpoint, which is not signed: expected neither --key nor --unsigned.");
             if (!full && signs == unsigned) result.AddError("Expected either --key or --unsigned.");
             string extension = full ? ".safetensors" : ".melo";
             if (result.GetValue(_out) is { } path && !path.EndsWith(extension, StringComparison.OrdinalIgnoreCase)) result.AddError($"--out: found '{path}', expected a name that ends in {extension}.");
         });
+    }
+
+    private static void Check(OptionResult result, int longest, Func<string, bool> fits)
+    {
+        if (result.GetValueOrDefault<string?>() is { Length: > 0 } text && !fits(text))
+            result.AddError($"{result.Option.Name}: found {text.Length} characters{(text.Any(char.IsControl) ? ", control characters among them" : "")}, expected 1 to {longest} without control or direction characters.");
     }
 
     public override IReadOnlyList<string> Examples =>
@@ -88,13 +104,15 @@ internal sealed class TrainCommand : ToolCommand
         TrainingTask task = _base.Task(parsed, package, provider, dataset, _training.Split(parsed, dataset, settings.Seed, error), settings, _training.CacheBytes(parsed));
         error.WriteLine(dataset.Description);
         error.WriteLine(task.Parts.Counts);
-        string folder = path + ".training", state = Path.Combine(folder, "state.safetensors");
-        if (parsed.GetValue(_restart) && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        TrainingRun run = TrainingRun.Of(task, state, "--restart begins anew", error, cancellation);
+        using TrainingFolder folder = TrainingFolder.Take(path + ".training", parsed.GetValue(_restart));
+        TrainingRun run = TrainingRun.Of(task, folder, "--restart begins anew", error, cancellation);
         string? digest = mode == TrainingMode.Full ? WriteCheckpoint(run, path, output) : WriteBundle(parsed, run, path, key, output, error, cancellation);
         string name = parsed.GetRequiredValue(_task);
-        OutputFile.Write(reportPath, FileKind.Html, HtmlReport.Write(run.Report(parsed.GetValue(_title) ?? name, name, digest)));
-        Directory.Delete(folder, recursive: true);
+        List<(string, string)> details = [("parts", _training.PartsText(parsed, dataset)), ("made", TimeProvider.System.GetUtcNow().ToString("u", CultureInfo.InvariantCulture))];
+        if (mode != TrainingMode.Full)
+            details.AddRange([("release", parsed.GetValue(_release).ToString(CultureInfo.InvariantCulture)), ("self-test", parsed.GetRequiredValue(_probe)), ("signing key", key?.KeyHint ?? "none")]);
+        OutputFile.Write(reportPath, FileKind.Html, HtmlReport.Write(run.Report(parsed.GetValue(_title) ?? name, name, digest, details)));
+        folder.Clear();
         Print(output, run, reportPath);
         return ToolProgram.Done;
     }
