@@ -23,7 +23,7 @@ internal sealed class ChestPhantom() : Phantom("tuberculosis", isColour: false, 
 
     /// <param name="random">What varies besides the person.</param>
     /// <param name="anatomy">The person.</param>
-    /// <param name="finding">Draws what is ill; null for a healthy chest.</param>
+    /// <param name="finding">Draws what is in the lungs; null for nothing.</param>
     /// <param name="frame">What of the chest is seen.</param>
     /// <param name="width">Pixels a row.</param>
     /// <param name="height">Rows.</param>

@@ -35,9 +35,7 @@ internal sealed class Trainer : IDisposable
     {
         _task = task;
         _settings = task.Settings;
-        List<string> faults = [.. _settings.Faults()];
-        if (_settings.Mode == TrainingMode.Lora && _settings.Rank > task.Architecture.Dim) faults.Add($"rank: found {_settings.Rank}, expected at most {task.Architecture.Dim}, the width of the base");
-        if (faults.Count > 0) throw new TrainingException(string.Join("; ", faults));
+        Check(task);
         _classes = task.Dataset.Labels.Count;
         _loss = task.Dataset.IsMultiLabel ? LossKind.BinaryCrossEntropy : LossKind.CrossEntropy;
         _graph = TrainingGraph.Build(task.Architecture, task.Weights, new TrainingGraphOptions
@@ -51,6 +49,17 @@ internal sealed class Trainer : IDisposable
         _runs = _settings.Mode == TrainingMode.Head ? new RunPlan(_settings.MicroBatch, 1) : _pictures;
         _evaluation = Session(_graph.Evaluation, _runs, _parameters);
         _inputs = Inputs(cancellation);
+    }
+
+    /// <summary>Refuses settings that have faults, or do not go with the base or the data.</summary>
+    /// <exception cref="TrainingException">They do.</exception>
+    public static void Check(TrainingTask task)
+    {
+        TrainingSettings settings = task.Settings;
+        List<string> faults = [.. settings.Faults()];
+        if (settings.Mode == TrainingMode.Lora && settings.Rank > task.Architecture.Dim) faults.Add($"rank: found {settings.Rank}, expected at most {task.Architecture.Dim}, the width of the base");
+        if (faults.Count == 0 && (long)settings.Epochs * Batches(task) > int.MaxValue) faults.Add($"epochs: found {settings.Epochs} of {Batches(task)} batches, expected at most {int.MaxValue} batches in all");
+        if (faults.Count > 0) throw new TrainingException(string.Join("; ", faults));
     }
 
     /// <summary>What learns; after <see cref="Train"/> with the values of the best epoch.</summary>
@@ -68,7 +77,7 @@ internal sealed class Trainer : IDisposable
     public TrainingHistory Train(TrainingStateFile? state, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         IReadOnlyList<int> train = _task.Parts.Train;
-        int batches = (train.Count + _settings.Batch - 1) / _settings.Batch;
+        int batches = Batches(_task);
         CosineSchedule schedule = new(_settings.PeakLearningRate, _settings.FinalLearningRate, (int)(_settings.WarmupEpochs * batches), _settings.Epochs * batches);
         AdamW optimizer = new(_settings.WeightDecay, _settings.MaxGradientNorm);
         LossWeights weights = new(_loss, [.. train.Select(i => _task.Dataset.Samples[i])], _settings);
@@ -101,6 +110,8 @@ internal sealed class Trainer : IDisposable
         _step?.Dispose();
         _evaluation?.Dispose(); // null when the constructor did not finish
     }
+
+    private static int Batches(TrainingTask task) => (task.Parts.Train.Count + task.Settings.Batch - 1) / task.Settings.Batch;
 
     private GraphSession Session(Onnx.GraphBuilder graph, RunPlan plan, IReadOnlyList<LearnedParameter> parameters) =>
         new(graph, _task.WeightsFolder, _task.Provider, _threads, plan.Lanes, parameters);
@@ -144,7 +155,7 @@ internal sealed class Trainer : IDisposable
             int[] samples = order[(batch * _settings.Batch)..Math.Min((batch + 1) * _settings.Batch, order.Length)];
             double loss = _step!.Run(Runs(inputs, samples, weights), cancellation);
             if (!double.IsFinite(loss))
-                throw new TrainingException($"found a loss of {loss} in batch {batch + 1} of epoch {epoch}, expected a number; a lower learning rate than {_settings.PeakLearningRate} may help");
+                throw new TrainingException($"found a loss of {loss} in batch {batch + 1} of epoch {epoch}, expected a number; a lower learning rate than {_settings.PeakLearningRate} may help") { IsDivergence = true };
             int step = ((epoch - 1) * batches) + batch;
             optimizer.Step(_parameters, schedule.At(step), step + 1);
             sum += loss * samples.Length;

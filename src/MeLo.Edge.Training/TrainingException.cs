@@ -9,6 +9,9 @@ public sealed class TrainingException : MeLoException
     {
     }
 
+    /// <summary>Whether the loss became something else than a number, as it does with too high a learning rate.</summary>
+    internal bool IsDivergence { get; init; }
+
     /// <summary>Creates the exception with its cause.</summary>
     public TrainingException(string message, Exception? cause)
         : base(message, cause)

@@ -12,6 +12,7 @@ internal sealed record TrainingIdentity(IReadOnlyList<(string Name, string Value
     {
         string[][] pairs = JsonSerializer.Deserialize<string[][]>(json) ?? throw new JsonException("found null, expected pairs of texts");
         if (pairs.Any(p => p is not [not null, not null])) throw new JsonException("found something else, expected pairs of texts");
+        if (pairs.DistinctBy(p => p[0]).Count() != pairs.Length) throw new JsonException("found a name twice, expected each once");
         return new TrainingIdentity([.. pairs.Select(p => (p[0], p[1]))]);
     }
 

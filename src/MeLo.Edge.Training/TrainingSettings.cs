@@ -7,7 +7,7 @@ namespace MeLo.Edge.Training;
 /// <summary>How a task is trained. The defaults are MeLo's (arXiv 2311.08236, section 3.1, and the options of LoRA-ViT's <c>train.py</c>), where those say anything.</summary>
 internal sealed record TrainingSettings
 {
-    // Far more than anybody waits for, and few enough that steps can be counted.
+    // Far more than anybody waits for, or has memory for.
     private const int MostEpochs = 100_000, MostBatch = 65_536;
 
     /// <summary>What learns.</summary>

@@ -51,6 +51,10 @@ internal sealed class TrainingStateFile(string path, TrainingIdentity identity, 
         }
     }
 
+    /// <summary>Refuses what was kept, if it is another training's.</summary>
+    /// <exception cref="TrainingException">It is, or no state at all.</exception>
+    public void Check() => Read([]);
+
     /// <summary>Keeps how things stand after an epoch.</summary>
     public void Write(TrainingHistory history, IReadOnlyList<LearnedParameter> parameters)
     {

@@ -37,11 +37,23 @@ internal static class ToolProgram
     public static async Task<int> RunAsync(string name, RootCommand root, string[] args, TextWriter output, TextWriter error)
     {
         // A label may start with '@': no response files.
-        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        ParseResult parsed;
+        try
+        {
+            parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        }
+        catch (InvalidOperationException e)
+        {
+            // The parser's, of a validator that asked for a value which another one refuses.
+            await error.WriteLineAsync(TerminalText.OneLine($"error: {e.Message} See '{name} --help'."));
+            return WrongUsage;
+        }
         if (parsed.Errors.Count > 0)
         {
-            string fault = parsed.UnmatchedTokens.Count > 0 ? $"Unrecognized command or argument '{parsed.UnmatchedTokens[0]}'." : parsed.Errors[0].Message;
-            await error.WriteLineAsync(OneLine($"error: {fault} See '{NameOf(name, parsed)} --help'."));
+            // What is missing comes first, all of it: without it, what else is wrong says little.
+            string[] missing = [.. parsed.Errors.Select(e => e.Message).Where(m => m.EndsWith(" is required.", StringComparison.Ordinal))];
+            string fault = parsed.UnmatchedTokens.Count > 0 ? $"Unrecognized command or argument '{parsed.UnmatchedTokens[0]}'." : missing.Length > 0 ? string.Join(' ', missing) : parsed.Errors[0].Message;
+            await error.WriteLineAsync(TerminalText.OneLine($"error: {fault} See '{NameOf(name, parsed)} --help'."));
             return WrongUsage;
         }
         try

@@ -16,8 +16,12 @@ internal sealed record ComparedRun(
 
     private const string ResultFile = "result.json";
 
-    /// <summary>Refuses what is kept if it is the result of another training, or none.</summary>
-    public static void Check(TrainingTask task, string folder) => Kept(task, folder);
+    /// <summary>Refuses a training that could not be done or kept: settings that do not fit, and a result or a state of another one.</summary>
+    public static void Check(TrainingTask task, string folder)
+    {
+        Trainer.Check(task);
+        if (Kept(task, folder) is null) new TrainingStateFile(TrainingFolder.StateIn(folder), TrainingRun.Identity(task), Advice(folder)).Check();
+    }
 
     /// <summary>Trains, or reads what an earlier training of the very same came to.</summary>
     public static ComparedRun Of(TrainingTask task, string folder, TextWriter error, CancellationToken cancellation)

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using MeLo.Edge.Tools;
 using MeLo.Edge.Training;
-using MeLo.Edge.Training.Data;
 
 namespace AdapterTrainer;
 
@@ -11,7 +10,7 @@ namespace AdapterTrainer;
 /// Few samples to choose by, as small tasks have, cannot tell rates apart; all that are not of the test can.
 /// </summary>
 /// <param name="Rate">The rate that was chosen.</param>
-/// <param name="Tried">Every rate, in ascending order, and the AUC on each fold.</param>
+/// <param name="Tried">Every rate, in ascending order, and the AUC on each fold; none where a training diverged.</param>
 internal sealed record RateChoice(double Rate, IReadOnlyList<(double Rate, IReadOnlyList<double> Aucs)> Tried)
 {
     /// <summary>The settings with each rate, that which changes least first.</summary>
@@ -25,32 +24,37 @@ internal sealed record RateChoice(double Rate, IReadOnlyList<(double Rate, IRead
         return faults.Length == 0 ? candidates : throw UsageException.Options($"--tune: {string.Join("; ", faults)}.");
     }
 
-    /// <summary>Trains and chooses.</summary>
+    /// <summary>Trains and chooses. A rate with which a training diverges is out.</summary>
     /// <param name="candidates">The settings with each rate.</param>
-    /// <param name="folds">The folds.</param>
+    /// <param name="folds">How many folds.</param>
     /// <param name="train">Trains one fold, by its place, with some settings.</param>
-    public static RateChoice Of(IReadOnlyList<TrainingSettings> candidates, IReadOnlyList<Splits> folds, Func<TrainingSettings, int, ComparedRun> train)
+    /// <param name="error">Where it is said which rate is out.</param>
+    /// <exception cref="TrainingException">None is left.</exception>
+    public static RateChoice Of(IReadOnlyList<TrainingSettings> candidates, int folds, Func<TrainingSettings, int, ComparedRun> train, TextWriter error)
     {
         List<(double Rate, IReadOnlyList<double> Aucs)> tried = [];
         foreach (TrainingSettings candidate in candidates)
         {
-            double[] aucs = new double[folds.Count];
-            for (int fold = 0; fold < folds.Count; fold++)
+            double[] aucs = [];
+            try
             {
-                aucs[fold] = train(candidate, fold).Auc;
-                if (double.IsNaN(aucs[fold])) throw new TrainingException($"--folds {folds.Count}: fold {fold + 1} has every label in all its samples or in none, so that its AUC is not defined; expected fewer folds");
+                aucs = [.. Enumerable.Range(0, folds).Select(fold => train(candidate, fold).Auc)];
+            }
+            catch (TrainingException e) when (e.IsDivergence && candidates.Count - tried.Count(t => t.Aucs.Count == 0) > 1)
+            {
+                error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the learning rate {candidate.PeakLearningRate:G6} is out: {e.Message}"));
             }
             tried.Add((candidate.PeakLearningRate, aucs));
         }
-        return new RateChoice(tried.MaxBy(t => t.Aucs.Average()).Rate, [.. tried.OrderBy(t => t.Rate)]);
+        return new RateChoice(tried.Where(t => t.Aucs.Count > 0).MaxBy(t => t.Aucs.Average()).Rate, [.. tried.OrderBy(t => t.Rate)]);
     }
 
     /// <summary>What was tried and what was taken, as people read it.</summary>
     public override string ToString()
     {
-        string tried = string.Join(", ", Tried.Select(t => string.Create(CultureInfo.InvariantCulture, $"AUC {t.Aucs.Average():F4} at {t.Rate:G6}")));
+        string tried = string.Join(", ", Tried.Select(t => string.Create(CultureInfo.InvariantCulture, $"{(t.Aucs.Count > 0 ? $"AUC {t.Aucs.Average().ToString("F4", CultureInfo.InvariantCulture)}" : "diverged")} at {t.Rate:G6}")));
         string edge = Rate == Tried[0].Rate ? ", the lowest: a lower one may be better" : Rate == Tried[^1].Rate ? ", the highest: a higher one may be better" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{tried} over {Tried[0].Aucs.Count} folds; {Rate:G6} is taken{edge}");
+        return string.Create(CultureInfo.InvariantCulture, $"{tried} over {Tried.Max(t => t.Aucs.Count)} folds; {Rate:G6} is taken{edge}");
     }
 
     /// <summary>As a report has it.</summary>
@@ -60,7 +64,7 @@ internal sealed record RateChoice(double Rate, IReadOnlyList<(double Rate, IRead
         ["tried"] = new JsonArray([.. Tried.Select(t => new JsonObject
         {
             ["rate"] = t.Rate,
-            ["auc"] = t.Aucs.Average(),
+            ["auc"] = t.Aucs.Count > 0 ? t.Aucs.Average() : null,
             ["aucOfFolds"] = new JsonArray([.. t.Aucs.Select(a => (JsonNode)a)]),
         })]),
     };

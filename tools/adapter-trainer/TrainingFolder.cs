@@ -13,7 +13,10 @@ internal sealed class TrainingFolder : IDisposable
     private TrainingFolder(string path, FileStream taken) => (_path, _lock) = (path, taken);
 
     /// <summary>Where the state is kept after every epoch.</summary>
-    public string State => Path.Combine(_path, StateFile);
+    public string State => StateIn(_path);
+
+    /// <summary>Where a training keeps its state, whoever has the folder.</summary>
+    public static string StateIn(string folder) => Path.Combine(folder, StateFile);
 
     /// <summary>Makes the folder, or takes what an interrupted training left.</summary>
     /// <param name="path">The folder.</param>
@@ -21,16 +24,37 @@ internal sealed class TrainingFolder : IDisposable
     /// <exception cref="TrainingException">Another process has it.</exception>
     public static TrainingFolder Take(string path, bool restart = false)
     {
-        string taken = Path.Combine(Directory.CreateDirectory(path).FullName, LockFile);
+        TrainingFolder folder = new(path, Lock(path));
         try
         {
-            TrainingFolder folder = new(path, new FileStream(taken, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose));
             if (restart) folder.Clear();
             return folder;
         }
-        catch (IOException e) when (File.Exists(taken))
+        catch
         {
-            throw new TrainingException($"{taken}: found another training of this name at work, expected none", e);
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    private static FileStream Lock(string path)
+    {
+        string file = Path.Combine(path, LockFile);
+        for (bool isFirst = true; ; isFirst = false)
+        {
+            Directory.CreateDirectory(path);
+            try
+            {
+                return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+            }
+            catch (DirectoryNotFoundException) when (isFirst)
+            {
+                // A training that ended has removed the folder in between.
+            }
+            catch (IOException e) when (File.Exists(file))
+            {
+                throw new TrainingException($"{file}: found another training of this name at work, expected none", e);
+            }
         }
     }
 
@@ -45,11 +69,12 @@ internal sealed class TrainingFolder : IDisposable
         _lock.Dispose();
         try
         {
-            Directory.Delete(_path);
+            // A link stays, and so does what another training has begun.
+            if (new DirectoryInfo(_path).LinkTarget is null && !Directory.EnumerateFileSystemEntries(_path).Any()) Directory.Delete(_path);
         }
         catch (IOException)
         {
-            // A state is there, or a result, or another training has begun.
+            // It is there again, or gone.
         }
     }
 }

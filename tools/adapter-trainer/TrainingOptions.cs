@@ -104,12 +104,14 @@ internal sealed class TrainingOptions
         Splits splits = Splits.Of(dataset, new SplitOptions { Validation = parsed.GetValue(_validation), Test = parsed.GetValue(_test), Seed = seed });
         if (dataset.Samples[0].Patient is not null) error.WriteLine($"patients, each in one part: {dataset.Patients}");
         if (splits.Shared(dataset) is { Count: > 0 } shared)
-            error.WriteLine($"warning: found {shared.Count} pictures in more than one part, the first as {string.Join(" and ", shared[0].Take(2).Select(name => $"'{name}'"))}: what was learnt is tested on itself, and the figures are better than the task");
+            Warn($"found {shared.Count} pictures in more than one part, the first as {string.Join(" and ", shared[0].Take(2).Select(name => $"'{name}'"))}: what was learnt is tested on itself, and the figures are better than the task");
         if (dataset.Contradictions() is { Count: > 0 } contradictions)
-            error.WriteLine($"warning: found {contradictions.Count} pictures that are there several times and not labelled alike, the first as {string.Join(" and ", contradictions[0].Take(2).Select(name => $"'{name}'"))}: one label is wrong");
+            Warn($"found {contradictions.Count} pictures that are there several times and not labelled alike, the first as {string.Join(" and ", contradictions[0].Take(2).Select(name => $"'{name}'"))}: one label is wrong");
         if (splits.Undefined(dataset) is { Count: > 0 } undefined)
-            error.WriteLine($"warning: found {string.Join(", ", undefined)}: figures of it are not defined, and means leave it out");
+            Warn($"found {string.Join(", ", undefined)}: figures of it are not defined, and means leave it out");
         return splits;
+
+        void Warn(string text) => error.WriteLine(TerminalText.OneLine($"warning: {text}"));
     }
 
     /// <summary>Where the parts come from, in words.</summary>

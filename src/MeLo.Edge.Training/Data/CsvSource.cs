@@ -20,6 +20,7 @@ internal sealed class CsvSource
         if (_path < 0) throw Missing("paths", s_paths);
         _part = options.SplitColumn is { } part ? Required(part) : Known(s_parts);
         _patient = options.PatientColumn is { } patient ? Required(patient) : Known(s_patients);
+        if (options.LabelColumns.GroupBy(name => name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } twice) throw DatasetException.Of(source, $"found the column of labels '{twice.Key}' asked for twice, expected each once");
         _labels = options.LabelColumns.Count > 0 ? [.. options.LabelColumns.Select(Required)] : Known(s_labels) is >= 0 and int label ? [label] : Others();
     }
 
@@ -101,7 +102,8 @@ internal sealed class CsvSource
         return columns.Length == 1 ? columns[0] : -1;
     }
 
-    private int Required(string name) => _table.Column(name) is >= 0 and int column ? column : throw Missing($"'{name}'", [name]);
+    private int Required(string name) =>
+        _table.Column(name) is >= 0 and int column ? column : throw DatasetException.Of(_source, $"found the columns {string.Join(", ", _table.Header)}, expected the column '{name}' that was asked for");
 
     private DatasetException Missing(string what, string[] names) =>
         DatasetException.Of(_source, $"found the columns {string.Join(", ", _table.Header)}, expected one for {what}: {string.Join(", ", names)}");

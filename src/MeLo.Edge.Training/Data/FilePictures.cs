@@ -80,9 +80,8 @@ internal sealed class FilePictures : IPictures
 
     private static byte[] ReadFile(PictureFile file, DecodeLimits limits)
     {
-        // Before all of it is read: it may be anything, or have grown. Pipes and devices have no length, and may have no end.
-        FileInfo info = new(file.Path);
-        long length = info.LinkTarget is null ? info.Length : ((FileInfo?)info.ResolveLinkTarget(returnFinalTarget: true) ?? info).Length;
+        // Before all of it is read: it may be anything, or have grown.
+        long length = PictureFile.LengthOf(file.Path);
         limits.CheckFile(length);
         return length == 0 ? [] : File.ReadAllBytes(file.Path);
     }
@@ -95,4 +94,12 @@ internal sealed class FilePictures : IPictures
 /// <summary>A file of one picture.</summary>
 /// <param name="Id">Its sample's name.</param>
 /// <param name="Path">Where it is.</param>
-internal readonly record struct PictureFile(string Id, string Path);
+internal readonly record struct PictureFile(string Id, string Path)
+{
+    /// <summary>A file's length in bytes, also behind a link. Pipes and devices have none, and may have no end: of length 0, a file is not to be opened.</summary>
+    public static long LengthOf(string path)
+    {
+        FileInfo info = new(path);
+        return (info.LinkTarget is null ? info : (FileInfo?)info.ResolveLinkTarget(returnFinalTarget: true) ?? info).Length;
+    }
+}

@@ -1,4 +1,5 @@
 using System.IO.Enumeration;
+using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Training.Data;
@@ -11,15 +12,16 @@ internal static class FolderSource
 
     private static readonly string[] s_texts = [".csv", ".txt"];
 
-    // As many bytes tell what a picture is.
-    private const int StartLength = 64;
+    // As many bytes tell what a picture is: DICOM's prefix comes behind 128 others.
+    private const int StartLength = 132;
 
     private sealed record ClassFolder(string Label, DatasetPart? Part, string Location);
 
     /// <exception cref="DatasetException">It is not such a folder.</exception>
     public static Dataset Open(string root, DatasetOptions options)
     {
-        string source = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)));
+        root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
+        string source = Path.GetFileName(root);
         IReadOnlyList<ClassFolder> folders = Classes(root, source);
         LabelSet labels = LabelSet.Of(source, folders.Select(f => f.Label), options.Labels);
         List<(PictureFile File, Sample Sample)> found = [];
@@ -34,7 +36,7 @@ internal static class FolderSource
             }
             if (found.Count == before) faults.Add($"the folder '{Path.GetRelativePath(root, folder.Location)}' holds no file, expected the pictures of a class");
         }
-        faults.AddRange(Unlabelled(root, folders));
+        faults.AddRange(Unlabelled(root));
         if (faults.Count > 0) throw DatasetException.Of(source, faults);
 
         found.Sort((a, b) => string.CompareOrdinal(a.File.Id, b.File.Id));
@@ -67,8 +69,8 @@ internal static class FolderSource
         }.Where(IsNoLeftover);
 
     // A list and a notice may lie beside the classes; a picture there would be left out, and nobody would notice.
-    private static IEnumerable<string> Unlabelled(string root, IReadOnlyList<ClassFolder> folders) =>
-        from folder in folders.Select(f => Path.GetDirectoryName(f.Location)!).Append(root).Distinct(StringComparer.Ordinal)
+    private static IEnumerable<string> Unlabelled(string root) =>
+        from folder in Folders(root).Where(f => PartNames.Parse(Path.GetFileName(f)) is not null).Prepend(root)
         from path in Directory.EnumerateFiles(folder, "*", Visible(recurse: false)).Where(IsNoLeftover).Order(StringComparer.Ordinal)
         where IsPicture(path)
         select $"the picture '{Relative(root, path)}' is in no class's folder";
@@ -77,15 +79,17 @@ internal static class FolderSource
     {
         try
         {
-            // A list may begin as anything, "BMI,age" as a BMP file; without a length it is a pipe, perhaps.
-            if (s_texts.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase) || new FileInfo(path).Length == 0) return false;
+            // A list may begin as anything, "BMI,age" as a BMP file.
+            if (s_texts.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase) || PictureFile.LengthOf(path) == 0) return false;
             byte[] start = new byte[StartLength];
             using FileStream file = File.OpenRead(path);
-            ImageSignature.Identify(start.AsSpan(0, file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)));
+            ReadOnlySpan<byte> found = start.AsSpan(0, file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false));
+            if (!DicomDecoder.IsDicom(found)) ImageSignature.Identify(found);
             return true;
         }
-        catch (ImageException)
+        catch (Exception e) when (e is ImageException or IOException or UnauthorizedAccessException)
         {
+            // Whatever it is, it is none that would have been read.
             return false;
         }
     }

@@ -65,13 +65,16 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         int fewest = held.Min(), rarest = Array.IndexOf(held, fewest);
         if (fewest < count)
         {
-            string what = dataset.Samples[0].Patient is null ? "samples" : "patients";
-            throw DatasetException.Of(dataset.Source, $"class '{dataset.Labels[rarest]}' has {fewest} {what} among those to train on and to choose by, expected at least {count} for as many folds{(fewest >= MinFolds ? $"; at most {fewest} folds can be made" : "")}");
+            string what = dataset.Samples[0].Patient is null ? "different samples" : "patients";
+            throw DatasetException.Of(dataset.Source, $"class '{dataset.Labels[rarest]}' has {fewest} {what} among those to train on and to choose by, expected at least {count} for as many folds{(fewest >= MinFolds ? $"; at most {fewest} folds can be made" : "")}{Hint(dataset)}");
         }
         int[] fold = Stratify(dataset, among, [.. Enumerable.Repeat(1.0 / count, count)], seed);
         Splits[] splits = [.. Enumerable.Range(0, count).Select(test => new Splits(
             [.. among.Where((_, i) => fold[i] != test && fold[i] != (test + 1) % count)], [.. among.Where((_, i) => fold[i] == (test + 1) % count)], [.. among.Where((_, i) => fold[i] == test)]))];
-        string[] faults = [.. splits.SelectMany((s, k) => s.ClassFaults(dataset, DatasetPart.Test).Select(fault => $"fold {k + 1} of {count}: {fault}"))];
+        string[] faults = [.. from k in Enumerable.Range(0, count)
+            let undefined = splits[k].Undefined(dataset, DatasetPart.Test).ToArray()
+            where dataset.IsMultiLabel ? undefined.Length == dataset.Labels.Count : undefined.Length > 0
+            select $"fold {k + 1} of {count} has {string.Join(", ", undefined)}, expected fewer folds"];
         return faults.Length == 0 ? splits : throw DatasetException.Of(dataset.Source, faults);
     }
 
@@ -131,9 +134,30 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         }
     }
 
-    // Samples that must stay together: a patient's, or the copies of a picture.
-    private static int[][] Groups(Dataset dataset, int[] samples) =>
-        [.. samples.GroupBy(i => dataset.Samples[i].Patient ?? dataset.Samples[i].Content ?? $"\0{i}").Select(g => g.ToArray())];
+    // Samples that must stay together: a patient's, and the copies of a picture, whoever's they are.
+    private static int[][] Groups(Dataset dataset, int[] samples)
+    {
+        Dictionary<(bool IsPatient, string Key), int> first = [];
+        Dictionary<int, int> parents = [];
+        foreach (int i in samples)
+        {
+            parents[i] = i;
+            if (dataset.Samples[i].Patient is { } patient) Join(i, (true, patient));
+            if (dataset.Samples[i].Content is { } content) Join(i, (false, content));
+        }
+        return [.. samples.GroupBy(Root).Select(g => g.ToArray())];
+
+        void Join(int sample, (bool, string) key)
+        {
+            if (!first.TryAdd(key, sample)) parents[Root(sample)] = Root(first[key]);
+        }
+
+        int Root(int sample)
+        {
+            while (parents[sample] != sample) sample = parents[sample] = parents[parents[sample]];
+            return sample;
+        }
+    }
 
     // [labels + 1]: samples with each label, and all.
     private static int[] Count(Dataset dataset, int[] group)

@@ -39,6 +39,7 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
     {
         string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--modes", "head", "--seeds", "2", "--epochs", "2", "--warmup", "0", "--tune", "1e-3,1,4", "--folds", "3", "--out", _folder.Root, "--json"];
         JsonNode head = JsonNode.Parse(TrainerTool.Done(command))!["head"]!;
+        DateTime[] written = Written();
         JsonArray tried = head["learningRate"]!["tried"]!.AsArray();
         Assert.Equal([1e-5, 1e-2, 4e-2], tried.Select(t => t!["rate"]!.GetValue<double>()));
         foreach (JsonNode? rate in tried)
@@ -51,13 +52,16 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
         Assert.Equal(best, tried.Single(t => t!["rate"]!.GetValue<double>() == taken)!["auc"]!.GetValue<double>());
         Assert.StartsWith(taken == 0.01 ? "0.01, " : taken == 0.04 ? "0.04, " : "1E-05, ", head["settings"]!["learning rate"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(2, head["runs"]!.AsArray().Count);
-        // Every fold's result is kept: nothing is trained again.
         Assert.Equal(9, Directory.GetDirectories(_folder.Root, "head-rate-*-fold-*").Length);
         Assert.Contains($"over 3 folds; {taken:G6} is taken{(taken == 0.01 ? "" : taken > 0.01 ? ", the highest: a higher" : ", the lowest: a lower")}", TrainerTool.Done(command[..^1]), StringComparison.Ordinal);
+        // Every result is kept: nothing is trained again.
+        Assert.Equal(written, Written());
         // More rates and other folds go beside what is there.
         TrainerTool.Done([.. command.Select(a => a == "1e-3,1,4" ? "0.5,1,4" : a)]);
         TrainerTool.Done([.. command.Select(a => a == "3" ? "4" : a)]);
         Assert.Equal(9 + 3 + 12, Directory.GetDirectories(_folder.Root, "head-rate-*-fold-*").Length);
+
+        DateTime[] Written() => [.. Directory.GetFiles(_folder.Root, "result.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(File.GetLastWriteTimeUtc)];
     }
 
     [Theory]
@@ -68,6 +72,7 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
     [InlineData("--folds", "2", "--folds: found 2, expected 3 or more")]
     [InlineData("--folds", "-3", "--folds: found '-3', expected a whole number")]
     [InlineData("--folds", "4", "--folds: found it without --tune")]
+    [InlineData("--seeds", "1001", "--seeds: found 1001, expected at most 1000")]
     [InlineData("--tune", "1,1e9", "--tune: weight decay: found 0.01 at a learning rate of 5E+06")]
     [InlineData("--tune", "1,1e-9", "--tune: final learning rate: found 1E-06, expected 0 to 5E-12")]
     public void TuningThatCannotBe_IsRefusedBeforeAnythingIsTrained(string option, string value, string expected)
@@ -90,7 +95,7 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
         File.Delete(Path.Combine(_folder["out"], "comparison.json"));
         // Of the last training that there may be.
         string last = Path.Combine(_folder["out"], "head-rate-0.02-2");
-        foreach (string text in (string[])["{", "{\"runs\":null,\"head\":5}", "{\"identity\":\"[[1]]\",\"run\":{}}", "null"])
+        foreach (string text in (string[])["{", "{\"runs\":null,\"head\":5}", "{\"identity\":\"[[1]]\",\"run\":{}}", """{"identity":"[[\\"a\\",\\"b\\"],[\\"a\\",\\"c\\"]]","run":{}}""", "null"])
         {
             Directory.CreateDirectory(last);
             File.WriteAllText(Path.Combine(last, "result.json"), text);
@@ -104,6 +109,22 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
             Assert.Contains(expected, result.Error, StringComparison.Ordinal);
             Assert.DoesNotContain("to train on", result.Error, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void RateThatDiverges_IsOut()
+    {
+        string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--modes", "full", "--seeds", "1", "--epochs", "2", "--warmup", "0", "--weight-decay", "0", "--tune", "1,1e30", "--folds", "3", "--out", _folder["out"]];
+        ProgramResult result = TrainerTool.Run([.. command, "--json"]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("the learning rate 1E+26 is out: found a loss of", result.Error, StringComparison.Ordinal);
+        JsonNode choice = JsonNode.Parse(result.Output)!["full"]!["learningRate"]!;
+        Assert.Equal(1e-4, choice["rate"]!.GetValue<double>());
+        Assert.Null(choice["tried"]![1]!["auc"]);
+        Assert.Contains("diverged at 1E+26 over 3 folds; 0.0001 is taken, the lowest", TrainerTool.Done(command), StringComparison.Ordinal);
+        result = TrainerTool.Run([.. command.Select(a => a == "1,1e30" ? "1e30,1e31" : a)]);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("a lower learning rate than", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

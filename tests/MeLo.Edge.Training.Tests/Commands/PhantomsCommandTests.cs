@@ -108,13 +108,27 @@ public sealed class PhantomsCommandTests : IDisposable
         string[] command = ["phantoms", "--task", "blood-cell", "--count", "4000", "--size", "48", "--out", _folder[name]];
         using (System.Diagnostics.Process process = TrainerTool.Start(command))
         {
-            while (!Directory.EnumerateFileSystemEntries(_folder.Root, ".*.partial").Any()) await Task.Delay(5, TestContext.Current.CancellationToken);
+            while (!Directory.EnumerateFileSystemEntries(_folder.Root, ".*.partial").Any())
+            {
+                Assert.False(process.HasExited, "it was done before it could be killed");
+                await Task.Delay(5, TestContext.Current.CancellationToken);
+            }
             process.Kill();
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         }
         Assert.False(Path.Exists(_folder[name]));
         Assert.Equal(0, (await TrainerTool.RunHereAsync([.. command.Select(a => a == "4000" ? "8" : a)])).ExitCode);
         Assert.True(Path.Exists(_folder[name]));
+    }
+
+    [Fact]
+    public async Task EmptyFolderThatIsThere_IsFilled()
+    {
+        string folder = Directory.CreateDirectory(_folder["elsewhere"]).FullName, link = _folder["set"];
+        Directory.CreateSymbolicLink(link, folder);
+        Assert.Equal(0, (await TrainerTool.RunHereAsync("phantoms", "--task", "tuberculosis", "--count", "4", "--size", "16", "--out", link)).ExitCode);
+        Assert.Equal(["NOTICE.txt", "labels.csv", "normal", "tuberculosis"], Directory.GetFileSystemEntries(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(folder, new DirectoryInfo(link).LinkTarget);
     }
 
     // NumPy's format 1.0: magic, version, the header's length, a Python dictionary, the data.

@@ -48,6 +48,14 @@ public sealed class CsvSourceTests
     }
 
     [Fact]
+    public void ColumnThatIsAskedForTwice_IsRefused()
+    {
+        using TemporaryFolder folder = Pictures("1.bmp");
+        File.WriteAllText(folder["list.csv"], "path,a,b\n1.bmp,1,0\n");
+        Assert.Contains("'a' asked for twice", Assert.Throws<DatasetException>(() => Dataset.Open(folder["list.csv"], new DatasetOptions { LabelColumns = ["a", "b", "a"] })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ColumnsByOtherNames_AreGiven()
     {
         using TemporaryFolder folder = Pictures("1.bmp", "2.bmp");

@@ -38,7 +38,17 @@ public sealed class FolderSourceTests
         File.WriteAllText(folder["labels.csv"], "BM is how a BMP file begins, and this list");
         Assert.Equal(2, Dataset.Open(folder.Root, new DatasetOptions()).Samples.Count);
         File.Copy(folder["a", "1.bmp"], folder["loose"]);
-        Assert.Contains("the picture 'loose' is in no class's folder", Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message, StringComparison.Ordinal);
+        File.CreateSymbolicLink(folder["nowhere"], folder["gone"]);
+        Assert.EndsWith(": the picture 'loose' is in no class's folder", Refusal(folder.Root + "/"), StringComparison.Ordinal);
+        File.WriteAllBytes(folder["loose"], TestDicom.Gray(2, 1, [-600, 150]).File());
+        Assert.EndsWith(": the picture 'loose' is in no class's folder", Refusal(folder.Root), StringComparison.Ordinal);
+
+        using TemporaryFolder parts = new();
+        foreach (string label in (string[])["a", "b"]) Put(parts, "train", label, "1.bmp");
+        Put(parts, "test", "2.bmp");
+        Assert.EndsWith(": the picture 'test/2.bmp' is in no class's folder", Refusal(parts.Root), StringComparison.Ordinal);
+
+        static string Refusal(string path) => Assert.Throws<DatasetException>(() => Dataset.Open(path, new DatasetOptions())).Message;
     }
 
     [Fact]

@@ -178,11 +178,22 @@ public sealed class SplitsTests
     }
 
     [Fact]
+    public void CopiesUnderTwoPatients_StayTogether()
+    {
+        // Patient i has the pictures i and i + 1: of every eight, all belong together.
+        Sample[] samples = [.. Enumerable.Range(0, 160).Select(i => new Sample($"{i}", OneHot(i / 16 % 2, 2), $"p{i / 2}", null) { Content = $"{i / 16}-{(i % 16 + 1) / 2}" })];
+        Dataset dataset = Of(["a", "b"], false, samples);
+        Splits splits = Splits.Of(dataset, new SplitOptions());
+        Assert.Empty(splits.Shared(dataset));
+        Assert.All([splits.Train, splits.Validation, splits.Test], part => Assert.Equal(part, part.Select(i => i / 16).Distinct().SelectMany(g => Enumerable.Range(16 * g, 16))));
+    }
+
+    [Fact]
     public void FoldsThatLackAClass_AreNamed()
     {
         Dataset dataset = Single([.. Enumerable.Repeat(0, 40), .. Enumerable.Repeat(1, 5)]);
         Splits splits = Splits.Of(dataset, new SplitOptions());
-        Assert.Contains("class 'c1' has 4 samples among those to train on and to choose by, expected at least 5 for as many folds; at most 4 folds can be made", Assert.Throws<DatasetException>(() => splits.Folds(dataset, 5, seed: 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("class 'c1' has 4 different samples among those to train on and to choose by, expected at least 5 for as many folds; at most 4 folds can be made", Assert.Throws<DatasetException>(() => splits.Folds(dataset, 5, seed: 1)).Message, StringComparison.Ordinal);
         Assert.Equal(4, splits.Folds(dataset, 4, seed: 1).Count);
         Assert.Throws<ArgumentOutOfRangeException>(() => splits.Folds(dataset, 2, seed: 1));
     }

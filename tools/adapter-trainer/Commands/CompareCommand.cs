@@ -16,7 +16,7 @@ internal sealed class CompareCommand : ToolCommand
     private readonly BaseOptions _base;
     private readonly TrainingOptions _training;
     private readonly Option<string> _modes = new("--modes") { Description = "What is compared.", DefaultValueFactory = _ => "lora,full,head", HelpName = "lora,full,head" };
-    private readonly Option<int> _seeds = new("--seeds") { Description = "How often each is trained: with --seed and those after it.", DefaultValueFactory = _ => 3, HelpName = "N", CustomParser = NumberOption.Whole };
+    private readonly Option<int> _seeds = new("--seeds") { Description = "How often each is trained: with --seed and those after it.", DefaultValueFactory = _ => 3, HelpName = "N", CustomParser = Seeds };
     private readonly Option<string?> _tune = new("--tune") { Description = "Choose every mode's learning rate by cross-validation on the samples to train on and to choose by, from these multiples of it. Default: it is not chosen.", HelpName = "0.5,1,2" };
     private readonly Option<int> _folds = new("--folds") { Description = "How many parts --tune deals those samples into: each once tests and once chooses an epoch while the others train.", DefaultValueFactory = _ => 5, HelpName = "N", CustomParser = Folds };
     private readonly Option<string> _out = new("--out") { Description = "A folder for what has been measured: trainings that are there are not repeated, an interrupted one goes on.", Required = true, HelpName = "DIR" };
@@ -52,8 +52,8 @@ internal sealed class CompareCommand : ToolCommand
     protected override int Run(ParseResult parsed, TextWriter output, CancellationToken cancellation)
     {
         TextWriter error = parsed.InvocationConfiguration.Error;
-        string folder = parsed.GetRequiredValue(_out), kept = Path.Combine(folder, "comparison.json");
-        if (parsed.GetValue(_tune) is null && parsed.GetResult(_folds) is { Implicit: false }) throw UsageException.Options("--folds: found it without --tune, expected both or neither.");
+        string folder = Path.TrimEndingDirectorySeparator(parsed.GetRequiredValue(_out)), kept = Path.Combine(folder, "comparison.json");
+        if (parsed.GetValue(_tune) is null && parsed.GetResult(_folds) is { Implicit: false }) throw UsageException.Options("--folds: found it without --tune, expected it with --tune.");
         CheckFolder(folder);
         OutputFile.CheckReplaceable(kept, FileKind.Json);
         TrainingMode[] modes = ModesOf(parsed.GetRequiredValue(_modes))!;
@@ -79,13 +79,13 @@ internal sealed class CompareCommand : ToolCommand
         Dictionary<TrainingMode, TrainingSettings> chosen = [];
         foreach (TrainingMode mode in modes)
         {
-            if (multiples is not null) choices[mode] = RateChoice.Of(candidates[mode], folds, (settings, fold) => Train(folds[fold], settings, FoldName(fold)));
+            if (multiples is not null) choices[mode] = RateChoice.Of(candidates[mode], folds.Count, (settings, fold) => Train(folds[fold], settings, FoldName(fold)), error);
             chosen[mode] = candidates[mode].Single(c => multiples is null || c.PeakLearningRate == choices[mode].Rate);
         }
         List<ComparedRun> runs = [];
         foreach (ulong seed in seeds)
             foreach (TrainingMode mode in modes) runs.Add(Train(parts, chosen[mode] with { Seed = seed }, SeedName(seed)));
-        string? tuning = multiples is null ? null : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", multiples)} times the learning rate, {folds.Count} folds");
+        string? tuning = multiples is null ? null : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", multiples.Order())} times the learning rate, {folds.Count} folds");
         JsonObject report = Report(package, dataset, provider, [.. TrainingRun.SharedIdentity(Task(parts, chosen[modes[0]])), ("tuning", tuning)], chosen, choices, runs);
         KeepOthers(kept, report);
         OutputFile.Write(kept, FileKind.Json, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
@@ -109,6 +109,14 @@ internal sealed class CompareCommand : ToolCommand
         static string SeedName(ulong seed) => seed.ToString(CultureInfo.InvariantCulture);
 
         TrainingTask Task(Splits samples, TrainingSettings how) => _base.Task(parsed, package, provider, dataset, samples, how, _training.CacheBytes(parsed));
+    }
+
+    private static int Seeds(ArgumentResult result)
+    {
+        const int Most = 1000;
+        int seeds = NumberOption.Whole(result);
+        if (seeds > Most) result.AddError($"--seeds: found {seeds}, expected at most {Most}.");
+        return seeds;
     }
 
     private static int Folds(ArgumentResult result)

@@ -100,12 +100,20 @@ internal sealed class PhantomsCommand : ToolCommand
 
     private static void WriteFolder(string path, Phantom kind, IReadOnlyList<PhantomSample> samples, int size, CancellationToken cancellation)
     {
-        string temporary = Partial(path);
+        // An empty folder that is there may be a link, or another disk: it is filled, and its list comes last.
+        bool isThere = Directory.Exists(path);
+        string temporary = isThere ? Path.Combine(path, PartialName()) : Partial(path);
         try
         {
             PhantomFolder.Write(temporary, kind, samples, size, cancellation);
-            if (Directory.Exists(path)) Directory.Delete(path); // an empty one
-            Directory.Move(temporary, path);
+            if (!isThere)
+            {
+                Directory.Move(temporary, path);
+                return;
+            }
+            foreach (string folder in Directory.GetDirectories(temporary)) Directory.Move(folder, Path.Combine(path, Path.GetFileName(folder)));
+            foreach (string file in Directory.GetFiles(temporary).OrderBy(f => Path.GetFileName(f) == PhantomFolder.ListName)) File.Move(file, Path.Combine(path, Path.GetFileName(file)));
+            Directory.Delete(temporary);
         }
         catch
         {
@@ -114,10 +122,10 @@ internal sealed class PhantomsCommand : ToolCommand
         }
     }
 
-    // Beside what is written, under a name that nobody takes for it.
-    private static string Partial(string path)
-    {
-        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), folder = Path.GetDirectoryName(full)!;
-        return Path.Combine(Directory.CreateDirectory(folder).FullName, $".{Path.GetFileName(full)}.{Path.GetRandomFileName()}.partial");
-    }
+    // Beside what is written.
+    private static string Partial(string path) =>
+        Path.Combine(Directory.CreateDirectory(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)))!).FullName, PartialName());
+
+    // Hidden, and short, so that every name that the file system takes can be written.
+    private static string PartialName() => $".{Path.GetRandomFileName()}.partial";
 }

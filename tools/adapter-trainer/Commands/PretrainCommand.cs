@@ -56,19 +56,26 @@ internal sealed class PretrainCommand : ToolCommand
         TrainingSettings settings = _training.Settings(parsed, TrainingMode.Full);
         if (settings.LearningRate is null) settings = settings with { LearningRate = 1e-3 }; // there is nothing that a high rate could tear down
         Dataset dataset = _training.Open(parsed);
+        Splits parts = _training.Split(parsed, dataset, settings.Seed, error);
+        PreprocessRecipe recipe = PreprocessOption.Resolve("half", vit.ImageSize);
         using TrainingFolder folder = TrainingFolder.Take(work, parsed.GetValue(_restart));
         string weights = Path.Combine(work, "initial.safetensors");
-        using (FileStream file = File.Create(weights)) RandomWeights.Write(file, vit, settings.Seed);
-        PreprocessRecipe recipe = PreprocessOption.Resolve("half", vit.ImageSize);
         TrainingRun run;
-        using (SafetensorsFile initial = SafetensorsFile.Open(weights))
+        try
         {
+            using (FileStream file = File.Create(weights)) RandomWeights.Write(file, vit, settings.Seed);
+            using SafetensorsFile initial = SafetensorsFile.Open(weights);
             TrainingTask task = new(
-                vit, initial, work, $"seed {settings.Seed.ToString(CultureInfo.InvariantCulture)}, {vit.Name}", dataset, _training.Split(parsed, dataset, settings.Seed, error), recipe, settings,
+                vit, initial, work, $"seed {settings.Seed.ToString(CultureInfo.InvariantCulture)}, {vit.Name}", dataset, parts, recipe, settings,
                 ProviderChoice.Make(ExecutionProvider.Cpu, device: null, _ => { }).Provider, parsed.GetValue(_threads), _training.CacheBytes(parsed));
             error.WriteLine(dataset.Description);
             error.WriteLine($"{task.Parts.Counts}; {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters");
             run = TrainingRun.Of(task, folder, "--restart begins anew", error, cancellation);
+        }
+        finally
+        {
+            // They follow from the seed.
+            File.Delete(weights);
         }
         OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, vit, run.Parameters.ToDictionary(p => p.Name, p => p.Values), parsed.GetValue(_half)));
         folder.Clear();

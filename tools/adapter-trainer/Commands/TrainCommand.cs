@@ -20,6 +20,8 @@ internal sealed class TrainCommand : ToolCommand
     // Fewer, and one sample more or less moves the figures by percents.
     private const int FewSamples = 30;
 
+    private static readonly string s_line = $"a text of 1 to {AdapterDescriptionReader.LongestLine} characters, not blank, without control or direction characters";
+
     // Of a text in the model card: a page.
     private const int LongestText = 4000;
 
@@ -53,11 +55,15 @@ internal sealed class TrainCommand : ToolCommand
             if (result.GetValueOrDefault<string>() is { } name && !AdapterDescription.IsTaskName(name))
                 result.AddError($"--task: found '{name}', expected a lower-case letter or digit, then up to 62 of a-z, 0-9, '.', '_' and '-'.");
         });
-        _title.Validators.Add(result => Check(result, AdapterDescriptionReader.LongestLine, AdapterDescriptionReader.IsLine));
-        foreach (Option<string?> text in (Option<string?>[])[_use, _licence]) text.Validators.Add(result => Check(result, LongestText, found => found.Length <= LongestText && !found.Any(char.IsControl)));
+        _title.Validators.Add(result => Check(result, AdapterDescriptionReader.IsLine, s_line));
+        foreach (Option<string?> text in (Option<string?>[])[_use, _licence])
+            text.Validators.Add(result => Check(result, found => found.Length <= LongestText && !found.Any(char.IsControl), $"a line of at most {LongestText} characters without control characters"));
         Validators.Add(result =>
         {
-            string mode = result.GetValue(_mode) ?? "lora";
+            // What is missing is said first.
+            if (Options.Any(o => o.Required && result.GetResult(o) is null)) return;
+            // A value that is refused cannot be asked for here.
+            string mode = result.GetResult(_mode)?.Tokens is [var given] ? given.Value : "lora";
             foreach (Option option in (Option[])[_release, _use, _licence, _probe])
                 if (mode == "full" && result.GetResult(option) is { Implicit: false }) result.AddError($"{option.Name}: found it with --mode full, which writes a checkpoint, expected it with a bundle.");
             if (mode != "lora" && _training.AdapterOptions.FirstOrDefault(o => result.GetResult(o) is { Implicit: false }) is { } adapters)
@@ -70,10 +76,10 @@ internal sealed class TrainCommand : ToolCommand
         });
     }
 
-    private static void Check(OptionResult result, int longest, Func<string, bool> fits)
+    private static void Check(OptionResult result, Func<string, bool> fits, string expected)
     {
         if (result.GetValueOrDefault<string?>() is { Length: > 0 } text && !fits(text))
-            result.AddError($"{result.Option.Name}: found {text.Length} characters{(text.Any(char.IsControl) ? ", control characters among them" : "")}, expected 1 to {longest} without control or direction characters.");
+            result.AddError($"{result.Option.Name}: found {text.Length} characters{(text.Any(char.IsControl) ? ", control characters among them" : "")}, expected {expected}.");
     }
 
     public override IReadOnlyList<string> Examples =>
@@ -125,8 +131,7 @@ internal sealed class TrainCommand : ToolCommand
         if (missing.Length > 0)
             throw RefusedException.File(package.Folder, $"found a base whose {missing[0].Linear.Name()} no adapter may change, expected one imported with --adapt all for --targets {string.Join(",", settings.Targets.Select(t => t.Name()))}");
         foreach (string label in dataset.Labels)
-            if (label.Length is 0 or > AdapterDescriptionReader.LongestLine || label.Any(char.IsControl))
-                throw RefusedException.File(dataset.Source, $"found the label '{label}', expected a text of 1 to {AdapterDescriptionReader.LongestLine} characters without control characters, as bundles hold them");
+            if (!AdapterDescriptionReader.IsLine(label)) throw RefusedException.File(dataset.Source, $"found the label '{label}', expected {s_line}, as bundles hold them");
     }
 
     private string WriteBundle(ParseResult parsed, TrainingRun run, string path, SigningKey? key, TextWriter output, TextWriter error, CancellationToken cancellation)
