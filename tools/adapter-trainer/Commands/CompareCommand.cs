@@ -86,11 +86,10 @@ internal sealed class CompareCommand : ToolCommand
         foreach (ulong seed in seeds)
             foreach (TrainingMode mode in modes) runs.Add(Train(parts, chosen[mode] with { Seed = seed }, SeedName(seed)));
         string? tuning = multiples is null ? null : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", multiples.Order())} times the learning rate, {folds.Count} folds");
-        JsonObject report = Report(package, dataset, provider, [.. TrainingRun.SharedIdentity(Task(parts, chosen[modes[0]])), ("tuning", tuning)], chosen, choices, runs);
-        KeepOthers(kept, report);
-        OutputFile.Write(kept, FileKind.Json, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
-        if (parsed.GetValue(_json)) JsonReport.Print(output, report);
-        else Print(output, package, dataset, choices, runs);
+        ComparisonReport report = new(package, dataset, provider, [.. TrainingRun.SharedIdentity(Task(parts, chosen[modes[0]])), ("tuning", tuning)], chosen, choices, runs);
+        JsonObject written = report.Write(kept);
+        if (parsed.GetValue(_json)) JsonReport.Print(output, written);
+        else report.Print(output);
         return ToolProgram.Done;
 
         ComparedRun Train(Splits samples, TrainingSettings how, string name)
@@ -131,7 +130,7 @@ internal sealed class CompareCommand : ToolCommand
     {
         if (File.Exists(folder)) throw RefusedException.File(folder, "found a file, expected a folder of comparisons, or nothing");
         if (!Directory.Exists(folder)) return;
-        string? other = Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal).FirstOrDefault(name => ModesOf(name.Split('-')[0]) is null);
+        string? other = Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal).FirstOrDefault(name => name[0] != '.' && ModesOf(name.Split('-')[0]) is null);
         if (other is not null) throw RefusedException.File(folder, $"found the folder '{other}' in it, expected a folder of comparisons alone, or a new one");
     }
 
@@ -147,97 +146,5 @@ internal sealed class CompareCommand : ToolCommand
         string[] numbers = text.Split(',', StringSplitOptions.TrimEntries);
         double[] multiples = [.. numbers.Select(n => double.TryParse(n, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double value) ? value : 0).Where(v => v is > 0 and < double.PositiveInfinity).Distinct()];
         return multiples.Length == numbers.Length && multiples.Length > 1 ? multiples : null;
-    }
-
-    private static void Print(TextWriter output, BasePackage package, Dataset dataset, Dictionary<TrainingMode, RateChoice> choices, List<ComparedRun> runs)
-    {
-        output.WriteLine($"{package.Architecture.Name} on {dataset.Description}");
-        output.WriteLine($"{"",-6}{"AUC",-18}{"accuracy",-18}{"parameters",-22}{"storage",-12}{"time",-10}{"memory",-10}");
-        foreach (TrainingMode mode in runs.Select(r => r.Mode).Distinct())
-        {
-            ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
-            string parameters = string.Create(CultureInfo.InvariantCulture, $"{of[0].Parameters:N0} ({Share(package, of[0]):P2})");
-            output.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{mode.ToString().ToLowerInvariant(),-6}{MeanAndDeviation(of, r => r.Auc),-18}{MeanAndDeviation(of, r => r.Accuracy),-18}{parameters,-22}{Size(of[0].StorageBytes),-12}{Time(of.Average(r => r.Seconds)),-10}{of.Max(r => r.PeakBytes) / 1e9,-10:0.0' GB'}").TrimEnd());
-        }
-        foreach ((TrainingMode mode, RateChoice choice) in choices) output.WriteLine($"learning rate of {mode.ToString().ToLowerInvariant()}: {choice}");
-    }
-
-    private static JsonObject Report(
-        BasePackage package, Dataset dataset, ProviderChoice provider, IEnumerable<(string Name, string? Value)> shared, Dictionary<TrainingMode, TrainingSettings> settings, Dictionary<TrainingMode, RateChoice> choices,
-        List<ComparedRun> runs)
-    {
-        JsonObject report = new()
-        {
-            ["dataset"] = dataset.Description,
-            ["datasetDigest"] = dataset.Digest,
-            ["base"] = package.Digest,
-            ["architecture"] = package.Architecture.Name,
-            ["provider"] = provider.Provider.Name,
-            ["processors"] = Environment.ProcessorCount,
-        };
-        foreach ((string name, string? value) in shared) report[name] = value;
-        foreach ((TrainingMode mode, TrainingSettings how) in settings)
-        {
-            ComparedRun[] of = [.. runs.Where(r => r.Mode == mode)];
-            report[mode.ToString().ToLowerInvariant()] = new JsonObject
-            {
-                ["settings"] = new JsonObject(how.Describe().Where(s => s.Name != "seed").Select(s => KeyValuePair.Create(s.Name, (JsonNode?)s.Value))),
-                ["learningRate"] = choices.GetValueOrDefault(mode)?.ToJson(),
-                ["auc"] = Figure(of.Average(r => r.Auc)),
-                ["aucDeviation"] = Figure(Deviation(of, r => r.Auc)),
-                ["accuracy"] = Figure(of.Average(r => r.Accuracy)),
-                ["accuracyDeviation"] = Figure(Deviation(of, r => r.Accuracy)),
-                ["parameters"] = of[0].Parameters,
-                ["parameterShare"] = Share(package, of[0]),
-                ["storageBytes"] = of[0].StorageBytes,
-                ["seconds"] = of.Average(r => r.Seconds),
-                ["peakBytes"] = of.Max(r => r.PeakBytes),
-                ["runs"] = new JsonArray([.. of.Select(r => r.ToJson())]),
-            };
-        }
-        return report;
-    }
-
-    // What the folder has of other modes stays where all that modes share is the same: a comparison may be made in several goes.
-    private static void KeepOthers(string path, JsonObject report)
-    {
-        if (!File.Exists(path) || Parsed(path) is not { } earlier) return;
-        string[] modes = [.. Enum.GetNames<TrainingMode>().Select(name => name.ToLowerInvariant())];
-        if (report.Any(member => !modes.Contains(member.Key) && !JsonNode.DeepEquals(member.Value, earlier[member.Key]))) return;
-        foreach (string mode in modes)
-            if (!report.ContainsKey(mode) && earlier[mode] is { } other) report[mode] = other.DeepClone();
-    }
-
-    private static JsonObject? Parsed(string path)
-    {
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject;
-        }
-        catch (System.Text.Json.JsonException)
-        {
-            return null;
-        }
-    }
-
-    private static string Size(long bytes) => bytes < 1_000_000 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e3:0.0} kB") : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB");
-
-    private static string Time(double seconds) => seconds < 10 ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s") : string.Create(CultureInfo.InvariantCulture, $"{seconds:0} s");
-
-    // What the test samples do not define is null.
-    private static double? Figure(double value) => double.IsFinite(value) ? value : null;
-
-    private static double Share(BasePackage package, ComparedRun run) => (double)run.Parameters / (package.Architecture.ParameterCount + run.HeadParameters);
-
-    private static string MeanAndDeviation(ComparedRun[] runs, Func<ComparedRun, double> value) =>
-        string.Create(CultureInfo.InvariantCulture, $"{runs.Average(value):F4} ± {Deviation(runs, value):F4}");
-
-    // Of the sample; 0 for a single one.
-    private static double Deviation(ComparedRun[] runs, Func<ComparedRun, double> value)
-    {
-        double mean = runs.Average(value);
-        return runs.Length == 1 ? 0 : Math.Sqrt(runs.Sum(r => Math.Pow(value(r) - mean, 2)) / (runs.Length - 1));
     }
 }
