@@ -15,6 +15,14 @@ internal static class NumberOption
         return default;
     }
 
+    /// <summary>A whole number from 1 to some limit.</summary>
+    public static Func<ArgumentResult, int> WholeUpTo(int most) => result =>
+    {
+        int value = Whole(result);
+        if (value > most) result.AddError($"{Name(result)}: found {value}, expected at most {most}.");
+        return value;
+    };
+
     /// <inheritdoc cref="Whole"/>
     public static int? OptionalWhole(ArgumentResult result) => Whole(result);
 

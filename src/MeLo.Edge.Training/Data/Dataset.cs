@@ -129,10 +129,13 @@ internal sealed class Dataset
         .. from sample in Samples
            where sample.Content is not null
            group sample by sample.Content into copies
-           let different = copies.DistinctBy(s => string.Concat(s.Targets.Select(t => t > 0 ? '1' : '0'))).Select(s => s.Id).ToArray()
+           let different = copies.DistinctBy(Labelling).Select(s => s.Id).ToArray()
            where different.Length > 1
            select different,
     ];
+
+    // A digit a label.
+    private static string Labelling(Sample sample) => string.Concat(sample.Targets.Select(t => t > 0 ? '1' : '0'));
 
     private static string DigestOf(IEnumerable<string> head, IReadOnlyList<Sample> samples)
     {
@@ -141,7 +144,7 @@ internal sealed class Dataset
         foreach (Sample sample in samples)
         {
             Add(sample.Id);
-            Add(string.Concat(sample.Targets.Select(t => t > 0 ? '1' : '0')));
+            Add(Labelling(sample));
             Add(sample.Patient ?? "");
             Add(sample.Part?.ToString() ?? "");
             Add(sample.Content ?? "");

@@ -34,7 +34,8 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         if (shares.Count(s => s > 0) > 1)
         {
             int[] among = [.. Enumerable.Range(0, parts.Length).Where(i => parts[i] == DatasetPart.Train)];
-            foreach ((int sample, int to) in among.Zip(Stratify(dataset, among, shares, options.Seed))) parts[sample] = s_parts[to];
+            int[] share = Stratify(dataset, Groups(dataset, among), shares, options.Seed);
+            foreach (int sample in among) parts[sample] = s_parts[share[sample]];
         }
 
         Splits splits = new(Of(DatasetPart.Train), Of(DatasetPart.Validation), Of(DatasetPart.Test));
@@ -68,9 +69,9 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
             string what = dataset.Samples[0].Patient is null ? "different samples" : "patients";
             throw DatasetException.Of(dataset.Source, $"class '{dataset.Labels[rarest]}' has {fewest} {what} among those to train on and to choose by, expected at least {count} for as many folds{(fewest >= MinFolds ? $"; at most {fewest} folds can be made" : "")}{Hint(dataset)}");
         }
-        int[] fold = Stratify(dataset, among, [.. Enumerable.Repeat(1.0 / count, count)], seed);
+        int[] fold = Stratify(dataset, groups, [.. Enumerable.Repeat(1.0 / count, count)], seed);
         Splits[] splits = [.. Enumerable.Range(0, count).Select(test => new Splits(
-            [.. among.Where((_, i) => fold[i] != test && fold[i] != (test + 1) % count)], [.. among.Where((_, i) => fold[i] == (test + 1) % count)], [.. among.Where((_, i) => fold[i] == test)]))];
+            [.. among.Where(i => fold[i] != test && fold[i] != (test + 1) % count)], [.. among.Where(i => fold[i] == (test + 1) % count)], [.. among.Where(i => fold[i] == test)]))];
         string[] faults = [.. from k in Enumerable.Range(0, count)
             let undefined = splits[k].Undefined(dataset, DatasetPart.Test).ToArray()
             where dataset.IsMultiLabel ? undefined.Length == dataset.Labels.Count : undefined.Length > 0
@@ -92,12 +93,12 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
     /// Iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011), of groups of samples: the rarest label first, each group to the part that
     /// lacks most of it. With one label a sample that is the usual stratification.
     /// </summary>
-    /// <returns>For each of the samples, the share that it belongs to.</returns>
-    private static int[] Stratify(Dataset dataset, int[] samples, double[] shares, ulong seed)
+    /// <returns>For each sample of the dataset that is in a group, the share that it belongs to.</returns>
+    private static int[] Stratify(Dataset dataset, int[][] groups, double[] shares, ulong seed)
     {
         int labels = dataset.Labels.Count;
         int[] all = [.. Enumerable.Range(0, shares.Length)], to = new int[dataset.Samples.Count];
-        int[][] groups = Groups(dataset, samples);
+        groups = [.. groups];
         new SplitMix64(seed).Shuffle(groups.AsSpan());
         // Large groups first: what they leave uneven, small ones can level out.
         groups = [.. groups.OrderByDescending(g => g.Length)];
@@ -117,7 +118,7 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
             }
         }
         for (int group = 0; group < groups.Length; group++) if (!isDone[group]) Put(group, all, labels);
-        return [.. samples.Select(sample => to[sample])];
+        return to;
 
         void Put(int group, int[] among, int label)
         {

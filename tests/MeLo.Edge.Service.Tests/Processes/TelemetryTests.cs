@@ -3,9 +3,6 @@ namespace MeLo.Edge.Tests.Processes;
 /// <summary>ONNX Runtime's official builds report how they are used, unless they are told not to before anything else.</summary>
 public sealed class TelemetryTests
 {
-    // Where one of these is set, ONNX Runtime reports nothing anyway, and nothing would be proven.
-    private static readonly string[] s_unset = ["env", "-u", "CI", "-u", "TF_BUILD", "-u", "GITHUB_ACTIONS", "-u", "ORT_DISABLE_TELEMETRY", "-u", "ORT_RUNNING_UNIT_TESTS"];
-
     [Fact]
     public void NothingIsKeptToBeReported()
     {
@@ -13,7 +10,7 @@ public sealed class TelemetryTests
         using Installation installation = new();
         installation.Drop(Installation.Tasks[0], "0.png", Installation.Picture(0));
         using TemporaryFolder home = new();
-        using ServiceProcess service = ServiceProcess.Start(installation.Data.Root, ["--once"], [("HOME", home.Root), ("XDG_CACHE_HOME", home["cache"])], s_unset);
+        using ServiceProcess service = ServiceProcess.Start(installation.Data.Root, ["--once"], [("HOME", home.Root), ("XDG_CACHE_HOME", home["cache"])], TelemetryVariables.Unset);
         Assert.Equal(0, service.WaitForExit());
         // A device's ID and a queue of events, and the uploader's own log.
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(home.Root, "*", SearchOption.AllDirectories), path => path.Contains("onnxruntime", StringComparison.OrdinalIgnoreCase));

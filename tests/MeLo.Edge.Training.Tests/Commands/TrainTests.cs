@@ -146,13 +146,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     [Fact]
     public void OtherPreprocessingOrPictures_AreRefusedByWhatDiffers()
     {
-        string pictures = Path.Combine(_folder.Root, "pictures"), path = _folder["spots.melo"];
-        foreach (string file in Directory.EnumerateFiles(bench.Pictures, "*", SearchOption.AllDirectories))
-        {
-            string copy = Path.Combine(pictures, Path.GetRelativePath(bench.Pictures, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
+        string pictures = CopyOfPictures(), path = _folder["spots.melo"];
         string[] command = [.. bench.Train(path, 60, "--patience", "0").Select(a => a == bench.Pictures ? pictures : a)];
         using (Process process = TrainerTool.Start(command))
         {
@@ -256,8 +250,8 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     public void LongCommandLine_IsNoTrouble()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "the command lines of other systems are shorter");
-        // ONNX Runtime's telemetry would read it, and end the process over one of 29,000 characters; but not where one of these is set.
-        ProgramResult result = ToolProcess.Run("env", ["-u", "CI", "-u", "TF_BUILD", "-u", "GITHUB_ACTIONS", "-u", "ORT_DISABLE_TELEMETRY", ToolProcess.Beside("adapter-trainer"), .. bench.Train(_folder["x.melo"], 1, "--seed", new string('0', 60_000) + "1")]);
+        // ONNX Runtime's telemetry would read it, and end the process over one of 29,000 characters.
+        ProgramResult result = ToolProcess.Run(TelemetryVariables.Unset[0], [.. TelemetryVariables.Unset[1..], ToolProcess.Beside("adapter-trainer"), .. bench.Train(_folder["x.melo"], 1, "--seed", new string('0', 60_000) + "1")]);
         Assert.True(result.ExitCode == 0, result.Error);
     }
 
@@ -275,13 +269,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     [Fact]
     public void PicturesThatContradictEachOther_AreWarnedOf()
     {
-        string pictures = Path.Combine(_folder.Root, "pictures");
-        foreach (string file in Directory.EnumerateFiles(bench.Pictures, "*", SearchOption.AllDirectories))
-        {
-            string copy = Path.Combine(pictures, Path.GetRelativePath(bench.Pictures, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
+        string pictures = CopyOfPictures();
         File.Copy(Path.Combine(pictures, "spot", "1.png"), Path.Combine(pictures, "none", "copy.png"));
         (int exitCode, _, string error) = TrainerTool.Run([.. bench.Train(_folder["x.melo"], 1).Select(a => a == bench.Pictures ? pictures : a)]);
         Assert.Equal(0, exitCode);
@@ -296,5 +284,17 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         (int exitCode, _, string error) = TrainerTool.Run(bench.Train(key));
         Assert.Equal(1, exitCode);
         Assert.Contains("found a file that is no bundle", error, StringComparison.Ordinal);
+    }
+
+    private string CopyOfPictures()
+    {
+        string pictures = Path.Combine(_folder.Root, "pictures");
+        foreach (string file in Directory.EnumerateFiles(bench.Pictures, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(pictures, Path.GetRelativePath(bench.Pictures, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        return pictures;
     }
 }

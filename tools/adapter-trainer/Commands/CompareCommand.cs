@@ -13,10 +13,12 @@ namespace AdapterTrainer.Commands;
 /// <summary><c>compare</c>: the same task by adapters, by the whole model and by a head alone: MeLo's own comparison (arXiv 2311.08236, tables 1 and 2).</summary>
 internal sealed class CompareCommand : ToolCommand
 {
+    private const int MostSeeds = 1000;
+
     private readonly BaseOptions _base;
     private readonly TrainingOptions _training;
     private readonly Option<string> _modes = new("--modes") { Description = "What is compared.", DefaultValueFactory = _ => "lora,full,head", HelpName = "lora,full,head" };
-    private readonly Option<int> _seeds = new("--seeds") { Description = "How often each is trained: with --seed and those after it.", DefaultValueFactory = _ => 3, HelpName = "N", CustomParser = Seeds };
+    private readonly Option<int> _seeds = new("--seeds") { Description = "How often each is trained: with --seed and those after it.", DefaultValueFactory = _ => 3, HelpName = "N", CustomParser = NumberOption.WholeUpTo(MostSeeds) };
     private readonly Option<string?> _tune = new("--tune") { Description = "Choose every mode's learning rate by cross-validation on the samples to train on and to choose by, from these multiples of it. Default: it is not chosen.", HelpName = "0.5,1,2" };
     private readonly Option<int> _folds = new("--folds") { Description = "How many parts --tune deals those samples into: each once tests and once chooses an epoch while the others train.", DefaultValueFactory = _ => 5, HelpName = "N", CustomParser = Folds };
     private readonly Option<string> _out = new("--out") { Description = "A folder for what has been measured: trainings that are there are not repeated, an interrupted one goes on.", Required = true, HelpName = "DIR" };
@@ -108,14 +110,6 @@ internal sealed class CompareCommand : ToolCommand
         static string SeedName(ulong seed) => seed.ToString(CultureInfo.InvariantCulture);
 
         TrainingTask Task(Splits samples, TrainingSettings how) => _base.Task(parsed, package, provider, dataset, samples, how, _training.CacheBytes(parsed));
-    }
-
-    private static int Seeds(ArgumentResult result)
-    {
-        const int Most = 1000;
-        int seeds = NumberOption.Whole(result);
-        if (seeds > Most) result.AddError($"--seeds: found {seeds}, expected at most {Most}.");
-        return seeds;
     }
 
     private static int Folds(ArgumentResult result)

@@ -22,7 +22,7 @@ internal sealed class PhantomsCommand : ToolCommand
 
     private readonly Option<int> _count = new("--count") { Description = "How many samples, of every class as many.", Required = true, HelpName = "N", CustomParser = NumberOption.Whole };
     private readonly Option<int> _seed = new("--seed") { Description = "Another set for every seed; the same for the same, on every machine.", DefaultValueFactory = _ => 1, HelpName = "S", CustomParser = NumberOption.Whole };
-    private readonly Option<int> _size = new("--size") { Description = "Height and width (and depth, of volumes) in pixels. Default: 64, volumes 28.", HelpName = "PX", CustomParser = Size };
+    private readonly Option<int> _size = new("--size") { Description = "Height and width (and depth, of volumes) in pixels. Default: 64, volumes 28.", HelpName = "PX", CustomParser = NumberOption.WholeUpTo(LargestSize) };
 
     private readonly Option<string> _out = new("--out")
     {
@@ -68,13 +68,6 @@ internal sealed class PhantomsCommand : ToolCommand
         foreach (IGrouping<PhantomPart, PhantomSample> part in samples.GroupBy(s => s.Part)) output.WriteLine($"  {part.Key.ToString().ToLowerInvariant(),-10} {part.Count()}");
         output.WriteLine(PhantomSet.Notice);
         return ToolProgram.Done;
-    }
-
-    private static int Size(ArgumentResult result)
-    {
-        int size = NumberOption.Whole(result);
-        if (size > LargestSize) result.AddError($"--size: found {size}, expected at most {LargestSize}.");
-        return size;
     }
 
     private static void WriteFile(string path, Phantom? kind, IReadOnlyList<PhantomSample> samples, int size, CancellationToken cancellation)

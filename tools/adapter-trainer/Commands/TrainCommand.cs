@@ -64,11 +64,11 @@ internal sealed class TrainCommand : ToolCommand
             if (Options.Any(o => o.Required && result.GetResult(o) is null)) return;
             // A value that is refused cannot be asked for here.
             string mode = result.GetResult(_mode)?.Tokens is [var given] ? given.Value : "lora";
+            bool full = mode == "full", signs = result.GetValue(_key) is not null, unsigned = result.GetValue(_unsigned);
             foreach (Option option in (Option[])[_release, _use, _licence, _probe])
-                if (mode == "full" && result.GetResult(option) is { Implicit: false }) result.AddError($"{option.Name}: found it with --mode full, which writes a checkpoint, expected it with a bundle.");
+                if (full && result.GetResult(option) is { Implicit: false }) result.AddError($"{option.Name}: found it with --mode full, which writes a checkpoint, expected it with a bundle.");
             if (mode != "lora" && _training.AdapterOptions.FirstOrDefault(o => result.GetResult(o) is { Implicit: false }) is { } adapters)
                 result.AddError($"{adapters.Name}: found it with --mode {mode}, expected it with adapters: --mode lora.");
-            bool full = mode == "full", signs = result.GetValue(_key) is not null, unsigned = result.GetValue(_unsigned);
             if (full && (signs || unsigned)) result.AddError("--mode full writes a checkpoint, which is not signed: expected neither --key nor --unsigned.");
             if (!full && signs == unsigned) result.AddError("Expected either --key or --unsigned.");
             string extension = full ? ".safetensors" : ".melo";
