@@ -103,7 +103,11 @@ internal sealed class Trainer : IDisposable
 
     /// <summary>The same beside the samples' labels.</summary>
     public LabelledLogits Answers(IReadOnlyList<int> samples, CancellationToken cancellation) =>
-        new(Logits(samples, cancellation), [.. samples.SelectMany(i => _task.Dataset.Samples[i].Targets)], _classes, _task.Dataset.IsMultiLabel);
+        new(Logits(samples, cancellation), [.. samples.SelectMany(i => _task.Dataset.Samples[i].Targets)], _classes, _task.Dataset.IsMultiLabel)
+        {
+            // A patient's pictures are alike, and so are a picture's copies.
+            Sources = [.. samples.Select(i => _task.Dataset.Samples[i].Patient ?? _task.Dataset.Samples[i].Content)],
+        };
 
     public void Dispose()
     {

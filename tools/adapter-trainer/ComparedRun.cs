@@ -8,11 +8,14 @@ namespace AdapterTrainer;
 
 /// <summary>What one training of a comparison came to.</summary>
 internal sealed record ComparedRun(
-    TrainingMode Mode, ulong Seed, double Auc, double Accuracy, double F1, double Ece, double EceBeforeTemperature, double ValidationAuc, long Parameters, long HeadParameters, long StorageBytes, int Epochs, int BestEpoch,
+    TrainingMode Mode, ulong Seed, double Auc, double AucLow95, double AucHigh95, double Accuracy, double F1, double Ece, double EceBeforeTemperature, double ValidationAuc, long Parameters, long HeadParameters, long StorageBytes, int Epochs, int BestEpoch,
     double Seconds, long PeakBytes)
 {
     // An AUC that the test samples do not define is "NaN".
-    private static readonly JsonSerializerOptions s_json = new(JsonReport.Options) { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) } };
+    private static readonly JsonSerializerOptions s_json = new(JsonReport.Options)
+    {
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, RespectRequiredConstructorParameters = true, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+    };
 
     private const string ResultFile = "result.json";
 
@@ -30,7 +33,7 @@ internal sealed record ComparedRun(
         using TrainingFolder state = TrainingFolder.Take(folder);
         TrainingRun run = TrainingRun.Of(task, state, Advice(folder), error, cancellation);
         ComparedRun compared = new(
-            task.Settings.Mode, task.Settings.Seed, run.Result.Test.Auc, run.Result.Test.Accuracy, run.Result.Test.F1, run.Result.Calibrated.Ece, run.Result.Test.Ece, run.Result.Validation.Auc,
+            task.Settings.Mode, task.Settings.Seed, run.Result.Test.Auc, run.Result.Test.AucInterval.Low, run.Result.Test.AucInterval.High, run.Result.Test.Accuracy, run.Result.Test.F1, run.Result.Calibrated.Ece, run.Result.Test.Ece, run.Result.Validation.Auc,
             run.ParameterCount, run.HeadParameterCount, run.ParameterCount * sizeof(float), run.History.Epochs.Count, run.History.Best!.Epoch, run.Seconds, run.PeakBytes);
         OutputFile.Write(Path.Combine(folder, ResultFile), FileKind.Json, stream => JsonSerializer.Serialize(stream, new KeptRun(TrainingRun.Identity(task).ToJson(), compared), s_json));
         File.Delete(state.State);

@@ -7,6 +7,7 @@ using MeLo.Edge.Models;
 using MeLo.Edge.Tools;
 using MeLo.Edge.Training;
 using MeLo.Edge.Training.Data;
+using MeLo.Edge.Training.Metrics;
 
 namespace AdapterTrainer;
 
@@ -28,14 +29,14 @@ internal sealed record ComparisonReport(
     public void Print(TextWriter output)
     {
         output.WriteLine($"{Package.Architecture.Name} on {Dataset.Description}");
-        output.WriteLine($"{"",-6}{"AUC",-18}{"accuracy",-18}{"parameters",-22}{"storage",-12}{"time",-10}{"memory",-10}");
+        output.WriteLine($"{"",-6}{"AUC",-18}{"95 % of it",-14}{"accuracy",-18}{"parameters",-22}{"storage",-12}{"time",-10}{"memory",-10}");
         foreach (TrainingMode mode in Runs.Select(r => r.Mode).Distinct())
         {
             ComparedRun[] of = [.. Runs.Where(r => r.Mode == mode)];
             string parameters = string.Create(CultureInfo.InvariantCulture, $"{of[0].Parameters:N0} ({Share(of[0]):P2})");
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{mode.ToString().ToLowerInvariant(),-6}{MeanAndDeviation(of, r => r.Auc),-18}{MeanAndDeviation(of, r => r.Accuracy),-18}{parameters,-22}{Size(of[0].StorageBytes),-12}{Time(of.Average(r => r.Seconds)),-10}{of.Max(r => r.PeakBytes) / 1e9,-10:0.0' GB'}").TrimEnd());
+                $"{mode.ToString().ToLowerInvariant(),-6}{MeanAndDeviation(of, r => r.Auc),-18}{AucInterval(of),-14}{MeanAndDeviation(of, r => r.Accuracy),-18}{parameters,-22}{Size(of[0].StorageBytes),-12}{Time(of.Average(r => r.Seconds)),-10}{of.Max(r => r.PeakBytes) / 1e9,-10:0.0' GB'}").TrimEnd());
         }
         foreach ((TrainingMode mode, RateChoice choice) in Choices) output.WriteLine($"learning rate of {mode.ToString().ToLowerInvariant()}: {choice}");
     }
@@ -73,6 +74,8 @@ internal sealed record ComparisonReport(
                 ["learningRate"] = Choices.GetValueOrDefault(mode)?.ToJson(),
                 ["auc"] = Figure(of.Average(r => r.Auc)),
                 ["aucDeviation"] = Figure(Deviation(of, r => r.Auc)),
+                ["aucLow95"] = Figure(AucInterval(of).Low),
+                ["aucHigh95"] = Figure(AucInterval(of).High),
                 ["accuracy"] = Figure(of.Average(r => r.Accuracy)),
                 ["accuracyDeviation"] = Figure(Deviation(of, r => r.Accuracy)),
                 ["parameters"] = of[0].Parameters,
@@ -106,6 +109,9 @@ internal sealed record ComparisonReport(
     private static double? Figure(double value) => double.IsFinite(value) ? value : null;
 
     private double Share(ComparedRun run) => (double)run.Parameters / (Package.Architecture.ParameterCount + run.HeadParameters);
+
+    // The deviation says what another seed gives, the interval what other test samples may.
+    private static Interval AucInterval(ComparedRun[] runs) => Interval.OfMean(runs.Select(r => new Interval(r.AucLow95, r.AucHigh95)));
 
     private static string MeanAndDeviation(ComparedRun[] runs, Func<ComparedRun, double> value) =>
         string.Create(CultureInfo.InvariantCulture, $"{runs.Average(value):F4} ± {Deviation(runs, value):F4}");

@@ -76,7 +76,7 @@ internal sealed record TrainedBundle(byte[] Bytes, string Digest, double ProbeDi
         MeLo.Edge.Training.Metrics.Evaluation test = run.Result.Calibrated;
         Dictionary<string, double> metrics = new()
         {
-            ["auc"] = test.Auc, ["accuracy"] = test.Accuracy, ["f1"] = test.F1, ["ece"] = test.Ece, ["eceBeforeTemperature"] = run.Result.Test.Ece, ["temperature"] = run.Result.Temperature,
+            ["auc"] = test.Auc, ["aucLow95"] = test.AucInterval.Low, ["aucHigh95"] = test.AucInterval.High, ["accuracy"] = test.Accuracy, ["f1"] = test.F1, ["ece"] = test.Ece, ["eceBeforeTemperature"] = run.Result.Test.Ece, ["temperature"] = run.Result.Temperature,
             ["validationAuc"] = run.Result.Validation.Auc,
         };
         for (int c = 0; c < task.Dataset.Labels.Count; c++)

@@ -17,8 +17,14 @@ internal sealed record Evaluation
     /// <summary>The share of samples whose most probable class is theirs; of multi-label data, of all samples' labels that lie on the right side of 0.5.</summary>
     public required double Accuracy { get; init; }
 
+    /// <summary>Of <see cref="Accuracy"/>; of multi-label data as if a sample had one label.</summary>
+    public required Interval AccuracyInterval { get; init; }
+
     /// <summary>The mean of the classes' <see cref="ClassEvaluation.Auc"/>.</summary>
     public required double Auc { get; init; }
+
+    /// <summary>Of <see cref="Auc"/>; of several classes an interval that is rather too wide (<see cref="Interval.OfMean"/>).</summary>
+    public required Interval AucInterval { get; init; }
 
     /// <summary>The mean of the classes' <see cref="ClassEvaluation.F1"/>.</summary>
     public required double F1 { get; init; }
@@ -45,14 +51,17 @@ internal sealed record Evaluation
         double[] odds = answers.LogOdds(temperature);
         bool[] said = Said(answers, odds);
         ReliabilityDiagram reliability = ReliabilityDiagram.Of(answers, temperature);
+        double accuracy = ShareRight(answers, said);
         ClassEvaluation[] each = [.. Enumerable.Range(0, classes).Select(c => Of(answers, odds, said, c, thresholds[c]))];
         return new Evaluation
         {
             Samples = answers.Samples,
             Temperature = temperature,
             Loss = MeanLoss(answers, odds),
-            Accuracy = ShareRight(answers, said),
+            Accuracy = accuracy,
+            AccuracyInterval = Interval.OfShare(accuracy, answers.Independent(_ => true)),
             Auc = Mean(each.Select(c => c.Auc)),
+            AucInterval = Interval.OfMean(each.Select(c => c.AucInterval)),
             F1 = Mean(each.Select(c => c.F1)),
             Ece = reliability.Ece,
             Classes = each,
@@ -96,8 +105,11 @@ internal sealed record Evaluation
             }
             if (said[at] != truth[i]) falseAnswers++;
         }
+        int independentPositives = answers.Independent(i => truth[i]), independentNegatives = answers.Independent(i => !truth[i]);
+        double auc = Roc.Auc(scores, truth), sensitivity = (double)found / positives, specificity = (double)rejected / (truth.Length - positives);
         return new ClassEvaluation(
-            positives, Roc.Auc(scores, truth), threshold, (double)found / positives, (double)rejected / (truth.Length - positives),
+            positives, auc, Interval.OfArea(auc, independentPositives, independentNegatives), threshold,
+            sensitivity, Interval.OfShare(sensitivity, independentPositives), specificity, Interval.OfShare(specificity, independentNegatives),
             2.0 * truePositives / ((2 * truePositives) + falseAnswers), Roc.Curve(scores, truth));
     }
 
@@ -132,9 +144,14 @@ internal sealed record Evaluation
 /// <summary>One class against the rest.</summary>
 /// <param name="Positives">Samples that have the label.</param>
 /// <param name="Auc">The area under the ROC curve, ties counted half.</param>
+/// <param name="AucInterval">Its confidence interval.</param>
 /// <param name="Threshold">The probability from which the label is said to apply.</param>
 /// <param name="Sensitivity">The share of the samples with the label that reach the threshold.</param>
+/// <param name="SensitivityInterval">Its confidence interval.</param>
 /// <param name="Specificity">The share of the samples without it that do not.</param>
+/// <param name="SpecificityInterval">Its confidence interval.</param>
 /// <param name="F1">2 TP / (2 TP + FP + FN), by the most probable class; of multi-label data, by 0.5.</param>
 /// <param name="Roc">The ROC curve.</param>
-internal sealed record ClassEvaluation(int Positives, double Auc, double Threshold, double Sensitivity, double Specificity, double F1, IReadOnlyList<RocPoint> Roc);
+internal sealed record ClassEvaluation(
+    int Positives, double Auc, Interval AucInterval, double Threshold, double Sensitivity, Interval SensitivityInterval, double Specificity, Interval SpecificityInterval, double F1,
+    IReadOnlyList<RocPoint> Roc);

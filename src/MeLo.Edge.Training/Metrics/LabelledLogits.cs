@@ -7,6 +7,9 @@ namespace MeLo.Edge.Training.Metrics;
 /// <param name="IsMultiLabel">Whether a probability is the sigmoid of its logit instead of the softmax over all.</param>
 internal sealed record LabelledLogits(float[] Logits, float[] Targets, int Classes, bool IsMultiLabel)
 {
+    /// <summary>Where each sample comes from, such as its patient: what has the same source says nothing new. Null for a sample that has none in common with another; null altogether where all are such.</summary>
+    public IReadOnlyList<string?>? Sources { get; init; }
+
     /// <summary>The number of samples.</summary>
     public int Samples => Logits.Length / Classes;
 
@@ -19,6 +22,13 @@ internal sealed record LabelledLogits(float[] Logits, float[] Targets, int Class
         bool[] truth = new bool[Samples];
         for (int i = 0; i < truth.Length; i++) truth[i] = Applies(i, label);
         return truth;
+    }
+
+    /// <summary>How many of some samples are independent of each other: all, or those of one source counted once.</summary>
+    public int Independent(Func<int, bool> which)
+    {
+        IEnumerable<int> chosen = Enumerable.Range(0, Samples).Where(which);
+        return Sources is null ? chosen.Count() : chosen.Select(i => (Sources[i], Sources[i] is null ? i : 0)).Distinct().Count();
     }
 
     /// <summary>

@@ -52,24 +52,26 @@ internal static class HtmlReport
         Evaluation test = content.Test;
         Evaluation[] columns = content.Calibrated is { } calibrated ? [test, calibrated] : [test];
         html.Line($"<h2>Figures on the test samples</h2>");
-        html.Line($"""<div class="scroll"><table><caption>{test.Samples} samples that neither training nor any choice has seen.</caption>""");
+        html.Line($"""<div class="scroll"><table><caption>{test.Samples} samples that neither training nor any choice has seen. In brackets: 95 % confidence intervals (of the area: Newcombe 2006; of shares: Wilson 1927), in which one patient's samples, and a picture's copies, count once.</caption>""");
         html.Line($"""<thead><tr><th scope="col">figure</th><th scope="col" class="number">logits as they are</th>""");
         if (columns.Length > 1) html.Line($"""<th scope="col" class="number">temperature {columns[1].Temperature:0.####}</th>""");
         html.Line($"</tr></thead><tbody>");
-        Row(html, "AUC, mean over the classes", columns, e => e.Auc);
-        Row(html, test.Confusion is null ? "accuracy, over samples and labels" : "accuracy", columns, e => e.Accuracy);
+        Row(html, "AUC, mean over the classes", columns, e => e.Auc, e => e.AucInterval);
+        Row(html, test.Confusion is null ? "accuracy, over samples and labels" : "accuracy", columns, e => e.Accuracy, e => e.AccuracyInterval);
         Row(html, "F1, mean over the classes", columns, e => e.F1);
         Row(html, "expected calibration error (ECE)", columns, e => e.Ece);
         Row(html, "loss (negative log-likelihood)", columns, e => e.Loss);
         html.Line($"</tbody></table></div>");
     }
 
-    private static void Row(Markup html, string name, Evaluation[] columns, Func<Evaluation, double> value)
+    private static void Row(Markup html, string name, Evaluation[] columns, Func<Evaluation, double> value, Func<Evaluation, Interval>? interval = null)
     {
         html.Line($"""<tr><th scope="row">{name}</th>""");
-        foreach (Evaluation evaluation in columns) html.Line($"""<td class="number">{value(evaluation):0.0000}</td>""");
+        foreach (Evaluation evaluation in columns) html.Line($"""<td class="number">{value(evaluation):0.0000}{Bracketed(interval?.Invoke(evaluation))}</td>""");
         html.Line($"</tr>");
     }
+
+    private static string Bracketed(Interval? interval) => interval is { } i ? $" ({i})" : "";
 
     private static void Classes(Markup html, ReportContent content)
     {
@@ -81,8 +83,8 @@ internal static class HtmlReport
         html.Line($"""<th scope="col" class="number">sensitivity</th><th scope="col" class="number">specificity</th><th scope="col" class="number">F1</th></tr></thead><tbody>""");
         foreach ((string label, ClassEvaluation c) in content.Labels.Zip(shown.Classes))
         {
-            html.Line($"""<tr><th scope="row">{label}</th><td class="number">{c.Positives}</td><td class="number">{c.Auc:0.0000}</td><td class="number">{c.Threshold:0.0000}</td>""");
-            html.Line($"""<td class="number">{c.Sensitivity:0.0000}</td><td class="number">{c.Specificity:0.0000}</td><td class="number">{c.F1:0.0000}</td></tr>""");
+            html.Line($"""<tr><th scope="row">{label}</th><td class="number">{c.Positives}</td><td class="number">{c.Auc:0.0000}{Bracketed(c.AucInterval)}</td><td class="number">{c.Threshold:0.0000}</td>""");
+            html.Line($"""<td class="number">{c.Sensitivity:0.0000}{Bracketed(c.SensitivityInterval)}</td><td class="number">{c.Specificity:0.0000}{Bracketed(c.SpecificityInterval)}</td><td class="number">{c.F1:0.0000}</td></tr>""");
         }
         html.Line($"</tbody></table></div>");
     }

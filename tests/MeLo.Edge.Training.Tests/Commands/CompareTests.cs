@@ -52,6 +52,7 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
         Assert.Equal(best, tried.Single(t => t!["rate"]!.GetValue<double>() == taken)!["auc"]!.GetValue<double>());
         Assert.StartsWith(taken == 0.01 ? "0.01, " : taken == 0.04 ? "0.04, " : "1E-05, ", head["settings"]!["learning rate"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(2, head["runs"]!.AsArray().Count);
+        foreach (string end in (string[])["aucLow95", "aucHigh95"]) Assert.Equal(head["runs"]!.AsArray().Average(r => r![end]!.GetValue<double>()), head[end]!.GetValue<double>(), 1e-12);
         Assert.Equal(9, Directory.GetDirectories(_folder.Root, "head-rate-*-fold-*").Length);
         Assert.Contains($"over 3 folds; {taken:G6} is taken{(taken == 0.01 ? "" : taken > 0.01 ? ", the highest: a higher" : ", the lowest: a lower")}", TrainerTool.Done(command[..^1]), StringComparison.Ordinal);
         // Every result is kept: nothing is trained again.
@@ -163,7 +164,9 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
         string[] command = ["compare", "--base", bench.Base, "--data", csv, "--modes", "head", "--seeds", "1", "--epochs", "1", "--warmup", "0", "--out", Path.Combine(_folder.Root, "out"), "--json"];
         JsonNode report = JsonNode.Parse(TrainerTool.Done(command))!;
         Assert.Null(report["head"]!["auc"]);
+        Assert.Null(report["head"]!["aucLow95"]);
         Assert.Null(report["head"]!["runs"]![0]!["auc"]);
+        Assert.Null(report["head"]!["runs"]![0]!["aucHigh95"]);
         Assert.InRange(report["head"]!["accuracy"]!.GetValue<double>(), 0, 1);
     }
 }

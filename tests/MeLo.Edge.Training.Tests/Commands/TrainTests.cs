@@ -29,6 +29,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         ModelCard card = bundle.Description.Card!;
         Assert.Equal(new CardSamples(56, 12, 12), card.Dataset!.Samples);
         Assert.InRange(card.Metrics["auc"], 0.9, 1);
+        Assert.InRange(card.Metrics["auc"], card.Metrics["aucLow95"] + 0.01, card.Metrics["aucHigh95"]);
         Assert.StartsWith("0.02, cosine", card.Training!.LearningRate, StringComparison.Ordinal);
         using EdgeEngine engine = EdgeEngine.Load(bench.Base);
         engine.Install(bundle);

@@ -25,6 +25,8 @@ public sealed partial class HtmlReportTests
         string text = page.Value;
         foreach (string expected in (string[])["base-digest", "bundle-digest", "dataset-digest", "blood.csv: 300 pictures", "rank", "Epoch 2 was kept."]) Assert.Contains(expected, text, StringComparison.Ordinal);
         Assert.Contains(content.Test.Auc.ToString("0.0000", CultureInfo.InvariantCulture), text, StringComparison.Ordinal);
+        foreach (Interval interval in (Interval[])[content.Test.AucInterval, content.Test.AccuracyInterval, .. content.Calibrated!.Classes.SelectMany(c => (Interval[])[c.AucInterval, c.SensitivityInterval, c.SpecificityInterval])])
+            Assert.Contains($"({interval})", text, StringComparison.Ordinal);
         Assert.Contains(content.Calibrated!.Ece.ToString("0.0000", CultureInfo.InvariantCulture), text, StringComparison.Ordinal);
         Assert.Equal("best", (string?)page.Descendants(s_html + "tr").Single(tr => tr.Elements().FirstOrDefault()?.Value == "2" && tr.Elements().Count() == 6).Attribute("class"));
     }
