@@ -199,8 +199,8 @@ public sealed class EdgeEngine : IDisposable
     {
         InstalledTask installed = Require(task);
         byte[] file = installed.Description.Input.Volume is not null && Directory.Exists(imagePath)
-            ? await ReadSeriesAsync(imagePath, cancellation).ConfigureAwait(false)
-            : await ReadAsync(imagePath, cancellation).ConfigureAwait(false);
+            ? await InputFiles.ReadSeriesAsync(imagePath, _options.DecodeLimits, cancellation).ConfigureAwait(false)
+            : await InputFiles.ReadAsync(imagePath, _options.DecodeLimits, cancellation).ConfigureAwait(false);
         PreparedImage image = await Task.Run(() => Prepare(installed, file), cancellation).ConfigureAwait(false);
         return await PredictAsync(installed, image, cancellation).ConfigureAwait(false);
     }
@@ -250,7 +250,7 @@ public sealed class EdgeEngine : IDisposable
         }
         PendingPrediction[] pending = [.. batch.Select(r => new PendingPrediction(r))];
         _ = RunAsync(pending, cancellation);
-        return [.. pending.Select(p => p.Completion.Task)];
+        return [.. pending.Select(p => p.Task)];
     }
 
     /// <summary>
@@ -348,29 +348,6 @@ public sealed class EdgeEngine : IDisposable
         }
     }
 
-    // The length is checked before memory is reserved; a device or a pipe has none.
-    private async Task<byte[]> ReadAsync(string path, CancellationToken cancellation)
-    {
-        await using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
-        if (!file.CanSeek) throw new IOException("The image is not a regular file.");
-        _options.DecodeLimits.CheckFile(file.Length);
-        byte[] bytes = new byte[file.Length];
-        await file.ReadExactlyAsync(bytes, cancellation).ConfigureAwait(false);
-        return bytes;
-    }
-
-    private async Task<byte[]> ReadSeriesAsync(string folder, CancellationToken cancellation)
-    {
-        List<ReadOnlyMemory<byte>> files = [];
-        long bytes = 0;
-        foreach (string path in Directory.EnumerateFiles(folder))
-        {
-            files.Add(await ReadAsync(path, cancellation).ConfigureAwait(false));
-            _options.DecodeLimits.CheckFile(bytes += files[^1].Length);
-        }
-        return SeriesArchive.Pack(files);
-    }
-
     // Another engine's base may have other weights, for another answer, or other shapes, and a merge writes by them.
     private void CheckOwn(InstalledTask task)
     {
@@ -408,10 +385,10 @@ public sealed class EdgeEngine : IDisposable
             if (task.Description.IsExpired(_options.TimeProvider))
                 Fail(prediction, EngineException.Bundle(EngineFault.Expired, task.Task, task.Release, $"expired at {task.Description.Expires:O}"));
         }
-        PendingPrediction[] open = [.. pending.Where(p => !p.Completion.Task.IsCompleted)];
+        PendingPrediction[] open = [.. pending.Where(p => !p.Task.IsCompleted)];
         try
         {
-            _runner.Run([.. open.Select(p => p.Request)], (i, answer) => Finish(open[i], answer), (i, e) => Fail(open[i], e), cancellation);
+            _runner.Run([.. open.Select(p => p.Request)], (i, answer) => open[i].Finish(answer, Base.Digest, Provider, _telemetry), (i, e) => Fail(open[i], e), cancellation);
         }
         finally
         {
@@ -442,8 +419,7 @@ public sealed class EdgeEngine : IDisposable
     private void Fail(PendingPrediction pending, Exception e)
     {
         Notice(e);
-        if (e is OperationCanceledException cancelled) pending.Completion.TrySetCanceled(cancelled.CancellationToken);
-        else pending.Completion.TrySetException(e);
+        pending.Fail(e);
     }
 
     private void Notice(Exception e)
@@ -455,47 +431,6 @@ public sealed class EdgeEngine : IDisposable
     private void ThrowIfLost()
     {
         if (_lost is { } lost) throw lost.Again();
-    }
-
-    private void Finish(PendingPrediction pending, RunAnswer answer)
-    {
-        (InstalledTask task, PreparedImage image) = pending.Request;
-        (float[] logits, double[] probabilities) = Conclude(task, answer.Logits);
-        if (!TensorPrimitives.IsFiniteAll<float>(answer.Logits) || !TensorPrimitives.IsFiniteAll<float>(logits))
-        {
-            Fail(pending, EngineException.Bundle(EngineFault.NotFinite, task.Task, task.Release, "found a logit that is not finite, expected numbers"));
-            return;
-        }
-        PredictionTiming timing = new(image.DecodeMilliseconds, image.PreprocessMilliseconds, answer.Switch, answer.Milliseconds, answer.Images, answer.IsMixed);
-        _telemetry.Record(task.Task, timing, answer.IsFirst);
-        pending.Completion.TrySetResult(Answer(task, logits, probabilities, timing));
-    }
-
-    private static (float[] Logits, double[] Probabilities) Conclude(InstalledTask task, float[] logits)
-    {
-        HeadActivation activation = task.Description.Head.Activation;
-        return task.Description.Input.Volume is { } volume
-            ? SliceAnswers.Aggregate(logits, volume.Aggregation, activation, task.Adapter)
-            : (logits, Activations.Apply(activation, logits));
-    }
-
-    private Prediction Answer(InstalledTask task, float[] logits, double[] probabilities, PredictionTiming timing)
-    {
-        ClassScore[] scores = [.. task.Description.Head.Labels.Select((label, i) => new ClassScore(label, logits[i], probabilities[i]))];
-        ClassScore best = scores.MaxBy(s => s.Logit)!;
-        return new Prediction
-        {
-            Task = task.Task,
-            Release = task.Release,
-            Label = best.Label,
-            Probability = best.Probability,
-            Scores = scores,
-            BaseDigest = Base.Digest,
-            BundleDigest = task.BundleDigest,
-            Precision = task.Precision,
-            Provider = Provider,
-            Timing = timing,
-        };
     }
 
     // A demand is the maker's word that the task's answers are sound in that precision alone.
@@ -553,11 +488,4 @@ public sealed class EdgeEngine : IDisposable
     }
 
     private InstalledTask Require(string task) => Find(task) ?? throw EngineException.UnknownTask(task, _tasks.Keys);
-
-    /// <summary>An image of a batch, and what its caller waits for.</summary>
-    private sealed record PendingPrediction(PredictionRequest Request)
-    {
-        // The caller's code must not run on the thread that has the turn.
-        public TaskCompletionSource<Prediction> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
 }
