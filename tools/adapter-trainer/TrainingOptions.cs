@@ -23,13 +23,13 @@ internal sealed class TrainingOptions
         ["intensity"] = a => a with { Brightness = Augmentation.Default.Brightness, Contrast = Augmentation.Default.Contrast, Gamma = Augmentation.Default.Gamma },
     };
 
-    private readonly Option<string> _data = new("--data") { Description = "A folder with a folder of pictures for each class (perhaps below train, val and test), a .csv file with paths and labels, or a MedMNIST .npz file.", Required = true, HelpName = "FOLDER_OR_FILE" };
+    private readonly Option<string> _data = new("--data") { Description = "A folder with a folder of pictures for each class (perhaps below train, val and test), a .csv file with paths and labels, or a MedMNIST .npz file. With --slices the files are volumes: NIfTI, NumPy, DICOM of several frames, or a folder a DICOM series.", Required = true, HelpName = "FOLDER_OR_FILE" };
     private readonly Option<string?> _labels = new("--labels") { Description = "The classes in the order of the logits, separated by commas. Default: those that are found, in alphabetical order.", HelpName = "a,b,c" };
     private readonly Option<string?> _pathColumn = new("--path-column") { Description = "The CSV's column of paths. Default: path, file, filename or image.", HelpName = "NAME" };
     private readonly Option<string?> _labelColumns = new("--label-column") { Description = "The CSV's column of labels, or several with commas, each 0 or 1. Default: label, labels, class or target.", HelpName = "NAME" };
     private readonly Option<string?> _splitColumn = new("--split-column") { Description = "The CSV's column of train, val or test. Default: split or part.", HelpName = "NAME" };
     private readonly Option<string?> _patientColumn = new("--patient-column") { Description = "The CSV's column that tells patients apart, whose pictures are kept together. Default: patient or patient_id.", HelpName = "NAME" };
-    private readonly Option<int?> _slices = new("--slices") { Description = "How many slices of a volume are looked at along each axis. Default: all, and as many in the bundle.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
+    private readonly Option<int?> _slices = new("--slices") { Description = "How many slices of a volume are looked at along each axis; it makes volumes of files. Default: files are pictures, and of a .npz file's volumes all slices are looked at.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
     private readonly Option<string> _axes = new Option<string>("--axes") { Description = "Along which axes a volume is cut.", DefaultValueFactory = _ => "axial", HelpName = "axial|coronal|sagittal|all" }.AcceptOnlyFromAmong("axial", "coronal", "sagittal", "all");
     private readonly Option<DicomVoi?> _dicom = DicomOption.Create("It goes into the bundle. Default: DICOM files are refused.");
     private readonly Option<bool> _ignorePatients = new("--ignore-dicom-patients") { Description = "Deal out DICOM files one by one. Default: those of one Patient ID (0010,0020) go to one part. For files whose IDs were all replaced by the same." };
@@ -95,7 +95,7 @@ internal sealed class TrainingOptions
             Axes = Enum.Parse<VolumeAxes>(parsed.GetRequiredValue(_axes), ignoreCase: true),
         });
         bool asksForSlices = parsed.GetValue(_slices) is not null || parsed.GetResult(_axes) is { Implicit: false };
-        return dataset.Volume is null && asksForSlices ? throw RefusedException.File(dataset.Source, "found pictures, expected volumes for --slices and --axes") : dataset;
+        return dataset.Volume is null && asksForSlices ? throw RefusedException.File(dataset.Source, "found pictures, expected volumes for --slices and --axes; --slices makes volumes of files") : dataset;
     }
 
     /// <summary>What its samples are for; warns of pictures that are for more than one thing.</summary>

@@ -1,6 +1,6 @@
 namespace MeLo.Edge.Training.Data;
 
-/// <summary>A CSV file with a row a picture: its path, relative to the file, and its label or labels; perhaps its part and its patient.</summary>
+/// <summary>A CSV file with a row a picture or volume: its path, relative to the file, and its label or labels; perhaps its part and its patient.</summary>
 internal sealed class CsvSource
 {
     private static readonly string[] s_paths = ["path", "file", "filename", "image"];
@@ -49,10 +49,13 @@ internal sealed class CsvSource
         if (faults.Count > 0) throw DatasetException.Of(_source, faults);
 
         LabelSet labels = LabelSet.Of(_source, hasColumns ? _labels.Select(c => _table.Header[c]) : rows.SelectMany(r => r.Labels), options.Labels);
-        FilePictures pictures = FilePictures.Open(_source, [.. rows.Select(r => new PictureFile(r.Id, Path.Combine(folder, r.Id)))], _patient < 0 ? options : options with { DicomPatients = false });
+        FilePictures pictures = FilePictures.Open(_source, [.. rows.Select(r => Files(r.Id, Path.Combine(folder, r.Id), options))], _patient < 0 ? options : options with { DicomPatients = false });
         Sample[] samples = [.. rows.Select((r, i) => pictures.Describe(i, new Sample(r.Id, labels.Targets(r.Labels), r.Patient, r.Part)))];
         return Dataset.Of(_source, labels.Names, isMultiLabel, samples, pictures, notice: DatasetNotice.Beside(folder));
     }
+
+    // A volume may be a folder with the slices of a series.
+    private static SampleFiles Files(string id, string path, DatasetOptions options) => new(id, options.Slices is not null && Directory.Exists(path) ? [.. SampleFiles.In(path)] : [path]);
 
     private string[] Labels(CsvRow row, bool isMultiLabel, List<string> faults)
     {

@@ -13,8 +13,8 @@ internal sealed class Dataset
     public const int MaxLabels = 1000;
 
     private Dataset(
-        string description, string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string digest, IPictures pictures, VolumeRecipe? volume, string? notice) =>
-        (Description, Source, Labels, IsMultiLabel, Samples, Digest, Pictures, Volume, Notice) = (description, source, labels, isMultiLabel, samples, digest, pictures, volume, notice);
+        string description, string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, string digest, IPictures pictures, string? notice) =>
+        (Description, Source, Labels, IsMultiLabel, Samples, Digest, Pictures, Notice) = (description, source, labels, isMultiLabel, samples, digest, pictures, notice);
 
     /// <summary>Where it is from and what it holds, in one line, and its notice behind it.</summary>
     public string Description { get; }
@@ -31,8 +31,8 @@ internal sealed class Dataset
     /// <summary>Whether a sample can have any number of labels, none included, instead of exactly one.</summary>
     public bool IsMultiLabel { get; }
 
-    /// <summary>Of samples that are volumes, how they are cut, and that the slices' logits are averaged; null for pictures.</summary>
-    public VolumeRecipe? Volume { get; }
+    /// <inheritdoc cref="IPictures.Volume"/>
+    public VolumeRecipe? Volume => Pictures.Volume;
 
     /// <summary>Pictures a sample: 1, or the slices of a volume.</summary>
     public int Slices => Volume?.Pictures ?? 1;
@@ -62,8 +62,8 @@ internal sealed class Dataset
     public bool HasDicomPatients => Pictures is FilePictures { Patients: > 0 };
 
     /// <summary>
-    /// Opens a folder with a folder of pictures for each class, perhaps below <c>train</c>, <c>val</c> and <c>test</c>; a <c>.csv</c> file with paths and labels; or an <c>.npz</c> file as
-    /// MedMNIST has them. Pictures are not decoded yet.
+    /// Opens a folder with a folder of pictures or volumes for each class, perhaps below <c>train</c>, <c>val</c> and <c>test</c>; a <c>.csv</c> file with paths and labels; or an <c>.npz</c> file
+    /// as MedMNIST has them. They are not decoded yet.
     /// </summary>
     /// <param name="path">The folder or file.</param>
     /// <param name="options">What it does not say itself.</param>
@@ -99,11 +99,10 @@ internal sealed class Dataset
     /// <param name="isMultiLabel">Whether a sample can have any number of labels.</param>
     /// <param name="samples">The samples.</param>
     /// <param name="pictures">The pixels.</param>
-    /// <param name="volumes">How volumes are cut; null for pictures.</param>
     /// <param name="notice">What must not be forgotten about it; null for nothing.</param>
     /// <exception cref="DatasetException">Something does not fit; the message lists every fault.</exception>
     public static Dataset Of(
-        string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, IPictures pictures, VolumeSlices? volumes = null, string? notice = null)
+        string source, IReadOnlyList<string> labels, bool isMultiLabel, IReadOnlyList<Sample> samples, IPictures pictures, string? notice = null)
     {
         int fewest = isMultiLabel ? 1 : 2;
         List<string> faults = [];
@@ -116,9 +115,8 @@ internal sealed class Dataset
         if (samples.Select(s => s.Patient is null).Distinct().Count() > 1) faults.Add("found samples with a patient and others without, expected all or none");
         if (faults.Count > 0) throw DatasetException.Of(source, faults);
 
-        string kind = volumes is null ? "pictures" : $"volumes of {volumes.Description}";
-        string description = string.Create(CultureInfo.InvariantCulture, $"{source}: {samples.Count} {kind}, {labels.Count} {(isMultiLabel ? "labels, any number a sample" : "classes")}{(notice is null ? "" : $". {notice}")}");
-        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([volumes?.Description ?? "", .. labels], samples), pictures, volumes is null ? null : new VolumeRecipe(volumes.Axes, volumes.PerAxis, SliceAggregation.MeanLogits), notice);
+        string description = string.Create(CultureInfo.InvariantCulture, $"{source}: {samples.Count} {pictures.Kind}, {labels.Count} {(isMultiLabel ? "labels, any number a sample" : "classes")}{(notice is null ? "" : $". {notice}")}");
+        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([pictures.Kind, .. labels], samples), pictures, notice);
 
         bool Fits(float[] targets) => targets.Length == labels.Count && targets.All(t => t is 0 or 1) && (isMultiLabel || targets.Sum() == 1);
     }

@@ -25,7 +25,7 @@ internal sealed record DatasetOptions
     /// <summary>A CSV's column that tells patients apart; null takes <c>patient</c> or <c>patient_id</c> if there is one.</summary>
     public string? PatientColumn { get; init; }
 
-    /// <summary>How many slices of a volume are looked at along each axis, evenly spaced; null takes all.</summary>
+    /// <summary>How many slices of a volume are looked at along each axis, evenly spaced. It says of files that they are volumes; null takes them for pictures, and of an <c>.npz</c> file's volumes all slices.</summary>
     public int? Slices { get; init; }
 
     /// <summary>Along which axes a volume is cut.</summary>

@@ -57,7 +57,7 @@ internal static class NpzSource
         byte[][] all = [.. parts.SelectMany(p => p.Pictures)];
         bool isVolume = shape!.Length == 3 && shape[2] is not (1 or 3);
         VolumeSlices? cuts = isVolume ? Cuts(shape, options) : null;
-        return Dataset.Of(source, labels, columns > 1, samples, cuts is null ? new ArrayPictures(all, shape) : new ArrayVolumes(all, cuts), cuts, notice);
+        return Dataset.Of(source, labels, columns > 1, samples, cuts is null ? new ArrayPictures(all, shape) : new ArrayVolumes(all, cuts), notice);
     }
 
     private static VolumeSlices Cuts(int[] shape, DatasetOptions options)

@@ -160,9 +160,8 @@ internal sealed class SampleReader
         {
             Span<float> picture = pixels.AsSpan(0, _recipe.TensorLength);
             bool hasColour = false;
-            for (int slice = 0; slice < _dataset.Slices; slice++)
+            foreach ((int slice, PixelBuffer image) in _dataset.Pictures.Read(sample).Index())
             {
-                PixelBuffer image = _dataset.Pictures.Read(sample, slice);
                 Preprocessing.Apply(image, _levels, picture);
                 image.Return();
                 Span<ushort> levels = buffer.AsSpan(slice * _recipe.TensorLength, _recipe.TensorLength);

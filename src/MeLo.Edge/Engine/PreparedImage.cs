@@ -58,9 +58,7 @@ public sealed class PreparedImage
     {
         long start = Stopwatch.GetTimestamp();
         Volume volume = VolumeDecoder.Decode(file, input.Dicom, limits);
-        int most = VolumeSlices.Most(volume.Depth, volume.Height, volume.Width, recipe.Axes);
-        if (recipe.Slices > most) throw ImageException.VolumeNotTaken($"a volume of {volume.Depth} x {volume.Height} x {volume.Width} voxels, expected at least the {recipe.Slices} slices that the task looks at ({recipe.Axes.ToString().ToLowerInvariant()})");
-        VolumeSlices slices = new(volume.Depth, volume.Height, volume.Width, recipe.Axes, recipe.Slices);
+        VolumeSlices slices = VolumeSlices.Of(volume, recipe);
         double decode = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         start = Stopwatch.GetTimestamp();
         int length = input.Preprocess.TensorLength;

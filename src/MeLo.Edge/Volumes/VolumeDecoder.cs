@@ -19,7 +19,17 @@ internal static class VolumeDecoder
         if (SeriesArchive.IsOne(bytes)) return DicomVolume.Decode(SeriesArchive.Read(file, limits), Asked(voi), limits);
         if (NiftiFile.IsOne(bytes)) return NiftiFile.Decode(file, voi, limits);
         if (DicomDecoder.IsDicom(bytes)) return DicomVolume.Decode([file], Asked(voi), limits);
-        throw ImageException.VolumeNotKnown(bytes.IsEmpty ? "an empty file" : $"a file that begins with {Convert.ToHexStringLower(bytes[..Math.Min(bytes.Length, 8)])}");
+        throw NotKnown(bytes);
+    }
+
+    /// <summary>Whether a file is meant to be nothing but a volume, which a DICOM file may be or not.</summary>
+    public static bool IsOne(ReadOnlySpan<byte> file) => NpyHeader.IsOne(file) || SeriesArchive.IsOne(file) || NiftiFile.IsOne(file);
+
+    /// <summary>Refuses what <see cref="Decode"/> does not know, by the first bytes.</summary>
+    /// <exception cref="ImageException">It is none.</exception>
+    public static void CheckKind(ReadOnlySpan<byte> file)
+    {
+        if (!IsOne(file) && !DicomDecoder.IsDicom(file)) throw NotKnown(file);
     }
 
     /// <summary>A volume of an array's numbers.</summary>
@@ -58,6 +68,9 @@ internal static class VolumeDecoder
     private const int PieceVoxels = 1 << 18;
 
     private const string Unsaid = "the bundle does not say which values are black and white (input.dicom)";
+
+    private static ImageException NotKnown(ReadOnlySpan<byte> file) =>
+        ImageException.VolumeNotKnown(file.IsEmpty ? "an empty file" : $"a file that begins with {Convert.ToHexStringLower(file[..Math.Min(file.Length, 8)])}");
 
     private static DicomVoi Asked(DicomVoi? voi) => voi ?? throw ImageException.DicomNotTaken($"an array of bytes: {Unsaid}");
 }

@@ -23,6 +23,16 @@ internal sealed class VolumeSlices
         _cuts = [.. Along(axes).SelectMany(axis => Indices(_sides[axis], count).Select(index => (axis, index)))];
     }
 
+    /// <summary>The slices of a volume that a task looks at.</summary>
+    /// <exception cref="ImageException">The volume has fewer: the model has not seen such.</exception>
+    public static VolumeSlices Of(Volume volume, VolumeRecipe recipe)
+    {
+        int most = Most(volume.Depth, volume.Height, volume.Width, recipe.Axes);
+        return recipe.Slices <= most
+            ? new VolumeSlices(volume.Depth, volume.Height, volume.Width, recipe.Axes, recipe.Slices)
+            : throw ImageException.VolumeNotTaken($"a volume of {volume.Depth} x {volume.Height} x {volume.Width} voxels, expected at least the {recipe.Slices} slices that the task looks at ({recipe.Axes.ToString().ToLowerInvariant()})");
+    }
+
     /// <summary>Along which axes.</summary>
     public VolumeAxes Axes { get; }
 

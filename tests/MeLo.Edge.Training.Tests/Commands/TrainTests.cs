@@ -109,6 +109,39 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     }
 
     [Fact]
+    public async Task VolumesInFiles_AreLearntAndAnsweredAsTheyAre()
+    {
+        // Bright inside or not: a series, an array or NIfTI of each in turn, eight to train on, four to choose by, six to test on.
+        Random random = new(3);
+        List<(string Path, string Label)> tested = [];
+        foreach ((string part, int count) in ((string, int)[])[("train", 8), ("val", 4), ("test", 6)])
+        {
+            for (int i = 0; i < count; i++)
+            {
+                string label = i % 2 == 0 ? "mass" : "normal";
+                TestVolume volume = new(6, 8, 8, [.. Enumerable.Range(0, 6 * 64).Select(v => (short)(random.Next(100) + (i % 2 == 0 && v % 64 is > 17 and < 40 ? 600 : 0)))]);
+                string path = _folder["volumes", part, label, $"{i}"];
+                if (i % 3 == 0) foreach ((int z, byte[] slice) in volume.Slices(more: d => d.Text(0x00100020, "LO", $"{part}{i}")).Index()) File.WriteAllBytes(_folder["volumes", part, label, $"{i}", $"{z}.dcm"], slice);
+                else File.WriteAllBytes(path, i % 3 == 1 ? volume.Npy() : volume.Nifti(isCompressed: true));
+                if (part == "test") tested.Add((path, label));
+            }
+        }
+        string output = TrainerTool.Done(
+            "train", "--base", bench.Base, "--data", _folder["volumes"], "--slices", "2", "--axes", "coronal", "--dicom", "window:350,700", "--task", "organ", "--key", bench.Key, "--out", _folder["organ.melo"], "--epochs", "2",
+            "--batch", "4", "--warmup", "0");
+        Assert.Contains("on 6 test samples: AUC", output, StringComparison.Ordinal);
+        using SigningKey key = SigningKey.FromPemFile(bench.Key);
+        Bundle bundle = Bundle.Open(_folder["organ.melo"], TrustStore.FromKey(key));
+        Assert.Equal(new VolumeRecipe(VolumeAxes.Coronal, 2, SliceAggregation.MeanLogits), bundle.Description.Input.Volume);
+        Assert.Equal("volumes: 18 volumes, 2 slices (coronal), 2 classes", bundle.Description.Card!.Dataset!.Description);
+        using EdgeEngine engine = EdgeEngine.Load(bench.Base);
+        engine.Install(bundle);
+        int right = 0;
+        foreach ((string path, string label) in tested) right += (await engine.PredictAsync("organ", path, TestContext.Current.CancellationToken)).Label == label ? 1 : 0;
+        Assert.Equal(bundle.Description.Card!.Metrics["accuracy"], right / 6.0, 6);
+    }
+
+    [Fact]
     public void WholeModel_BecomesACheckpointThatImports()
     {
         string path = _folder["whole.safetensors"];

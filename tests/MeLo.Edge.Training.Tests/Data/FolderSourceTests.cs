@@ -81,7 +81,7 @@ public sealed class FolderSourceTests
 
         Dataset dataset = Dataset.Open(folder.Root, new DatasetOptions { Dicom = DicomVoi.Window(-600, 1500, DicomVoiFunction.LinearExact) });
 
-        Assert.Equal([0.5f, 1], dataset.Pictures.Read(0, 0).Samples<float>().ToArray());
+        Assert.Equal([0.5f, 1], dataset.Pictures.Read(0).Single().Samples<float>().ToArray());
         Assert.Equal("window:-600,1500,linear-exact", dataset.Dicom!.ToString());
         Assert.Contains("--dicom", Assert.Throws<DatasetException>(() => Dataset.Open(folder.Root, new DatasetOptions())).Message, StringComparison.Ordinal);
     }

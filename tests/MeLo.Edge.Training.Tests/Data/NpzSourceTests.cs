@@ -20,7 +20,7 @@ public sealed class NpzSourceTests
         Assert.Equal(["0", "1"], dataset.Labels);
         Assert.Equal(["train/0", "train/1", "train/2", "train/3", "val/0", "val/1", "test/0", "test/1", "test/2"], dataset.Samples.Select(s => s.Id));
         Assert.Equal([0, 1, 2, 3], Splits.Of(dataset, new SplitOptions()).Train);
-        PixelBuffer picture = dataset.Pictures.Read(4, 0);
+        PixelBuffer picture = dataset.Pictures.Read(4).Single();
         Assert.Equal((4, 4, 1), (picture.Width, picture.Height, picture.Channels));
         Assert.All(picture.Samples<byte>().ToArray(), p => Assert.Equal(10, p));
     }
@@ -57,7 +57,7 @@ public sealed class NpzSourceTests
             ("train_images", Npz.Array("|u1", [2, 2, 3, 3], pixels)), ("train_labels", Npz.Array("<i8", [2], [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])));
         Dataset dataset = Open(folder);
         Assert.Null(dataset.Volume);
-        PixelBuffer picture = dataset.Pictures.Read(1, 0);
+        PixelBuffer picture = dataset.Pictures.Read(1).Single();
         Assert.Equal((3, 2, 3), (picture.Width, picture.Height, picture.Channels));
         Assert.Equal(pixels[18..], picture.Samples<byte>().ToArray());
     }
@@ -89,7 +89,7 @@ public sealed class NpzSourceTests
         Assert.Equal(expected.Length, dataset.Slices);
         for (int i = 0; i < expected.Length; i++)
         {
-            PixelBuffer slice = dataset.Pictures.Read(1, i);
+            PixelBuffer slice = dataset.Pictures.Read(1).ElementAt(i);
             Assert.Equal((width, height), (slice.Width, slice.Height));
             Assert.Equal(expected[i], string.Join(',', slice.Samples<byte>().ToArray()));
         }
@@ -107,7 +107,7 @@ public sealed class NpzSourceTests
         Assert.Contains("expected 1 to 2 for volumes of 3 x 2 x 4", Fault(folder, new DatasetOptions { Axes = VolumeAxes.All, Slices = 3 }), StringComparison.Ordinal);
         Assert.Contains("expected 1 to 3", Fault(folder, new DatasetOptions { Slices = 0 }), StringComparison.Ordinal);
 
-        (int, int) Size(int slice) => (dataset.Pictures.Read(0, slice).Width, dataset.Pictures.Read(0, slice).Height);
+        (int, int) Size(int slice) => (dataset.Pictures.Read(0).ElementAt(slice).Width, dataset.Pictures.Read(0).ElementAt(slice).Height);
     }
 
     [Fact]
@@ -257,7 +257,7 @@ public sealed class NpzSourceTests
         }
         Assert.InRange(refused, file.Length / 2, file.Length);
 
-        static string Content(Dataset dataset) => string.Join(';', dataset.Samples.Select((s, i) => $"{s.Id} {string.Join(',', s.Targets)} {Convert.ToHexString(dataset.Pictures.Read(i, 0).Samples<byte>())}"));
+        static string Content(Dataset dataset) => string.Join(';', dataset.Samples.Select((s, i) => $"{s.Id} {string.Join(',', s.Targets)} {Convert.ToHexString(dataset.Pictures.Read(i).Single().Samples<byte>())}"));
     }
 
     [Fact]
@@ -282,7 +282,7 @@ public sealed class NpzSourceTests
         Dataset dataset = Dataset.Open(SharedData.Data("medmnist", "pneumoniamnist.npz"), new DatasetOptions { Labels = ["normal", "pneumonia"] });
         Splits splits = Splits.Of(dataset, new SplitOptions());
         Assert.Equal((4708, 524, 624), (splits.Train.Count, splits.Validation.Count, splits.Test.Count));
-        Assert.Equal((28, 28, 1), (dataset.Pictures.Read(0, 0).Width, dataset.Pictures.Read(0, 0).Height, dataset.Pictures.Read(0, 0).Channels));
+        Assert.Equal((28, 28, 1), (dataset.Pictures.Read(0).Single().Width, dataset.Pictures.Read(0).Single().Height, dataset.Pictures.Read(0).Single().Channels));
         Assert.Equal(390, splits.Test.Count(i => dataset.Samples[i].Targets[1] > 0));
     }
 
@@ -296,7 +296,7 @@ public sealed class NpzSourceTests
         Assert.NotNull(dataset.Volume);
         Assert.Equal(side, dataset.Slices);
         Assert.Equal((1188, 98, 298), (splits.Train.Count, splits.Validation.Count, splits.Test.Count));
-        Assert.Equal(side, dataset.Pictures.Read(1500, side - 1).Width);
+        Assert.Equal(side, dataset.Pictures.Read(1500).ElementAt(side - 1).Width);
     }
 
     // [2, 3, 2, 4]: the second volume's elements are 0 to 23.

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.IO.Compression;
 using MeLo.Edge.Imaging;
+using MeLo.Edge.Volumes;
 using MeLo.Edge.Tests;
 using MeLo.Edge.Training.Data;
 
@@ -19,7 +20,7 @@ public sealed class SampleReaderTests
         for (int i = 0; i < 4; i++)
         {
             float[] expected = new float[recipe.TensorLength], pixels = new float[reader.Length];
-            Preprocessing.Apply(dataset.Pictures.Read(i, 0), recipe, expected);
+            Preprocessing.Apply(dataset.Pictures.Read(i).Single(), recipe, expected);
             reader.Read(i, pixels);
             for (int p = 0; p < pixels.Length; p++) Assert.Equal(expected[p], pixels[p], 5e-7f);
         }
@@ -35,7 +36,7 @@ public sealed class SampleReaderTests
         for (int i = 0; i < 5; i++)
         {
             float[] expected = new float[s_imageNet.TensorLength], pixels = new float[reader.Length];
-            Preprocessing.Apply(dataset.Pictures.Read(i, 0), s_imageNet, expected);
+            Preprocessing.Apply(dataset.Pictures.Read(i).Single(), s_imageNet, expected);
             reader.Read(i, pixels);
             for (int p = 0; p < pixels.Length; p++)
                 Assert.Equal(expected[p], pixels[p], (1f / 255 / 256 / s_imageNet.Std[p / (48 * 48)]) + 1e-6f);
@@ -51,7 +52,7 @@ public sealed class SampleReaderTests
         Dataset dataset = Of(1, new OnePicture(() => PixelBuffer.FromSingles(8, 8, 1, samples)));
         PreprocessRecipe recipe = new(ResizeMode.Squash, 32, Interpolation.Bicubic, [0, 0, 0], [1, 1, 1]);
         float[] expected = new float[recipe.TensorLength], pixels = new float[recipe.TensorLength];
-        Preprocessing.Apply(dataset.Pictures.Read(0, 0), recipe, expected);
+        Preprocessing.Apply(dataset.Pictures.Read(0).Single(), recipe, expected);
         new SampleReader(dataset, recipe, 0).Read(0, pixels);
         Assert.InRange(expected.Min(), -0.2f, -0.05f);
         for (int p = 0; p < pixels.Length; p++) Assert.Equal(expected[p], pixels[p], 2e-5f);
@@ -206,6 +207,10 @@ public sealed class SampleReaderTests
 
     private sealed class OnePicture(Func<PixelBuffer> picture) : IPictures
     {
-        public PixelBuffer Read(int sample, int slice) => picture();
+        public string Kind => "pictures";
+
+        public VolumeRecipe? Volume => null;
+
+        public IEnumerable<PixelBuffer> Read(int sample) => [picture()];
     }
 }

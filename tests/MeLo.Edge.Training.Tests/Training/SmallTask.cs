@@ -35,7 +35,7 @@ internal sealed class SmallTask : IDisposable
     public TrainingTask Of(TrainingSettings settings, int samples = 96, bool multiLabel = false, int? slices = null)
     {
         Spots spots = new(multiLabel, slices);
-        Dataset dataset = Dataset.Of("spots", ["a", "b", "c", "d"], multiLabel, [.. Enumerable.Range(0, samples).Select(spots.Sample)], spots, slices is { } count ? new VolumeSlices(count, ImageSize, ImageSize, VolumeAxes.Axial, count) : null);
+        Dataset dataset = Dataset.Of("spots", ["a", "b", "c", "d"], multiLabel, [.. Enumerable.Range(0, samples).Select(spots.Sample)], spots);
         PreprocessRecipe recipe = new(ResizeMode.Squash, ImageSize, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);
         return new TrainingTask(Vit, _weights, Path.GetDirectoryName(WeightsPath)!, "test", dataset, Splits.Of(dataset, new SplitOptions()), recipe, settings, new CpuProvider(), Threads: 2);
     }
@@ -56,7 +56,13 @@ internal sealed class SmallTask : IDisposable
             return new Sample($"{i}", targets, Patient: null, Part: null);
         }
 
-        public PixelBuffer Read(int sample, int slice)
+        public string Kind => "spots";
+
+        public VolumeRecipe? Volume { get; } = slices is { } count ? new VolumeRecipe(VolumeAxes.Axial, count, SliceAggregation.MeanLogits) : null;
+
+        public IEnumerable<PixelBuffer> Read(int sample) => Enumerable.Range(0, slices ?? 1).Select(slice => Read(sample, slice));
+
+        private PixelBuffer Read(int sample, int slice)
         {
             SplitMix64 random = new(SplitMix64.Seed((ulong)sample, (ulong)slice));
             byte[] pixels = new byte[ImageSize * ImageSize];
