@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Service.Files;
@@ -14,14 +12,9 @@ namespace MeLo.Edge.Service.Ingestion;
 /// Makes one input of the files of a DICOM series, in the inboxes of tasks that take volumes: a folder there is a series, or several, and is complete when nothing in it has changed for the settings' time. Its files are
 /// then put together in one ZIP file in the inbox, which is an input like others; only after that do they go. Slices that come alone are gathered in a folder of their series first.
 /// </summary>
-/// <remarks>
-/// A crash at any point repeats what was not finished: equal files give an equal archive. The files leave for a hidden folder, from where the next start brings them back unless all of them are there, and that is one rename: no half of a
-/// folder is ever taken for a series, and nothing leaves that is in no archive.
-/// </remarks>
 internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options, StableFileProbe probe, JobJournal journal, ServiceMetrics metrics, TimeProvider time, ILogger logger)
 {
-    // Hidden, and told from what others write there.
-    private const string TemporaryPrefix = ".melo-series-", LeavingName = ".melo-leaving", DonePrefix = ".melo-packed-", GatheredPrefix = "series-";
+    private const string GatheredPrefix = "series-";
 
     // The preamble, the prefix, and an element.
     private const int StartBytes = 256;
@@ -32,7 +25,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
     private static readonly TimeSpan s_turn = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<string, (int Count, long Since)> _failures = new(StringComparer.Ordinal);
-    private readonly DecodeLimits _limits = DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes };
+    private readonly SeriesPacker _packer = new(DecodeLimits.Default with { MaxFileBytes = options.MaxFileBytes });
     private readonly HashSet<(string Path, FileStamp Stamp)> _noSlices = [];
     private long? _gatheringSince;
 
@@ -43,9 +36,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         {
             try
             {
-                foreach (string leftover in Directory.EnumerateFiles(place, $"{TemporaryPrefix}*.tmp")) File.Delete(leftover);
-                foreach (string done in Directory.EnumerateDirectories(place, $"{DonePrefix}*")) Remove(done);
-                BringBack(place);
+                SeriesPacker.Recover(place);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -96,9 +87,9 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         {
             // A large archive is not read for this.
             if (DicomDecoder.IsDicom(RegularFile.ReadStart(file.Path, StartBytes))
-                && RegularFile.Read(file.Path, options.MaxFileBytes, out _) is { } bytes && SeriesArchive.SliceOf(bytes, _limits) is { } series)
+                && RegularFile.Read(file.Path, options.MaxFileBytes, out _) is { } bytes && SeriesArchive.SliceOf(bytes, _packer.Limits) is { } series)
             {
-                string gathered = Path.Combine(Path.GetDirectoryName(file.Path)!, GatheredPrefix + Hash(series));
+                string gathered = Path.Combine(Path.GetDirectoryName(file.Path)!, GatheredPrefix + SeriesPacker.Digest(series));
                 Directory.CreateDirectory(gathered);
                 DurableFile.MoveInto(file.Path, gathered);
                 return Gathering.Gathered;
@@ -176,7 +167,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         try
         {
             if (files.Sum(f => f.Stamp.Length) is var bytes && bytes > options.MaxFileBytes) Quarantine(series, new Reason(Reason.TooLarge, $"found {bytes} bytes in {files.Count} files, expected at most {options.MaxFileBytes}"));
-            else Pack(place, series, files);
+            else _packer.Pack(place, series, files);
             _failures.Remove(series);
             return true;
         }
@@ -192,7 +183,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
             Reason? reason = e switch
             {
                 ImageException { IsFileAtFault: true } => new Reason(Reason.UnreadableImage, e.Message),
-                UnreadableException unreadable when failures >= Preparation.MaximumTries => new Reason(Reason.UnreadableFile, $"{unreadable.InnerException!.Message}, {failures} times"),
+                SeriesPacker.UnreadableException unreadable when failures >= Preparation.MaximumTries => new Reason(Reason.UnreadableFile, $"{unreadable.InnerException!.Message}, {failures} times"),
                 _ when !isStorage && failures >= Preparation.MaximumTries => new Reason(Reason.Failed, $"{e.GetType().Name} while a series was put together, {failures} times"),
                 _ => null,
             };
@@ -205,104 +196,6 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
             {
                 return false;
             }
-        }
-    }
-
-    private void Pack(string place, string series, List<InboxFile> files)
-    {
-        Dictionary<string, List<ReadOnlyMemory<byte>>> bySeries = new(StringComparer.Ordinal);
-        List<ReadOnlyMemory<byte>> broken = [];
-        List<InboxFile> packed = [], others = [];
-        foreach (InboxFile file in files)
-        {
-            byte[] bytes = Read(file);
-            bool isBroken = !TrySlice(bytes, out string? uid);
-            if (!isBroken && uid is null)
-            {
-                others.Add(file);
-                continue;
-            }
-            packed.Add(file);
-            if (isBroken) broken.Add(bytes);
-            else if (bySeries.TryGetValue(uid!, out List<ReadOnlyMemory<byte>>? slices)) slices.Add(bytes);
-            else bySeries.Add(uid!, [bytes]);
-        }
-        // It may be a slice of any of them: none can be vouched for without it, and the archive is refused for it.
-        if (bySeries.Count == 0)
-        {
-            others.AddRange(packed);
-            packed.Clear();
-        }
-        string name = Path.GetRelativePath(place, series).Replace(Path.DirectorySeparatorChar, '-');
-        foreach ((string uid, List<ReadOnlyMemory<byte>> slices) in bySeries)
-            DurableFile.Add(place, FileNames.Safe(bySeries.Count > 1 ? $"{name}.{Hash(uid)}.zip" : $"{name}.zip"), SeriesArchive.Pack(slices.Concat(broken)), TemporaryPrefix);
-        try
-        {
-            Leave(place, series, packed);
-            foreach (InboxFile other in others) DurableFile.MoveInto(other.Path, place); // an input of its own
-        }
-        finally
-        {
-            BringBack(place); // what was not finished
-        }
-        RemoveEmpty(place, series);
-    }
-
-    // All of them, or none.
-    private static void Leave(string place, string series, List<InboxFile> packed)
-    {
-        string leaving = Path.Combine(place, LeavingName), into = Path.Combine(leaving, Path.GetRelativePath(place, series));
-        Directory.CreateDirectory(into);
-        foreach (InboxFile file in packed)
-        {
-            string moved = Path.Combine(into, file.Name);
-            if (!DurableFile.TryRename(file.Path, moved)) throw new IOException("a file of that name is still being moved");
-            // Written over since it was read: with the others it is another series.
-            if (RegularFile.Look(moved, out FileStamp stamp) != FileKind.Regular || stamp != file.Stamp) throw new FileChangedException();
-        }
-        string done = Path.Combine(place, $"{DonePrefix}{Guid.NewGuid():N}");
-        Directory.Move(leaving, done);
-        Remove(done);
-    }
-
-    private static void BringBack(string place)
-    {
-        string leaving = Path.Combine(place, LeavingName);
-        if (!Directory.Exists(leaving)) return;
-        foreach (string path in Directory.GetFiles(leaving, "*", SearchOption.AllDirectories))
-        {
-            string back = Path.Combine(place, Path.GetRelativePath(leaving, Path.GetDirectoryName(path)!));
-            Directory.CreateDirectory(back);
-            DurableFile.MoveInto(path, back);
-        }
-        Remove(leaving);
-    }
-
-    private byte[] Read(InboxFile file)
-    {
-        try
-        {
-            byte[]? bytes = RegularFile.Read(file.Path, options.MaxFileBytes, out FileStamp stamp);
-            return bytes is not null && stamp == file.Stamp ? bytes : throw new FileChangedException();
-        }
-        catch (Exception e) when (e is (IOException or UnauthorizedAccessException) and not (FileNotFoundException or FileChangedException or DirectoryNotFoundException))
-        {
-            throw new UnreadableException(e);
-        }
-    }
-
-    // False for a DICOM file that is broken; no series for what is no slice.
-    private bool TrySlice(byte[] bytes, out string? series)
-    {
-        try
-        {
-            series = SeriesArchive.SliceOf(bytes, _limits);
-            return true;
-        }
-        catch (ImageException)
-        {
-            series = null;
-            return false;
         }
     }
 
@@ -331,29 +224,7 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         logger.Quarantined(task, reason.Code, "not read");
     }
 
-    private static void RemoveEmpty(string place, string series)
-    {
-        try
-        {
-            for (string path = series; path != place; path = Path.GetDirectoryName(path)!) Directory.Delete(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Something else is in it.
-        }
-    }
-
-    private static void Remove(string packed)
-    {
-        try { Directory.Delete(packed, recursive: true); }
-        catch (IOException) { /* removed at the next start-up */ }
-        catch (UnauthorizedAccessException) { /* likewise */ }
-    }
-
     private string TaskOf(string path) => Path.GetRelativePath(folder.Inbox, path).Split(Path.DirectorySeparatorChar)[0];
-
-    // The UID itself would lead to the patient.
-    private static string Hash(string series) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(series)).AsSpan(0, 6));
 
     // Of all files together: how many bytes, the newest, and which.
     private static FileStamp Together(List<InboxFile> files)
@@ -362,9 +233,6 @@ internal sealed class SeriesCollector(DataFolder folder, ServiceOptions options,
         foreach (InboxFile file in files.OrderBy(f => f.Name, StringComparer.Ordinal)) hash.Add((file.Name, file.Stamp));
         return new FileStamp(files.Sum(f => f.Stamp.Length), files.Max(f => f.Stamp.Modified), unchecked((ulong)hash.ToHashCode()));
     }
-
-    /// <summary>A file of the folder cannot be read, which is not the disk's trouble if it goes on.</summary>
-    private sealed class UnreadableException(Exception inner) : IOException(inner.Message, inner);
 }
 
 /// <summary>What became of a file that may be a slice.</summary>

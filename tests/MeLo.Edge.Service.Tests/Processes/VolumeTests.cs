@@ -149,7 +149,8 @@ public sealed class VolumeTests : IDisposable
         byte[][] slices = TestVolume.Make(Slices, 20, 16).Slices();
         // As if the process had ended after half of a folder had left, and after all of another one had.
         for (int i = 0; i < Slices; i++) _installation.Drop(i < 3 ? Path.Combine(s_task.Name, ".melo-leaving", "scan") : Path.Combine(s_task.Name, "scan"), $"IM{i}", slices[i]);
-        _installation.Drop(Path.Combine(s_task.Name, ".melo-packed-1", "other"), "IM0", slices[0]);
+        _installation.Drop(Path.Combine(s_task.Name, ".melo-packed-1", "patient", "other"), "IM0", slices[0]);
+        Directory.CreateDirectory(Path.Combine(Inbox, "patient", "other"));
 
         (int code, string output, string errors) = ServiceProcess.Once(_installation.Data.Root, s_quick);
 
