@@ -30,8 +30,13 @@ internal sealed class Trainer : IDisposable
     private readonly RunPlan _pictures, _runs;
     private BatchStep? _step;
 
+    /// <summary>Reads every sample once, so that faults show before anything is learnt; and of a head works out the features.</summary>
+    /// <param name="task">What is trained.</param>
+    /// <param name="prepared">Is told of every sample.</param>
+    /// <param name="cancellation">Stops it.</param>
     /// <exception cref="TrainingException">The settings have faults, or there are no samples to train on.</exception>
-    public Trainer(TrainingTask task, CancellationToken cancellation = default)
+    /// <exception cref="DatasetException">Samples cannot be read; the message lists them up to a limit.</exception>
+    public Trainer(TrainingTask task, IProgress<PreparationProgress>? prepared = null, CancellationToken cancellation = default)
     {
         _task = task;
         _settings = task.Settings;
@@ -48,7 +53,7 @@ internal sealed class Trainer : IDisposable
         // A head's steps are over before a thread has started.
         _runs = _settings.Mode == TrainingMode.Head ? new RunPlan(_settings.MicroBatch, 1) : _pictures;
         _evaluation = Session(_graph.Evaluation, _runs, _parameters);
-        _inputs = Inputs(cancellation);
+        _inputs = Inputs(prepared, cancellation);
     }
 
     /// <summary>Refuses settings that have faults, or do not go with the base or the data.</summary>
@@ -105,9 +110,17 @@ internal sealed class Trainer : IDisposable
     public LabelledLogits Answers(IReadOnlyList<int> samples, CancellationToken cancellation) =>
         new(Logits(samples, cancellation), [.. samples.SelectMany(i => _task.Dataset.Samples[i].Targets)], _classes, _task.Dataset.IsMultiLabel)
         {
-            // A patient's pictures are alike, and so are a picture's copies.
-            Sources = [.. samples.Select(i => _task.Dataset.Samples[i].Patient ?? _task.Dataset.Samples[i].Content)],
+            Sources = Sources(samples),
         };
+
+    // A patient's pictures are alike, and so are a picture's copies.
+    private int[] Sources(IReadOnlyList<int> samples)
+    {
+        Dictionary<int, int> sources = [];
+        foreach ((int source, int[] group) in Splits.Groups(_task.Dataset, samples).Index())
+            foreach (int sample in group) sources[sample] = source;
+        return [.. samples.Select(i => sources[i])];
+    }
 
     public void Dispose()
     {
@@ -120,16 +133,21 @@ internal sealed class Trainer : IDisposable
     private GraphSession Session(Onnx.GraphBuilder graph, RunPlan plan, IReadOnlyList<LearnedParameter> parameters) =>
         new(graph, _task.WeightsFolder, _task.Provider, _threads, plan.Lanes, parameters);
 
-    private ISampleInputs Inputs(CancellationToken cancellation)
+    private ISampleInputs Inputs(IProgress<PreparationProgress>? progress, CancellationToken cancellation)
     {
         int slices = _task.Dataset.Slices;
         SampleReader reader = new(_task.Dataset, _task.Recipe, _task.CacheBytes);
+        int[] samples = [.. _task.Parts.Train, .. _task.Parts.Validation, .. _task.Parts.Test];
+        reader.Prepare(samples, _threads, done => progress?.Report(new PreparationProgress("reading samples", done, samples.Length)), cancellation);
         PictureInputs pictures = new(reader, slices, _task.Recipe.Size, _settings.Augmentation, _settings.Seed, _threads);
         if (_graph.Features is not { } graph) return pictures;
         using GraphSession session = Session(graph, _pictures, []);
         float[][] features = new float[_task.Dataset.Samples.Count][];
-        int[] samples = [.. _task.Parts.Train, .. _task.Parts.Validation, .. _task.Parts.Test];
-        foreach ((int sample, float[] values) in samples.Zip(Evaluate(session, TrainingGraph.FeaturesName, samples, pictures, _pictures, cancellation))) features[sample] = values;
+        foreach ((int i, float[] values) in Evaluate(session, TrainingGraph.FeaturesName, samples, pictures, _pictures, cancellation).Index())
+        {
+            features[samples[i]] = values;
+            progress?.Report(new PreparationProgress("working out features", i + 1, samples.Length));
+        }
         return new FeatureInputs(features, slices);
     }
 

@@ -2,6 +2,12 @@ using MeLo.Edge.Training.Reports;
 
 namespace MeLo.Edge.Training;
 
+/// <summary>How far the samples are ready to be learnt from.</summary>
+/// <param name="What">What is done to them, in words.</param>
+/// <param name="Done">Samples that are through.</param>
+/// <param name="Samples">All.</param>
+internal readonly record struct PreparationProgress(string What, int Done, int Samples);
+
 /// <summary>How far training has come.</summary>
 /// <param name="Epoch">The pass over the training samples, from 1.</param>
 /// <param name="Epochs">The most passes.</param>

@@ -62,7 +62,7 @@ internal sealed record ComparedRun(
         }
         catch (JsonException e)
         {
-            throw RefusedException.File(path, $"found no result of a training ({e.Message}), expected one, or no such file");
+            throw RefusedException.File(path, $"found no result of a training ({e.Message}), expected one, or no such file; {Advice(folder)}");
         }
         return differences.Length == 0 ? kept.Run : throw RefusedException.File(path, $"found the result of another training, expected one of this: {differences}; {Advice(folder)}");
     }

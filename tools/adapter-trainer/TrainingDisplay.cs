@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using MeLo.Edge.Training;
 using MeLo.Edge.Training.Reports;
@@ -8,17 +9,27 @@ namespace AdapterTrainer;
 /// <summary>Training as it goes on, on stderr: a bar for the epoch that runs, where that is a terminal, and a line for each that has ended.</summary>
 internal static class TrainingDisplay
 {
-    /// <summary>Shows it.</summary>
+    private static readonly TimeSpan s_seldom = TimeSpan.FromSeconds(10);
+
+    /// <summary>Shows the training.</summary>
     /// <param name="error">Where the lines go when there is no terminal.</param>
     /// <param name="train">Does it.</param>
-    public static T Show<T>(TextWriter error, Func<IProgress<TrainingProgress>, T> train)
+    public static T Show<T>(TextWriter error, Func<IProgress<TrainingProgress>, T> train) => IsTerminal(error) ? WithBar((task, console) => train(new Bar(task, console))) : train(new Lines(error));
+
+    /// <summary>Shows how the samples are made ready.</summary>
+    /// <param name="error">Where the lines go when there is no terminal; one now and then, where it takes long.</param>
+    /// <param name="prepare">Does it.</param>
+    public static T Prepare<T>(TextWriter error, Func<IProgress<PreparationProgress>, T> prepare) => IsTerminal(error) ? WithBar((task, _) => prepare(new PreparationBar(task))) : prepare(new PreparationLines(error));
+
+    private static bool IsTerminal(TextWriter error) => !Console.IsErrorRedirected && ReferenceEquals(error, Console.Error);
+
+    private static T WithBar<T>(Func<ProgressTask, IAnsiConsole, T> work)
     {
-        if (Console.IsErrorRedirected || !ReferenceEquals(error, Console.Error)) return train(new Lines(error));
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         return console.Progress()
             .AutoClear(true)
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn())
-            .Start(context => train(new Bar(context, console)));
+            .Start(context => work(context.AddTask("training"), console));
     }
 
     private static string Line(EpochRecord epoch, TrainingProgress progress) => string.Create(
@@ -35,16 +46,41 @@ internal static class TrainingDisplay
         }
     }
 
-    private sealed class Bar(ProgressContext context, IAnsiConsole console) : IProgress<TrainingProgress>
+    private sealed class PreparationLines(TextWriter error) : IProgress<PreparationProgress>
     {
-        private readonly ProgressTask _task = context.AddTask("training");
+        private readonly Lock _lock = new();
+        private long _last = Stopwatch.GetTimestamp();
 
+        // From any thread.
+        public void Report(PreparationProgress value)
+        {
+            lock (_lock)
+            {
+                if (Stopwatch.GetElapsedTime(_last) < s_seldom) return;
+                _last = Stopwatch.GetTimestamp();
+                error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{value.What}: {value.Done} of {value.Samples}"));
+            }
+        }
+    }
+
+    private sealed class PreparationBar(ProgressTask task) : IProgress<PreparationProgress>
+    {
+        private readonly Lock _lock = new();
+
+        public void Report(PreparationProgress value)
+        {
+            lock (_lock) (task.Description, task.MaxValue, task.Value) = (value.What, value.Samples, value.Done);
+        }
+    }
+
+    private sealed class Bar(ProgressTask task, IAnsiConsole console) : IProgress<TrainingProgress>
+    {
         public void Report(TrainingProgress value)
         {
             if (value.Ended is { } epoch) console.WriteLine(Line(epoch, value));
-            _task.Description = string.Create(CultureInfo.InvariantCulture, $"epoch {value.Epoch}: loss {value.Loss:F4}, {value.SamplesPerSecond:F1} samples/s, {Time(value.Left)} left");
-            _task.MaxValue = value.Samples;
-            _task.Value = value.Done;
+            task.Description = string.Create(CultureInfo.InvariantCulture, $"epoch {value.Epoch}: loss {value.Loss:F4}, {value.SamplesPerSecond:F1} samples/s, {Time(value.Left)} left");
+            task.MaxValue = value.Samples;
+            task.Value = value.Done;
         }
     }
 }

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using MeLo.Edge.Adapters;
 using MeLo.Edge.Dicom;
+using MeLo.Edge.Imaging;
 using MeLo.Edge.Models;
 using MeLo.Edge.Tools;
 using MeLo.Edge.Training;
@@ -14,6 +15,9 @@ namespace AdapterTrainer;
 /// <summary>The options that every command which trains has: the data, and how it is learnt.</summary>
 internal sealed class TrainingOptions
 {
+    // As long as an array may be.
+    private const int MostMegabytes = 2047;
+
     private static readonly Dictionary<string, Func<Augmentation, Augmentation>> s_augmentations = new(StringComparer.Ordinal)
     {
         ["flip"] = a => a with { FlipHorizontal = true },
@@ -29,10 +33,11 @@ internal sealed class TrainingOptions
     private readonly Option<string?> _labelColumns = new("--label-column") { Description = "The CSV's column of labels, or several with commas, each 0 or 1. Default: label, labels, class or target.", HelpName = "NAME" };
     private readonly Option<string?> _splitColumn = new("--split-column") { Description = "The CSV's column of train, val or test. Default: split or part.", HelpName = "NAME" };
     private readonly Option<string?> _patientColumn = new("--patient-column") { Description = "The CSV's column that tells patients apart, whose pictures are kept together. Default: patient or patient_id.", HelpName = "NAME" };
-    private readonly Option<int?> _slices = new("--slices") { Description = "How many slices of a volume are looked at along each axis; it makes volumes of files. Default: files are pictures, and of a .npz file's volumes all slices are looked at.", HelpName = "N", CustomParser = NumberOption.OptionalWhole };
+    private readonly Option<int?> _slices = new("--slices") { Description = "How many slices of a volume are looked at along each axis; it makes volumes of files. Default: files are pictures, and of a .npz file's volumes all slices are looked at.", HelpName = "N", CustomParser = result => NumberOption.WholeUpTo(VolumeRecipe.MaxSlices)(result) };
     private readonly Option<string> _axes = new Option<string>("--axes") { Description = "Along which axes a volume is cut.", DefaultValueFactory = _ => "axial", HelpName = "axial|coronal|sagittal|all" }.AcceptOnlyFromAmong("axial", "coronal", "sagittal", "all");
     private readonly Option<DicomVoi?> _dicom = DicomOption.Create("It goes into the bundle. Default: DICOM files are refused.");
     private readonly Option<bool> _ignorePatients = new("--ignore-dicom-patients") { Description = "Deal out DICOM files one by one. Default: those of one Patient ID (0010,0020) go to one part. For files whose IDs were all replaced by the same." };
+    private readonly Option<int> _maxFile = new("--max-file-megabytes") { Description = "The largest file, or series, that is read. A device has a limit of its own.", DefaultValueFactory = _ => (int)(DecodeLimits.Default.MaxFileBytes >> 20), HelpName = "N", CustomParser = NumberOption.WholeUpTo(MostMegabytes) };
     private readonly Option<double> _validation = Number("--validation-share", "The share of samples that choices are made by, where the data does not say.", 0.15);
     private readonly Option<double> _test = Number("--test-share", "The share of samples that the figures come from, where the data does not say.", 0.15);
 
@@ -69,7 +74,7 @@ internal sealed class TrainingOptions
                 result.AddError($"--targets: found '{text}', expected each of {string.Join(", ", VitLinears.All.Select(l => l.Name()))} at most once, separated by commas.");
         });
         command.Add(_data);
-        foreach (Option option in (Option[])[_labels, _pathColumn, _labelColumns, _splitColumn, _patientColumn, _slices, _axes, _dicom, _ignorePatients, _validation, _test]) command.Add(option);
+        foreach (Option option in (Option[])[_labels, _pathColumn, _labelColumns, _splitColumn, _patientColumn, _slices, _axes, _dicom, _ignorePatients, _maxFile, _validation, _test]) command.Add(option);
         if (adapters)
             foreach (Option option in AdapterOptions) command.Add(option);
         foreach (Option option in (Option[])[_epochs, _batch, _microBatch, _learningRate, _warmup, _weightDecay, _labelSmoothing, _balance, _augment, _patience, _seed, _cache]) command.Add(option);
@@ -91,6 +96,7 @@ internal sealed class TrainingOptions
             PatientColumn = parsed.GetValue(_patientColumn),
             Slices = parsed.GetValue(_slices),
             Dicom = parsed.GetValue(_dicom),
+            Limits = DecodeLimits.Default with { MaxFileBytes = (long)parsed.GetValue(_maxFile) << 20 },
             DicomPatients = !parsed.GetValue(_ignorePatients),
             Axes = Enum.Parse<VolumeAxes>(parsed.GetRequiredValue(_axes), ignoreCase: true),
         });
@@ -104,9 +110,11 @@ internal sealed class TrainingOptions
         Splits splits = Splits.Of(dataset, new SplitOptions { Validation = parsed.GetValue(_validation), Test = parsed.GetValue(_test), Seed = seed });
         if (dataset.Samples[0].Patient is not null) error.WriteLine($"patients, each in one part: {dataset.Patients}");
         if (splits.Shared(dataset) is { Count: > 0 } shared)
-            Warn($"found {shared.Count} pictures in more than one part, the first as {string.Join(" and ", shared[0].Take(2).Select(name => $"'{name}'"))}: what was learnt is tested on itself, and the figures are better than the task");
+            Warn($"found {shared.Count} samples in more than one part, the first as {string.Join(" and ", shared[0].Take(2).Select(name => $"'{name}'"))}: what was learnt is tested on itself, and the figures are better than the task");
+        if (dataset.Stacks is { Pictures: > 0 } stacks)
+            Warn($"found {stacks.Pictures} pictures that are slices of {stacks.Series} series: each is learnt from and tested as a picture of its own; with --slices, a folder with the slices of a series is one volume");
         if (dataset.Contradictions() is { Count: > 0 } contradictions)
-            Warn($"found {contradictions.Count} pictures that are there several times and not labelled alike, the first as {string.Join(" and ", contradictions[0].Take(2).Select(name => $"'{name}'"))}: one label is wrong");
+            Warn($"found {contradictions.Count} samples that are there several times and not labelled alike, the first as {string.Join(" and ", contradictions[0].Take(2).Select(name => $"'{name}'"))}: one label is wrong");
         if (splits.Undefined(dataset) is { Count: > 0 } undefined)
             Warn($"found {string.Join(", ", undefined)}: figures of it are not defined, and means leave it out");
         return splits;

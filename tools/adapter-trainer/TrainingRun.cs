@@ -37,9 +37,9 @@ internal sealed record TrainingRun(
         PeakMemory.Reset();
         long start = Stopwatch.GetTimestamp();
         TrainingStateFile state = new(folder.State, Identity(task), advice);
+        state.Check(); // before all samples are read
         if (state.Exists) error.WriteLine($"found the state of an interrupted training: {folder.State}");
-        using Trainer trainer = new(task, cancellation);
-        // For a head, the features of all samples.
+        using Trainer trainer = TrainingDisplay.Prepare(error, prepared => new Trainer(task, prepared, cancellation));
         double preparation = Stopwatch.GetElapsedTime(start).TotalSeconds;
         TrainingHistory history;
         try

@@ -43,19 +43,19 @@ internal sealed class CsvSource
         {
             string id = row.Fields[_path].Trim().Replace('\\', '/');
             if (id.Length == 0 || id.Contains('\0', StringComparison.Ordinal)) faults.Add($"line {row.Line}: found no path");
-            else if (!seen.Add(id)) faults.Add($"line {row.Line}: found '{id}' again, expected each picture once");
+            else if (!seen.Add(Path.TrimEndingDirectorySeparator(Path.GetFullPath(id, folder)))) faults.Add($"line {row.Line}: found '{id}' again, expected each picture once");
             rows.Add((row, id, Labels(row, isMultiLabel, faults), Part(row, faults), Patient(row, faults)));
         }
         if (faults.Count > 0) throw DatasetException.Of(_source, faults);
 
         LabelSet labels = LabelSet.Of(_source, hasColumns ? _labels.Select(c => _table.Header[c]) : rows.SelectMany(r => r.Labels), options.Labels);
-        FilePictures pictures = FilePictures.Open(_source, [.. rows.Select(r => Files(r.Id, Path.Combine(folder, r.Id), options))], _patient < 0 ? options : options with { DicomPatients = false });
+        FilePictures pictures = FilePictures.Open(_source, [.. rows.Select(r => Files(r.Id, Path.Combine(folder, r.Id), areVolumes: options.Slices is not null))], _patient < 0 ? options : options with { DicomPatients = false });
         Sample[] samples = [.. rows.Select((r, i) => pictures.Describe(i, new Sample(r.Id, labels.Targets(r.Labels), r.Patient, r.Part)))];
         return Dataset.Of(_source, labels.Names, isMultiLabel, samples, pictures, notice: DatasetNotice.Beside(folder));
     }
 
     // A volume may be a folder with the slices of a series.
-    private static SampleFiles Files(string id, string path, DatasetOptions options) => new(id, options.Slices is not null && Directory.Exists(path) ? [.. SampleFiles.In(path)] : [path]);
+    private static SampleFiles Files(string id, string path, bool areVolumes) => areVolumes && Directory.Exists(path) ? SampleFiles.OfFolder(id, path) : SampleFiles.Of(id, path);
 
     private string[] Labels(CsvRow row, bool isMultiLabel, List<string> faults)
     {

@@ -53,13 +53,13 @@ internal sealed class Dataset
     public DicomVoi? Dicom => (Pictures as FilePictures)?.Dicom;
 
     /// <summary>Whose its samples are, in words: how many patients, and who says so.</summary>
-    public string Patients =>
-        Samples[0].Patient is null ? "not told apart"
-        : Pictures is FilePictures { Patients: > 0 } files ? $"{files.Patients} by their DICOM files{(files.WithoutPatient > 0 ? $", {files.WithoutPatient} files do not say whose they are" : "")}"
-        : $"{Samples.Select(s => s.Patient).Distinct().Count()}";
+    public string Patients => Samples[0].Patient is null ? "not told apart" : (Pictures as FilePictures)?.DicomPatients ?? $"{Samples.Select(s => s.Patient).Distinct().Count()}";
 
     /// <summary>Whether the samples' patients come from DICOM files, whose IDs may mean nothing.</summary>
-    public bool HasDicomPatients => Pictures is FilePictures { Patients: > 0 };
+    public bool HasDicomPatients => Pictures is FilePictures { DicomPatients: not null };
+
+    /// <summary>Pictures that are slices of a stack, and of how many series.</summary>
+    public (int Pictures, int Series) Stacks => (Pictures as FilePictures)?.Stacks ?? default;
 
     /// <summary>
     /// Opens a folder with a folder of pictures or volumes for each class, perhaps below <c>train</c>, <c>val</c> and <c>test</c>; a <c>.csv</c> file with paths and labels; or an <c>.npz</c> file
@@ -116,7 +116,7 @@ internal sealed class Dataset
         if (faults.Count > 0) throw DatasetException.Of(source, faults);
 
         string description = string.Create(CultureInfo.InvariantCulture, $"{source}: {samples.Count} {pictures.Kind}, {labels.Count} {(isMultiLabel ? "labels, any number a sample" : "classes")}{(notice is null ? "" : $". {notice}")}");
-        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([pictures.Kind, .. labels], samples), pictures, notice);
+        return new Dataset(description, source, labels, isMultiLabel, samples, DigestOf([pictures.Volume is null ? "" : pictures.Kind, .. labels], samples), pictures, notice);
 
         bool Fits(float[] targets) => targets.Length == labels.Count && targets.All(t => t is 0 or 1) && (isMultiLabel || targets.Sum() == 1);
     }

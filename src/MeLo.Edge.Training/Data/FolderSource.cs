@@ -8,7 +8,7 @@ namespace MeLo.Edge.Training.Data;
 /// <summary>A folder with a folder of pictures or volumes for each class, perhaps below a folder for each part.</summary>
 internal static class FolderSource
 {
-    private static readonly string[] s_texts = [".csv", ".txt"];
+    private static readonly string[] s_texts = [".csv", ".tsv", ".txt"];
 
     private sealed record ClassFolder(string Label, DatasetPart? Part, string Location);
 
@@ -24,11 +24,8 @@ internal static class FolderSource
         foreach (ClassFolder folder in folders)
         {
             int before = found.Count;
-            foreach (IGrouping<string, string> files in Files(folder.Location, root, faults).GroupBy(path => options.Slices is not null && IsSlice(path, folder.Location) ? Path.GetDirectoryName(path)! : path))
-            {
-                string id = Relative(root, files.Key);
-                found.Add((new SampleFiles(id, [.. files]), new Sample(id, labels.Targets(folder.Label), Patient: null, folder.Part)));
-            }
+            foreach (SampleFiles files in Samples(folder.Location, root, areVolumes: options.Slices is not null, faults))
+                found.Add((files, new Sample(files.Id, labels.Targets(folder.Label), Patient: null, folder.Part)));
             if (found.Count == before) faults.Add($"the folder '{Path.GetRelativePath(root, folder.Location)}' holds no file, expected the {(options.Slices is null ? "pictures" : "volumes")} of a class");
         }
         faults.AddRange(Unlabelled(root, areVolumes: options.Slices is not null));
@@ -50,21 +47,26 @@ internal static class FolderSource
         return [.. top.SelectMany(part => Folders(part).Select(f => new ClassFolder(Path.GetFileName(f), PartNames.Parse(Path.GetFileName(part)), f)))];
     }
 
+    // Where samples are volumes, the DICOM files of a folder below a class's are the slices of one series; right in the class's, each is a volume of several frames.
+    private static IEnumerable<SampleFiles> Samples(string location, string root, bool areVolumes, List<string> faults) =>
+        Files(location, root, faults)
+            .GroupBy(path => areVolumes && Path.GetDirectoryName(path) != location && IsDicom(path) ? Path.GetDirectoryName(path)! : path)
+            .Select(files => new SampleFiles(Relative(root, files.Key), [.. files.Order(StringComparer.Ordinal)], IsSeries: files.Key != files.First()));
+
     // A link to a folder is not followed: it may lead back up, and then every picture would be there many times.
     private static IEnumerable<string> Files(string folder, string root, List<string> faults) =>
-        SampleFiles.In(folder, enter: (ref FileSystemEntry e) =>
+        SampleFiles.Below(folder, (ref FileSystemEntry e) =>
         {
             if ((e.Attributes & FileAttributes.ReparsePoint) == 0 || e.ToFileSystemInfo().LinkTarget is null) return true;
             faults.Add($"'{Relative(root, e.ToFullPath())}' is a link to a folder, expected files and folders");
             return false;
         });
 
-    // The DICOM files of a folder below a class's are the slices of one series; right in the class's, each is a volume of several frames.
-    private static bool IsSlice(string path, string location)
+    private static bool IsDicom(string path)
     {
         try
         {
-            return Path.GetDirectoryName(path) != location && DicomDecoder.IsDicom(SampleFiles.Start(path));
+            return DicomDecoder.IsDicom(SampleFiles.Start(path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -76,7 +78,7 @@ internal static class FolderSource
     // A list and a notice may lie beside the classes; a picture there would be left out, and nobody would notice.
     private static IEnumerable<string> Unlabelled(string root, bool areVolumes) =>
         from folder in Folders(root).Where(f => PartNames.Parse(Path.GetFileName(f)) is not null).Prepend(root)
-        from path in SampleFiles.In(folder).Order(StringComparer.Ordinal)
+        from path in InputFiles.In(folder).Order(StringComparer.Ordinal)
         where IsSample(path, areVolumes)
         select $"the {(areVolumes ? "volume" : "picture")} '{Relative(root, path)}' is in no class's folder";
 
@@ -85,7 +87,8 @@ internal static class FolderSource
         try
         {
             // A list may begin as anything, "BMI,age" as a BMP file.
-            if (s_texts.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase)) return false;
+            string name = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
+            if (s_texts.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase)) return false;
             byte[] start = SampleFiles.Start(path);
             if (areVolumes) VolumeDecoder.CheckKind(start);
             else if (!DicomDecoder.IsDicom(start)) ImageSignature.Identify(start);

@@ -135,8 +135,8 @@ internal sealed record Splits(IReadOnlyList<int> Train, IReadOnlyList<int> Valid
         }
     }
 
-    // Samples that must stay together: a patient's, and the copies of a picture, whoever's they are.
-    private static int[][] Groups(Dataset dataset, int[] samples)
+    /// <summary>Samples that must stay together: a patient's, and the copies of a picture, whoever's they are.</summary>
+    public static int[][] Groups(Dataset dataset, IReadOnlyList<int> samples)
     {
         Dictionary<(bool IsPatient, string Key), int> first = [];
         Dictionary<int, int> parents = [];

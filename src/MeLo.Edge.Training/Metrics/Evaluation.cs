@@ -105,7 +105,7 @@ internal sealed record Evaluation
             }
             if (said[at] != truth[i]) falseAnswers++;
         }
-        int independentPositives = answers.Independent(i => truth[i]), independentNegatives = answers.Independent(i => !truth[i]);
+        double independentPositives = answers.Independent(i => truth[i]), independentNegatives = answers.Independent(i => !truth[i]);
         double auc = Roc.Auc(scores, truth), sensitivity = (double)found / positives, specificity = (double)rejected / (truth.Length - positives);
         return new ClassEvaluation(
             positives, auc, Interval.OfArea(auc, independentPositives, independentNegatives), threshold,

@@ -17,8 +17,8 @@ internal readonly record struct Interval(double Low, double High)
 
     /// <summary>Of a share, by its score (Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927). It says something at 0 and 1 too.</summary>
     /// <param name="share">The share that was found.</param>
-    /// <param name="samples">Of how many independent samples.</param>
-    public static Interval OfShare(double share, int samples)
+    /// <param name="samples">Of how many independent samples, which need not be a whole number.</param>
+    public static Interval OfShare(double share, double samples)
     {
         if (samples == 0 || double.IsNaN(share)) return s_undefined;
         double square = Z * Z, denominator = samples + square;
@@ -35,7 +35,7 @@ internal readonly record struct Interval(double Low, double High)
     /// <param name="auc">The area that was found.</param>
     /// <param name="positives">From how many independent positive samples.</param>
     /// <param name="negatives">From how many independent negative ones.</param>
-    public static Interval OfArea(double auc, int positives, int negatives)
+    public static Interval OfArea(double auc, double positives, double negatives)
     {
         if (positives == 0 || negatives == 0 || double.IsNaN(auc)) return s_undefined;
         return new Interval(Furthest(0), Furthest(1));
@@ -60,13 +60,16 @@ internal readonly record struct Interval(double Low, double High)
         return defined.Length == 0 ? s_undefined : new Interval(defined.Average(i => i.Low), defined.Average(i => i.High));
     }
 
+    /// <summary>The interval of a share in percent, <c>76.7–90.7 %</c>; a dash where it is not defined.</summary>
+    public string Percent => double.IsNaN(Low) ? "–" : string.Create(CultureInfo.InvariantCulture, $"{100 * Low:F1}–{100 * High:F1} %");
+
     /// <summary>The interval as people read it, <c>0.886–0.957</c>; a dash where it is not defined.</summary>
     public override string ToString() => double.IsNaN(Low) ? "–" : string.Create(CultureInfo.InvariantCulture, $"{Low:F3}–{High:F3}");
 
     // Of exponential distributions (Hanley and McNeil, Radiology 143, 1982), with the counts' mean where one of them alone would be too wide or too narrow.
-    private static double AreaVariance(double area, int positives, int negatives)
+    private static double AreaVariance(double area, double positives, double negatives)
     {
         double others = ((positives + negatives) / 2.0) - 1;
-        return area * (1 - area) * (1 + (others * (1 - area) / (2 - area)) + (others * area / (1 + area))) / ((double)positives * negatives);
+        return area * (1 - area) * (1 + (others * (1 - area) / (2 - area)) + (others * area / (1 + area))) / (positives * negatives);
     }
 }

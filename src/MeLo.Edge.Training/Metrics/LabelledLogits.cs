@@ -7,8 +7,8 @@ namespace MeLo.Edge.Training.Metrics;
 /// <param name="IsMultiLabel">Whether a probability is the sigmoid of its logit instead of the softmax over all.</param>
 internal sealed record LabelledLogits(float[] Logits, float[] Targets, int Classes, bool IsMultiLabel)
 {
-    /// <summary>Where each sample comes from, such as its patient: what has the same source says nothing new. Null for a sample that has none in common with another; null altogether where all are such.</summary>
-    public IReadOnlyList<string?>? Sources { get; init; }
+    /// <summary>Where each sample comes from, such as a patient, as a number: what has the same source may say nothing new. Null where every sample has its own.</summary>
+    public IReadOnlyList<int>? Sources { get; init; }
 
     /// <summary>The number of samples.</summary>
     public int Samples => Logits.Length / Classes;
@@ -24,11 +24,15 @@ internal sealed record LabelledLogits(float[] Logits, float[] Targets, int Class
         return truth;
     }
 
-    /// <summary>How many of some samples are independent of each other: all, or those of one source counted once.</summary>
-    public int Independent(Func<int, bool> which)
+    /// <summary>
+    /// How many independent samples some are worth, if those of one source are all alike: Kish's effective number, (Σ m)² / Σ m² over the sources' numbers m of samples (Kish, Survey Sampling, 1965, section 11.7).
+    /// One source that has most of them is worth little more than one.
+    /// </summary>
+    public double Independent(Func<int, bool> which)
     {
-        IEnumerable<int> chosen = Enumerable.Range(0, Samples).Where(which);
-        return Sources is null ? chosen.Count() : chosen.Select(i => (Sources[i], Sources[i] is null ? i : 0)).Distinct().Count();
+        int[] chosen = [.. Enumerable.Range(0, Samples).Where(which)];
+        if (Sources is null || chosen.Length == 0) return chosen.Length;
+        return (double)chosen.Length * chosen.Length / chosen.CountBy(i => Sources[i]).Sum(source => (double)source.Value * source.Value);
     }
 
     /// <summary>

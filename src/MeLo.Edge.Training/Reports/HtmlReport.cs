@@ -52,7 +52,7 @@ internal static class HtmlReport
         Evaluation test = content.Test;
         Evaluation[] columns = content.Calibrated is { } calibrated ? [test, calibrated] : [test];
         html.Line($"<h2>Figures on the test samples</h2>");
-        html.Line($"""<div class="scroll"><table><caption>{test.Samples} samples that neither training nor any choice has seen. In brackets: 95 % confidence intervals (of the area: Newcombe 2006; of shares: Wilson 1927), in which one patient's samples, and a picture's copies, count once.</caption>""");
+        html.Line($"""<div class="scroll"><table><caption>{test.Samples} samples that neither training nor any choice has seen. In brackets: 95 % confidence intervals (of the area: Newcombe 2006; of shares: Wilson 1927), for which one patient's samples, and a picture's copies, are taken for alike (Kish's effective number of samples).</caption>""");
         html.Line($"""<thead><tr><th scope="col">figure</th><th scope="col" class="number">logits as they are</th>""");
         if (columns.Length > 1) html.Line($"""<th scope="col" class="number">temperature {columns[1].Temperature:0.####}</th>""");
         html.Line($"</tr></thead><tbody>");

@@ -115,10 +115,11 @@ internal static class DicomVolume
         double black = 0, white = 0;
         if (transforms.Select(t => t.Percentiles).Distinct().ToArray() is not [var percentiles]) throw Broken("found slices with a window and slices without one, expected all alike");
         if (percentiles is var (low, high)) (black, white) = (ValueRank.Percentile(voxels, low), ValueRank.Percentile(voxels, high));
+        // Before the threads: a window that the file does not have is refused.
+        Func<double, double>[] lights = [.. transforms.Select(t => t.Light(black, white))];
         Parallel.For(0, slices.Count, slice =>
         {
-            Func<double, double> light = transforms[slice].Light(black, white);
-            foreach (ref float voxel in voxels.AsSpan(slice * plane, plane)) voxel = float.IsNaN(voxel) ? 0 : (float)light(voxel);
+            foreach (ref float voxel in voxels.AsSpan(slice * plane, plane)) voxel = float.IsNaN(voxel) ? 0 : (float)lights[slice](voxel);
         });
         return voxels;
     }

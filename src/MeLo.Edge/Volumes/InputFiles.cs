@@ -5,6 +5,16 @@ namespace MeLo.Edge.Volumes;
 /// <summary>Reads what is to be classified: a file, or a folder with the files of a series. A length is checked before memory is reserved for it.</summary>
 internal static class InputFiles
 {
+    // What Windows leaves among pictures, hidden there, but not where a folder was copied to; and what a medium has to find DICOM files by.
+    private static readonly string[] s_leftovers = ["Thumbs.db", "desktop.ini", "DICOMDIR"];
+
+    /// <summary>The visible files right in a folder, without what is there by itself, in no order.</summary>
+    public static IEnumerable<string> In(string folder) =>
+        Directory.EnumerateFiles(folder, "*", new EnumerationOptions { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false }).Where(path => !IsLeftover(Path.GetFileName(path)));
+
+    /// <summary>Whether a file of that name is no picture and no slice, but is left in folders by the system or a medium.</summary>
+    public static bool IsLeftover(string name) => name.StartsWith('.') || s_leftovers.Contains(name, StringComparer.OrdinalIgnoreCase);
+
     /// <summary>A file's bytes.</summary>
     /// <exception cref="ImageException">It is longer than the limits allow.</exception>
     /// <exception cref="IOException">It cannot be read, or is no regular file: a device or a pipe has no length.</exception>
@@ -18,14 +28,14 @@ internal static class InputFiles
         return bytes;
     }
 
-    /// <summary>The files of a folder, as one that holds a DICOM series.</summary>
+    /// <summary>The files of a folder with a DICOM series (<see cref="In"/>), as one.</summary>
     /// <exception cref="ImageException">A file, or all of them together, are longer than the limits allow.</exception>
     /// <exception cref="IOException">One cannot be read.</exception>
     public static async Task<byte[]> ReadSeriesAsync(string folder, DecodeLimits limits, CancellationToken cancellation)
     {
         List<ReadOnlyMemory<byte>> files = [];
         long bytes = 0;
-        foreach (string path in Directory.EnumerateFiles(folder))
+        foreach (string path in In(folder))
         {
             files.Add(await ReadAsync(path, limits, cancellation).ConfigureAwait(false));
             limits.CheckFile(bytes += files[^1].Length);

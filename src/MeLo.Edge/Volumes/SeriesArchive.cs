@@ -35,9 +35,7 @@ public static class SeriesArchive
     /// <exception cref="ImageException">There are too many.</exception>
     public static byte[] Pack(IEnumerable<ReadOnlyMemory<byte>> files)
     {
-        SortedDictionary<string, ReadOnlyMemory<byte>> byDigest = new(StringComparer.Ordinal);
-        foreach (ReadOnlyMemory<byte> file in files) byDigest.TryAdd(Convert.ToHexStringLower(SHA256.HashData(file.Span)), file);
-        if (byDigest.Count > MaxFiles) throw ImageException.OverLimit("files of a series", byDigest.Count, MaxFiles);
+        SortedDictionary<string, ReadOnlyMemory<byte>> byDigest = ByDigest(files);
         using MemoryStream archive = new(checked((int)Math.Min(Array.MaxLength, byDigest.Values.Sum(f => f.Length + 256L))));
         using (ZipArchive zip = new(archive, ZipArchiveMode.Create, leaveOpen: true))
         {
@@ -58,6 +56,15 @@ public static class SeriesArchive
     public static IReadOnlyList<ReadOnlyMemory<byte>> Open(ReadOnlyMemory<byte> input) =>
         IsOne(input.Span) ? Read(input, DecodeLimits.Default with { MaxFileBytes = Array.MaxLength }) : [input];
 
+    /// <summary>Different files by their SHA-256 in hexadecimal, in its order.</summary>
+    /// <exception cref="ImageException">There are too many.</exception>
+    internal static SortedDictionary<string, ReadOnlyMemory<byte>> ByDigest(IEnumerable<ReadOnlyMemory<byte>> files)
+    {
+        SortedDictionary<string, ReadOnlyMemory<byte>> byDigest = new(StringComparer.Ordinal);
+        foreach (ReadOnlyMemory<byte> file in files) byDigest.TryAdd(Convert.ToHexStringLower(SHA256.HashData(file.Span)), file);
+        return byDigest.Count <= MaxFiles ? byDigest : throw ImageException.OverLimit("files of a series", byDigest.Count, MaxFiles);
+    }
+
     /// <summary>Whether a file is meant to be one.</summary>
     internal static bool IsOne(ReadOnlySpan<byte> file) => file.StartsWith("PK\x03\x04"u8);
 
@@ -74,8 +81,8 @@ public static class SeriesArchive
             long left = limits.MaxFileBytes;
             foreach (ZipArchiveEntry entry in zip.Entries)
             {
-                // A folder, a hidden file, and what a medium has to find files by.
-                if (entry.Name.Length == 0 || entry.Name.StartsWith('.') || entry.Name == "DICOMDIR") continue;
+                // A folder has no name.
+                if (entry.Name.Length == 0 || InputFiles.IsLeftover(entry.Name)) continue;
                 if (entry.IsEncrypted) throw Broken("found a file that is encrypted");
                 byte[] file = Read(entry, left);
                 left -= file.Length;

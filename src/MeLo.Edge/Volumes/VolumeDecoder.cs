@@ -22,6 +22,13 @@ internal static class VolumeDecoder
         throw NotKnown(bytes);
     }
 
+    /// <summary>Decodes the slices of a DICOM series, as an archive of them is decoded.</summary>
+    /// <param name="slices">The files, in any order; equal ones count once.</param>
+    /// <param name="voi">Which values become black and white; null takes none.</param>
+    /// <param name="limits">What it may cost, all files together.</param>
+    /// <exception cref="ImageException">They make no volume, one is broken, or they are over a limit.</exception>
+    public static Volume DecodeSeries(IReadOnlyList<ReadOnlyMemory<byte>> slices, DicomVoi? voi, DecodeLimits limits) => DicomVolume.Decode([.. SeriesArchive.ByDigest(slices).Values], Asked(voi), limits);
+
     /// <summary>Whether a file is meant to be nothing but a volume, which a DICOM file may be or not.</summary>
     public static bool IsOne(ReadOnlySpan<byte> file) => NpyHeader.IsOne(file) || SeriesArchive.IsOne(file) || NiftiFile.IsOne(file);
 

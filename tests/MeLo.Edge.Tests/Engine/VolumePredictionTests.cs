@@ -70,6 +70,8 @@ public sealed class VolumePredictionTests(EngineFixture fixture) : IClassFixture
         engine.Install(fixture.Bundle("knee", 5, change: d => d with { Input = d.Input with { Dicom = DicomVoi.Window(0, 1000), Volume = new VolumeRecipe(VolumeAxes.Axial, 8, SliceAggregation.MeanLogits) } }));
         byte[][] slices = s_volume.Slices();
         for (int i = 0; i < slices.Length; i++) File.WriteAllBytes(folder[$"IM{7 - i}"], slices[i]);
+        // What is left there by systems and media is no slice.
+        foreach (string leftover in (string[])["DICOMDIR", "Thumbs.db", ".DS_Store"]) File.WriteAllText(folder[leftover], leftover);
         Prediction ofFolder = await engine.PredictAsync("knee", folder.Root, Cancellation);
         Prediction ofArchive = await engine.PredictAsync("knee", SeriesArchive.Pack(slices.Select(s => (ReadOnlyMemory<byte>)s)), Cancellation);
         Prediction ofNifti = await engine.PredictAsync("knee", s_volume.Nifti(isCompressed: true), Cancellation);

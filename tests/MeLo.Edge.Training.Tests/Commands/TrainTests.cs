@@ -50,6 +50,19 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         _ = XDocument.Parse(html[html.IndexOf("<html", StringComparison.Ordinal)..]);
     }
 
+    [Fact]
+    public void SamplesThatCannotBeRead_AreNamedBeforeAnythingIsLearnt()
+    {
+        foreach (string path in Directory.EnumerateFiles(bench.Pictures, "*.png", SearchOption.AllDirectories))
+            File.Copy(path, _folder["pictures", Path.GetFileName(Path.GetDirectoryName(path)!), Path.GetFileName(path)]);
+        string[] broken = [.. Directory.EnumerateFiles(_folder["pictures"], "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Where((_, i) => i % 20 == 0)];
+        foreach (string path in broken) File.WriteAllBytes(path, File.ReadAllBytes(path)[..^40]);
+        ProgramResult result = TrainerTool.Run([.. bench.Train(_folder["spots.melo"]).Select(a => a == bench.Pictures ? _folder["pictures"] : a)]);
+        Assert.Equal(1, result.ExitCode);
+        foreach (string path in broken) Assert.Contains($"'{Path.GetFileName(Path.GetDirectoryName(path))}/{Path.GetFileName(path)}': ", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("epoch", result.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -121,7 +134,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
                 string label = i % 2 == 0 ? "mass" : "normal";
                 TestVolume volume = new(6, 8, 8, [.. Enumerable.Range(0, 6 * 64).Select(v => (short)(random.Next(100) + (i % 2 == 0 && v % 64 is > 17 and < 40 ? 600 : 0)))]);
                 string path = _folder["volumes", part, label, $"{i}"];
-                if (i % 3 == 0) foreach ((int z, byte[] slice) in volume.Slices(more: d => d.Text(0x00100020, "LO", $"{part}{i}")).Index()) File.WriteAllBytes(_folder["volumes", part, label, $"{i}", $"{z}.dcm"], slice);
+                if (i % 3 == 0) foreach ((int z, byte[] slice) in volume.Slices(series: $"1.{count}.{i}", more: d => d.Text(0x00100020, "LO", $"{part}{i}")).Index()) File.WriteAllBytes(_folder["volumes", part, label, $"{i}", $"{z}.dcm"], slice);
                 else File.WriteAllBytes(path, i % 3 == 1 ? volume.Npy() : volume.Nifti(isCompressed: true));
                 if (part == "test") tested.Add((path, label));
             }
@@ -130,6 +143,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
             "train", "--base", bench.Base, "--data", _folder["volumes"], "--slices", "2", "--axes", "coronal", "--dicom", "window:350,700", "--task", "organ", "--key", bench.Key, "--out", _folder["organ.melo"], "--epochs", "2",
             "--batch", "4", "--warmup", "0");
         Assert.Contains("on 6 test samples: AUC", output, StringComparison.Ordinal);
+        File.WriteAllText(_folder["volumes", "test", "mass", "0", ".DS_Store"], "what a Mac leaves");
         using SigningKey key = SigningKey.FromPemFile(bench.Key);
         Bundle bundle = Bundle.Open(_folder["organ.melo"], TrustStore.FromKey(key));
         Assert.Equal(new VolumeRecipe(VolumeAxes.Coronal, 2, SliceAggregation.MeanLogits), bundle.Description.Input.Volume);
@@ -307,7 +321,7 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         File.Copy(Path.Combine(pictures, "spot", "1.png"), Path.Combine(pictures, "none", "copy.png"));
         (int exitCode, _, string error) = TrainerTool.Run([.. bench.Train(_folder["x.melo"], 1).Select(a => a == bench.Pictures ? pictures : a)]);
         Assert.Equal(0, exitCode);
-        Assert.Contains("warning: found 1 pictures that are there several times and not labelled alike, the first as 'none/copy.png' and 'spot/1.png': one label is wrong", error, StringComparison.Ordinal);
+        Assert.Contains("warning: found 1 samples that are there several times and not labelled alike, the first as 'none/copy.png' and 'spot/1.png': one label is wrong", error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -12,6 +12,8 @@ public sealed class VolumeFilesTests : IDisposable
 {
     private static readonly DatasetOptions s_options = new() { Slices = 3, Axes = VolumeAxes.All, Dicom = DicomVoi.Window(0, 2000) };
 
+    private static readonly PreprocessRecipe s_recipe = new(ResizeMode.Squash, 8, Interpolation.Bicubic, [0, 0, 0], [1, 1, 1]);
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -26,7 +28,7 @@ public sealed class VolumeFilesTests : IDisposable
         Assert.Equal(new VolumeRecipe(VolumeAxes.All, 3, SliceAggregation.MeanLogits), dataset.Volume);
         Assert.Equal(9, dataset.Slices);
         Assert.Contains("6 volumes, 9 slices (all), 2 classes", dataset.Description, StringComparison.Ordinal);
-        // An archive of the same series is the same volume.
+        // An archive of the same series is the same sample.
         Assert.Equal(Of("b/ct").Content, Of("b/again.zip").Content);
         Assert.Equal(Of("b/ct").Targets, Of("b/again.zip").Targets);
         Assert.Equal("2 by their DICOM files, 3 files do not say whose they are", dataset.Patients);
@@ -47,7 +49,7 @@ public sealed class VolumeFilesTests : IDisposable
         for (int i = 0; i < dataset.Samples.Count; i++)
         {
             string path = Path.Combine(_folder.Root, dataset.Samples[i].Id);
-            byte[] file = Directory.Exists(path) ? SeriesArchive.Pack(Directory.EnumerateFiles(path).Where(f => Path.GetFileName(f) is not ("DICOMDIR" or "Thumbs.db")).Select(f => (ReadOnlyMemory<byte>)File.ReadAllBytes(f))) : File.ReadAllBytes(path);
+            byte[] file = Directory.Exists(path) ? SeriesArchive.Pack(InputFiles.In(path).Select(f => (ReadOnlyMemory<byte>)File.ReadAllBytes(f))) : File.ReadAllBytes(path);
             PreparedImage expected = PreparedImage.From(file, new InputDescription(recipe, dataset.Dicom, dataset.Volume), DecodeLimits.Default);
             reader.Read(i, pixels);
             Assert.Equal(expected.Pixels.Length, pixels.Length);
@@ -72,6 +74,48 @@ public sealed class VolumeFilesTests : IDisposable
         Assert.Contains("'empty': found no file in the folder, expected the slices of a DICOM series", message, StringComparison.Ordinal);
         Assert.Contains("'gone': there is no such file", message, StringComparison.Ordinal);
         Assert.DoesNotContain("b/ct/1", message, StringComparison.Ordinal); // a volume of one slice, as far as anyone can tell by its first bytes
+
+        File.WriteAllLines(_folder["list.csv"], ["path,label", "b/ct,ill", "./b/ct/,well", "b\\ct,well"]);
+        message = Refusal(_folder["list.csv"], s_options);
+        Assert.Contains("line 3: found './b/ct/' again", message, StringComparison.Ordinal);
+        Assert.Contains("line 4: found 'b/ct' again", message, StringComparison.Ordinal);
+        File.WriteAllLines(_folder["list.csv"], ["path,label", "b/ct,ill", "a/head.nii.gz,well"]);
+        Assert.Contains("'b/ct': is a folder, expected a picture, or --slices for volumes", Refusal(_folder["list.csv"], s_options with { Slices = null }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SlicesAsPictures_AreToldOf_AndThoseOfASeriesStayTogether()
+    {
+        for (int s = 0; s < 8; s++)
+        {
+            byte[][] slices = TestVolume.Make(3, 4, 5, seed: s).Slices(series: $"1.9.{s}");
+            for (int i = 0; i < slices.Length; i++) File.WriteAllBytes(_folder[s % 2 == 0 ? "a" : "b", $"{s}", $"{i}"], slices[i]);
+        }
+        Dataset dataset = Dataset.Open(_folder.Root, s_options with { Slices = null });
+        Assert.Equal(24, dataset.Samples.Count);
+        Assert.Equal((24, 8), dataset.Stacks);
+        Assert.Equal("not told by the DICOM files, of which those of a series count as one's", dataset.Patients);
+        Splits splits = Splits.Of(dataset, new SplitOptions { Validation = 0.25, Test = 0.25 });
+        foreach (IEnumerable<int> series in Enumerable.Range(0, 24).GroupBy(i => Path.GetDirectoryName(dataset.Samples[i].Id)))
+            Assert.Single((DatasetPart[])[DatasetPart.Train, DatasetPart.Validation, DatasetPart.Test], part => splits[part].Intersect(series).Any());
+        Assert.Equal((0, 0), Dataset.Open(_folder.Root, s_options).Stacks);
+    }
+
+    [Fact]
+    public void SeriesInTwoFolders_IsRefused()
+    {
+        Fill();
+        File.Move(_folder["b", "ct", "1"], _folder["b", "rest", "1"]);
+        Assert.EndsWith(": 'b/again.zip' and 'b/ct' and 'b/rest' have slices of one series (SeriesInstanceUID), expected all of a series in one folder", Refusal(_folder.Root, s_options), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LargerFiles_AreTakenWhereTheLimitSaysSo()
+    {
+        Fill();
+        long series = Directory.EnumerateFiles(_folder["b", "ct"]).Sum(f => new FileInfo(f).Length);
+        string message = Refusal(_folder.Root, s_options with { Limits = DecodeLimits.Default with { MaxFileBytes = series - 1 } });
+        Assert.Contains($"'b/ct': found {series} bytes of file, expected at most {series - 1}; --max-file-megabytes takes larger ones", message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -107,18 +151,21 @@ public sealed class VolumeFilesTests : IDisposable
     {
         Fill();
         string message = Refusal(_folder.Root, s_options with { Dicom = null });
-        foreach (string id in (string[])["a/frames.dcm", "a/patient 7/ct", "b/ct", "b/again.zip"]) Assert.Contains($"'{id}': found a DICOM image, expected an array of bytes, or --dicom to say", message, StringComparison.Ordinal);
+        foreach (string id in (string[])["a/frames.dcm", "a/patient 7/ct/1", "b/ct/1"]) Assert.Contains($"'{id}': found a DICOM image, expected an array of bytes, or --dicom to say", message, StringComparison.Ordinal);
+        Assert.Contains("'b/again.zip': found a ZIP file, expected an array of bytes, or --dicom to say", message, StringComparison.Ordinal);
         foreach (string path in (string[])[_folder["a", "frames.dcm"], _folder["b", "again.zip"]]) File.Delete(path);
         foreach (string path in (string[])[_folder["a", "patient 7"], _folder["b", "ct"]]) Directory.Delete(path, recursive: true);
         Dataset dataset = Dataset.Open(_folder.Root, s_options with { Dicom = null });
-        SampleReader reader = new(dataset, new PreprocessRecipe(ResizeMode.Squash, 8, Interpolation.Bicubic, [0, 0, 0], [1, 1, 1]), 0);
+        SampleReader reader = new(dataset, s_recipe, 0);
         message = Assert.Throws<DatasetException>(() => reader.Prepare([0, 1], threads: 2, cancellation: TestContext.Current.CancellationToken)).Message;
-        Assert.Contains("'a/head.nii.gz': found a volume of numbers that are no levels of gray, expected bytes: the bundle does not say which values are black and white (--dicom)", message, StringComparison.Ordinal);
+        Assert.Contains("'a/head.nii.gz': found a volume of numbers that are no levels of gray, expected bytes: nothing says which values are black and white (--dicom)", message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("gap", "a/x", "DICOM series: ")]
     [InlineData("two", "a/x", "DICOM series: found slices of several series")]
+    [InlineData("broken", "a/x/2", "DICOM")]
+    [InlineData("window", "a/", "found no window of the name that the bundle asks for")]
     [InlineData("short", "a/x", "found a volume of 2 x 6 x 5 voxels, expected at least the 3 slices that the task looks at (all)")]
     [InlineData("text", "a/x/readme", "found a file that begins with 74657874")]
     [InlineData("loose", "a/0", "found a volume of 1 x 6 x 5 voxels, expected at least the 3 slices that the task looks at (all)")]
@@ -126,33 +173,29 @@ public sealed class VolumeFilesTests : IDisposable
     {
         Fill();
         TestVolume volume = TestVolume.Make(4, 6, 5);
-        byte[][] slices = volume.Slices();
+        byte[][] slices = volume.Slices(series: "1.7");
+        DatasetOptions options = s_options;
         switch (what)
         {
             case "gap": Put("x", slices[0], slices[1], slices[3]); break;
             case "two": Put("x", [.. slices, .. volume.Slices(series: "9.9").Take(1)]); break;
             case "short": Put("x", slices[0], slices[1]); break;
+            case "broken": Put("x", [slices[0], slices[1], slices[2][..^20], slices[3]]); break;
+            case "window": options = options with { Dicom = DicomVoi.Named("none") }; break;
             case "text": Put("x", [.. slices]); File.WriteAllText(_folder["a", "x", "readme"], "text"); break;
             default: Put("", slices[0]); break;
         }
         string message = Assert.Throws<DatasetException>(() =>
         {
-            Dataset dataset = Dataset.Open(_folder.Root, s_options);
-            new SampleReader(dataset, new PreprocessRecipe(ResizeMode.Squash, 8, Interpolation.Bicubic, [0, 0, 0], [1, 1, 1]), 0).Prepare([.. Enumerable.Range(0, dataset.Samples.Count)], threads: 2, cancellation: TestContext.Current.CancellationToken);
+            Dataset dataset = Dataset.Open(_folder.Root, options);
+            new SampleReader(dataset, s_recipe, 0).Prepare([.. Enumerable.Range(0, dataset.Samples.Count)], threads: 2, cancellation: TestContext.Current.CancellationToken);
         }).Message;
-        Assert.Contains($"'{id}': {fault}", message, StringComparison.Ordinal);
+        Assert.Contains(what == "window" ? fault : $"'{id}': {fault}", message, StringComparison.Ordinal);
 
         void Put(string name, params byte[][] files)
         {
             for (int i = 0; i < files.Length; i++) File.WriteAllBytes(name.Length > 0 ? _folder["a", name, $"{i}"] : _folder["a", $"{i}"], files[i]);
         }
-    }
-
-    [Fact]
-    public void TooManySlices_AreRefused()
-    {
-        Fill();
-        Assert.Contains("slices: found 257, expected 1 to 256", Refusal(_folder.Root, s_options with { Slices = 257 }), StringComparison.Ordinal);
     }
 
     // Six volumes of two classes, in every form.
@@ -161,16 +204,17 @@ public sealed class VolumeFilesTests : IDisposable
         File.WriteAllBytes(_folder["a", "head.nii.gz"], TestVolume.Make(5, 6, 7, seed: 1).Nifti(isCompressed: true));
         File.WriteAllBytes(_folder["a", "frames.dcm"], TestVolume.Make(4, 6, 7, seed: 2).Frames([2, 0, 3, 1]));
         Series("a/patient 7/ct", TestVolume.Make(6, 5, 7, seed: 3), "P7");
+        File.WriteAllText(_folder["a", "patient 7", "ct", ".DS_Store"], "hidden");
         File.WriteAllBytes(_folder["a", "patient 7", "ct", "DICOMDIR"], TestDicom.Gray(2, 1, [0, 0]).File());
         File.WriteAllBytes(_folder["a", "patient 7", "ct", "Thumbs.db"], [1, 2, 3]);
         File.WriteAllBytes(_folder["b", "array"], TestVolume.NpyFile("|u1", "False", "(4, 5, 6)", [.. Enumerable.Range(0, 120).Select(i => (byte)(2 * i))]));
-        Series("b/ct", TestVolume.Make(4, 5, 6, seed: 4), "P8");
+        Series("b/ct", TestVolume.Make(4, 5, 6, seed: 4), "P8", "1.2.8");
         File.WriteAllBytes(_folder["b", "again.zip"], SeriesArchive.Pack(Directory.EnumerateFiles(_folder["b", "ct"]).Select(f => (ReadOnlyMemory<byte>)File.ReadAllBytes(f))));
     }
 
-    private void Series(string folder, TestVolume volume, string patient)
+    private void Series(string folder, TestVolume volume, string patient, string series = "1.2.7")
     {
-        byte[][] slices = volume.Slices(more: d => d.Text(0x00100020, "LO", patient));
+        byte[][] slices = volume.Slices(series, more: d => d.Text(0x00100020, "LO", patient));
         // Their names say nothing of their order.
         for (int i = 0; i < slices.Length; i++) File.WriteAllBytes(_folder[[.. folder.Split('/'), $"{slices.Length - i}"]], slices[i]);
     }

@@ -79,6 +79,29 @@ public sealed class IntervalTests
         double Normal() => Math.Sqrt(-2 * Math.Log(1 - random.Unit())) * Math.Cos(2 * Math.PI * random.Unit());
     }
 
+    // Half of the patients have one sample, few have most of all samples, and each is answered wholly right or wholly wrong.
+    [Fact]
+    public void PatientsOfManySamples_AreNoMoreThanOneEach()
+    {
+        SplitMix64 random = new(11);
+        int[] sizes = [.. Enumerable.Repeat(1, 15), .. Enumerable.Repeat(3, 8), .. Enumerable.Repeat(20, 5), 60, 60];
+        int[] sources = [.. sizes.SelectMany((size, source) => Enumerable.Repeat(source, size))];
+        const double Truth = 0.8;
+        int held = 0, heldByPatients = 0;
+        const int Draws = 4000;
+        for (int draw = 0; draw < Draws; draw++)
+        {
+            bool[] right = [.. sizes.Select(_ => random.Unit() < Truth)];
+            LabelledLogits answers = new([.. sources.Select(s => right[s] ? 1f : -1f)], [.. sources.Select(_ => 1f)], 1, IsMultiLabel: true) { Sources = sources };
+            Evaluation evaluation = Evaluation.Of(answers, 1, [0.5]);
+            if (evaluation.AccuracyInterval.Low <= Truth && Truth <= evaluation.AccuracyInterval.High) held++;
+            Interval naive = Interval.OfShare(evaluation.Accuracy, sizes.Length);
+            if (naive.Low <= Truth && Truth <= naive.High) heldByPatients++;
+        }
+        Assert.InRange((double)held / Draws, 0.92, 0.985);
+        Assert.True((double)heldByPatients / Draws < 0.75, "Counting patients alone should be too narrow.");
+    }
+
     [Fact]
     public void WhatIsNotDefined_HasNone()
     {
@@ -87,20 +110,25 @@ public sealed class IntervalTests
             Assert.True(double.IsNaN(interval.Low) && double.IsNaN(interval.High));
             Assert.Equal("–", interval.ToString());
         }
+        Assert.Equal("12.3–45.7 %", new Interval(0.1234, 0.4567).Percent);
+        Assert.Equal("–", Interval.OfMean([]).Percent);
         Assert.Equal("0.250–0.750", Interval.OfMean([new(0.2, 0.7), new(double.NaN, double.NaN), new(0.3, 0.8)]).ToString());
     }
 
     [Fact]
-    public void SamplesOfOneSource_CountOnce()
+    public void SamplesOfOneSource_CountAsOne()
     {
         LabelledLogits answers = new([2, -1, -2, 1, 1, -3], [1, 0, 1, 0, 0, 1], 1, IsMultiLabel: true);
         Assert.Equal(6, answers.Independent(_ => true));
-        LabelledLogits patients = answers with { Sources = ["a", "a", "a", "b", null, null] };
-        Assert.Equal(4, patients.Independent(_ => true));
+        LabelledLogits patients = answers with { Sources = [7, 7, 7, 2, 3, 4] };
+        // One with three, three with one.
+        Assert.Equal(36.0 / 12, patients.Independent(_ => true));
+        Assert.Equal(2, (answers with { Sources = [1, 1, 1, 2, 2, 2] }).Independent(_ => true));
+        Assert.Equal(0, patients.Independent(_ => false));
         ClassEvaluation one = Evaluation.Of(patients, 1, [0.5]).Classes[0];
-        // With the label: two of patient a and one of nobody known; without: one each of a, b and nobody known.
-        Assert.Equal(Interval.OfArea(one.Auc, 2, 3), one.AucInterval);
-        Assert.Equal(Interval.OfShare(one.Sensitivity, 2), one.SensitivityInterval);
+        // With the label: two of one patient and one of another; without: three of three.
+        Assert.Equal(Interval.OfArea(one.Auc, 9.0 / 5, 3), one.AucInterval);
+        Assert.Equal(Interval.OfShare(one.Sensitivity, 9.0 / 5), one.SensitivityInterval);
         Assert.Equal(Interval.OfShare(one.Specificity, 3), one.SpecificityInterval);
         Assert.Equal(Evaluation.Of(answers, 1, [0.5]).Auc, one.Auc);
     }

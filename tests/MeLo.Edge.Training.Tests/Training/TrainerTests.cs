@@ -178,6 +178,18 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void AnswersOfAPatient_HaveOneSource()
+    {
+        TrainingTask task = _small.Of(s_quick);
+        // Three samples a patient, but for two copies of another's picture.
+        Sample[] samples = [.. task.Dataset.Samples.Select((s, i) => s with { Patient = $"{i / 3}", Content = i is 0 or 90 ? "same" : $"{i}" })];
+        Dataset dataset = Dataset.Of("patients", task.Dataset.Labels, isMultiLabel: false, samples, task.Dataset.Pictures);
+        using Trainer trainer = new(task with { Dataset = dataset }, cancellation: TestContext.Current.CancellationToken);
+        IReadOnlyList<int> sources = trainer.Answers([0, 1, 3, 5, 90, 92, 93], TestContext.Current.CancellationToken).Sources!;
+        Assert.Equal([0, 0, 1, 1, 0, 0, 2], sources.Select(s => sources.Distinct().ToList().IndexOf(s)));
+    }
+
+    [Fact]
     public void TrainedAdapter_OnTheEngineGivesTheTrainersLogits()
     {
         TrainingTask task = _small.Of(s_quick);

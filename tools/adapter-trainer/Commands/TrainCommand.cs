@@ -161,7 +161,7 @@ internal sealed class TrainCommand : ToolCommand
         TrainingResult result = run.Result;
         output.WriteLine($"{run.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} of {run.ModelParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters learnt; epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"on {result.Test.Samples} test samples: AUC {result.Test.Auc:F4} ({result.Test.AucInterval}), accuracy {result.Test.Accuracy:P1} ({result.Test.AccuracyInterval}), F1 {result.Test.F1:F3}, ECE {result.Calibrated.Ece:F3} ({result.Test.Ece:F3} before temperature {result.Temperature:F2})"));
+            $"on {result.Test.Samples} test samples: AUC {result.Test.Auc:F4} ({result.Test.AucInterval}), accuracy {result.Test.Accuracy:P1} ({result.Test.AccuracyInterval.Percent}), F1 {result.Test.F1:F3}, ECE {result.Calibrated.Ece:F3} ({result.Test.Ece:F3} before temperature {result.Temperature:F2})"));
         if (result.Temperature == TemperatureScaling.Max)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"warning: the temperature is at its limit, {TemperatureScaling.Max:0}: the answers to the validation samples are hardly better than chance, or far too sure of themselves"));
         else if (result.Calibrated.Ece > result.Test.Ece)
@@ -171,7 +171,7 @@ internal sealed class TrainCommand : ToolCommand
         for (int c = 0; c < run.Task.Dataset.Labels.Count; c++)
         {
             ClassEvaluation label = result.Calibrated.Classes[c];
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {run.Task.Dataset.Labels[c]}: AUC {label.Auc:F4} ({label.AucInterval}), from probability {label.Threshold:F3} on: sensitivity {label.Sensitivity:P1} ({label.SensitivityInterval}), specificity {label.Specificity:P1} ({label.SpecificityInterval})"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {run.Task.Dataset.Labels[c]}: AUC {label.Auc:F4} ({label.AucInterval}), from probability {label.Threshold:F3} on: sensitivity {label.Sensitivity:P1} ({label.SensitivityInterval.Percent}), specificity {label.Specificity:P1} ({label.SpecificityInterval.Percent})"));
         }
         output.WriteLine("  in brackets: 95 % confidence intervals");
         output.WriteLine($"report: {reportPath}");
