@@ -11,8 +11,8 @@ using MeLo.Edge.Training.Steps;
 namespace MeLo.Edge.Training;
 
 /// <summary>
-/// Trains a task: batches of varied pictures through the graph of a step, AdamW over the parameters, a look at the validation samples after every epoch, and at the
-/// end the parameters of the epoch that was best there. The same task gives the same bits on one machine. Not thread-safe.
+/// Trains a task: batches of varied pictures through the graph of a step, AdamW over the parameters, a look at the validation samples after every epoch with the parameters' means,
+/// and at the end those of the epoch that was best there. The same task gives the same bits on one machine. Not thread-safe.
 /// </summary>
 internal sealed class Trainer : IDisposable
 {
@@ -86,17 +86,21 @@ internal sealed class Trainer : IDisposable
         CosineSchedule schedule = new(_settings.PeakLearningRate, _settings.FinalLearningRate, (int)(_settings.WarmupEpochs * batches), _settings.Epochs * batches);
         AdamW optimizer = new(_settings.WeightDecay, _settings.MaxGradientNorm);
         LossWeights weights = new(_loss, [.. train.Select(i => _task.Dataset.Samples[i])], _settings);
-        TrainingHistory history = state?.Read(_parameters) ?? new TrainingHistory();
+        ParameterAverage average = new(_parameters, (int)Math.Clamp(Math.Round(_settings.AveragingEpochs * batches), 1, int.MaxValue));
+        TrainingHistory history = state?.Read(_parameters, average) ?? new TrainingHistory();
         _step ??= new BatchStep(_graph.Step, _task.WeightsFolder, _task.Provider, _threads, _runs, _parameters);
         while (!history.IsOver(_settings))
         {
             int epoch = history.Epochs.Count + 1;
             long start = Stopwatch.GetTimestamp();
-            double loss = RunEpoch(epoch, batches, schedule, optimizer, weights, history, progress, cancellation);
-            (double validationLoss, double auc) = Validate(weights, cancellation);
-            EpochRecord result = new(epoch, loss, validationLoss, auc, schedule.At((epoch * batches) - 1), Stopwatch.GetElapsedTime(start).TotalSeconds);
-            history.Add(result, _parameters);
-            state?.Write(history, _parameters);
+            double loss = RunEpoch(epoch, batches, schedule, optimizer, average, weights, history, progress, cancellation);
+            average.Instead(() =>
+            {
+                (double validationLoss, double auc) = Validate(weights, cancellation);
+                history.Add(new EpochRecord(epoch, loss, validationLoss, auc, schedule.At((epoch * batches) - 1), Stopwatch.GetElapsedTime(start).TotalSeconds), _parameters);
+            });
+            state?.Write(history, _parameters, average);
+            EpochRecord result = history.Epochs[^1];
             progress?.Report(new TrainingProgress(epoch, _settings.Epochs, train.Count, train.Count, loss, train.Count / result.Seconds, history.Left(_settings), result));
         }
         history.TakeBest(_parameters);
@@ -164,7 +168,7 @@ internal sealed class Trainer : IDisposable
     }
 
     private double RunEpoch(
-        int epoch, int batches, CosineSchedule schedule, AdamW optimizer, LossWeights weights, TrainingHistory history, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
+        int epoch, int batches, CosineSchedule schedule, AdamW optimizer, ParameterAverage average, LossWeights weights, TrainingHistory history, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         int[] order = [.. _task.Parts.Train];
         new SplitMix64(SplitMix64.Seed(_settings.Seed, (ulong)epoch, OrderSeed)).Shuffle<int>(order);
@@ -180,6 +184,7 @@ internal sealed class Trainer : IDisposable
                 throw new TrainingException($"found a loss of {loss} in batch {batch + 1} of epoch {epoch}, expected a number; a lower learning rate than {_settings.PeakLearningRate} may help") { IsDivergence = true };
             int step = ((epoch - 1) * batches) + batch;
             optimizer.Step(_parameters, schedule.At(step), step + 1);
+            average.Add(step + 1);
             sum += loss * samples.Length;
             done += samples.Length;
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds, perSecond = done / seconds;

@@ -36,7 +36,7 @@ internal sealed class TrainingHistory
     public bool IsOver(TrainingSettings settings) =>
         _epochs.Count >= settings.Epochs || (settings.Patience > 0 && Best is { } best && _epochs.Count - best.Epoch >= settings.Patience);
 
-    /// <summary>Adds an epoch with the parameters as they are after it.</summary>
+    /// <summary>Adds an epoch with the parameters that it was validated with.</summary>
     public void Add(EpochRecord result, IReadOnlyList<LearnedParameter> parameters)
     {
         _epochs.Add(result);

@@ -40,6 +40,9 @@ internal sealed record TrainingSettings
     /// <summary>Epochs over which the learning rate rises; may be a fraction.</summary>
     public double WarmupEpochs { get; init; } = 0.5;
 
+    /// <summary>Epochs of steps over which the parameters are averaged; the means are what is validated and kept (<see cref="Optimization.ParameterAverage"/>). 0 for the parameters as the last step left them.</summary>
+    public double AveragingEpochs { get; init; } = 1;
+
     /// <summary>AdamW's decay of matrices; 0 is Adam.</summary>
     public double WeightDecay { get; init; } = 0.01;
 
@@ -82,6 +85,7 @@ internal sealed record TrainingSettings
         if (!(PeakLearningRate > 0) || !double.IsFinite(PeakLearningRate)) yield return $"learning rate: found {Text(PeakLearningRate)}, expected more than 0";
         if (!(FinalLearningRate >= 0) || FinalLearningRate > PeakLearningRate) yield return $"final learning rate: found {Text(FinalLearningRate)}, expected 0 to {Text(PeakLearningRate)}, the highest";
         if (!(WarmupEpochs >= 0) || WarmupEpochs >= Epochs) yield return $"warm-up: found {Text(WarmupEpochs)} epochs, expected 0 to less than {Epochs}";
+        if (!(AveragingEpochs >= 0) || AveragingEpochs > MostEpochs) yield return $"averaging: found {Text(AveragingEpochs)} epochs, expected 0 to {MostEpochs}";
         if (!(WeightDecay >= 0) || WeightDecay * PeakLearningRate >= 1) yield return $"weight decay: found {Text(WeightDecay)} at a learning rate of {Text(PeakLearningRate)}, expected 0 or more and a product of the two below 1";
         if (!(MaxGradientNorm > 0)) yield return $"largest gradient norm: found {Text(MaxGradientNorm)}, expected more than 0";
         if (!(LabelSmoothing >= 0 && LabelSmoothing < 1)) yield return $"label smoothing: found {Text(LabelSmoothing)}, expected 0 to less than 1";
@@ -97,7 +101,7 @@ internal sealed record TrainingSettings
         lines.AddRange(
         [
             ("epochs, at most", Text(Epochs)), ("batch", Text(Batch)), ("micro-batch", Text(MicroBatch)),
-            ("learning rate", LearningRateText), ("warm-up epochs", Text(WarmupEpochs)),
+            ("learning rate", LearningRateText), ("warm-up epochs", Text(WarmupEpochs)), ("averaged over", AveragingEpochs > 0 ? $"{Text(AveragingEpochs)} epochs" : "no steps"),
             ("optimiser", WeightDecay > 0 ? $"AdamW, weight decay {Text(WeightDecay)}" : "Adam"), ("largest gradient norm", Text(MaxGradientNorm)),
             ("label smoothing", Text(LabelSmoothing)), ("classes", BalanceClasses ? "balanced" : "as they are"), ("augmentation", Augmentation.ToString()),
             ("patience", Patience == 0 ? "none" : Text(Patience)), ("seed", Seed.ToString(CultureInfo.InvariantCulture)),

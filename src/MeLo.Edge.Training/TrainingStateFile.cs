@@ -7,17 +7,17 @@ using MeLo.Edge.Training.Reports;
 namespace MeLo.Edge.Training;
 
 /// <summary>
-/// What training needs to go on after an epoch, in one safetensors file that is there whole or not at all: the parameters, what the optimiser remembers of them, the
-/// best ones, and in its metadata what the epochs came to and what was being trained.
+/// What training needs to go on after an epoch, in one safetensors file that is there whole or not at all: the parameters, what the optimiser remembers of them, their
+/// means, the best ones, and in its metadata what the epochs came to and what was being trained.
 /// </summary>
 /// <param name="path">The file.</param>
 /// <param name="identity">What is trained: a state of another training is refused.</param>
 /// <param name="advice">What to do about a state that is refused.</param>
 internal sealed class TrainingStateFile(string path, TrainingIdentity identity, string advice)
 {
-    private const string Schema = "melo.training-state/1";
+    private const string Schema = "melo.training-state/2";
     private const string EpochsKey = "epochs", IdentityKey = "identity", SchemaKey = "schema";
-    private const string Values = "values/", First = "first_moment/", Second = "second_moment/", Best = "best/";
+    private const string Values = "values/", First = "first_moment/", Second = "second_moment/", Mean = "mean/", Best = "best/";
 
     // A class that the validation samples lack has no AUC.
     private static readonly JsonSerializerOptions s_json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
@@ -27,8 +27,9 @@ internal sealed class TrainingStateFile(string path, TrainingIdentity identity, 
 
     /// <summary>Takes up what was kept; null where nothing was.</summary>
     /// <param name="parameters">Get their values and moments.</param>
+    /// <param name="average">Gets its means.</param>
     /// <exception cref="TrainingException">The file is another training's, or no such file.</exception>
-    public TrainingHistory? Read(IReadOnlyList<LearnedParameter> parameters)
+    public TrainingHistory? Read(IReadOnlyList<LearnedParameter> parameters, ParameterAverage average)
     {
         if (!Exists) return null;
         try
@@ -37,11 +38,12 @@ internal sealed class TrainingStateFile(string path, TrainingIdentity identity, 
             if (file.Metadata.GetValueOrDefault(SchemaKey) != Schema) throw Fault($"found schema '{file.Metadata.GetValueOrDefault(SchemaKey)}', expected '{Schema}'");
             CheckIdentity(TrainingIdentity.Parse(file.Metadata[IdentityKey]));
             EpochRecord[] epochs = JsonSerializer.Deserialize<EpochRecord[]>(file.Metadata[EpochsKey], s_json)!;
-            foreach (LearnedParameter parameter in parameters)
+            foreach ((LearnedParameter parameter, float[] mean) in parameters.Zip(average.Values))
             {
                 file[Values + parameter.Name].CopyTo(parameter.Values, 0);
                 file[First + parameter.Name].CopyTo(parameter.FirstMoment, 0);
                 file[Second + parameter.Name].CopyTo(parameter.SecondMoment, 0);
+                file[Mean + parameter.Name].CopyTo(mean, 0);
             }
             return new TrainingHistory(epochs, [.. parameters.Select(p => file[Best + p.Name].ToSingles())]);
         }
@@ -53,10 +55,10 @@ internal sealed class TrainingStateFile(string path, TrainingIdentity identity, 
 
     /// <summary>Refuses what was kept, if it is another training's.</summary>
     /// <exception cref="TrainingException">It is, or no state at all.</exception>
-    public void Check() => Read([]);
+    public void Check() => Read([], new ParameterAverage([], 1));
 
     /// <summary>Keeps how things stand after an epoch.</summary>
-    public void Write(TrainingHistory history, IReadOnlyList<LearnedParameter> parameters)
+    public void Write(TrainingHistory history, IReadOnlyList<LearnedParameter> parameters, ParameterAverage average)
     {
         List<TensorSource> tensors = [];
         for (int i = 0; i < parameters.Count; i++)
@@ -65,7 +67,7 @@ internal sealed class TrainingStateFile(string path, TrainingIdentity identity, 
             tensors.AddRange(
             [
                 TensorSource.FromSingles(Values + p.Name, p.Shape, p.Values), TensorSource.FromSingles(First + p.Name, p.Shape, p.FirstMoment),
-                TensorSource.FromSingles(Second + p.Name, p.Shape, p.SecondMoment), TensorSource.FromSingles(Best + p.Name, p.Shape, history.BestValues![i]),
+                TensorSource.FromSingles(Second + p.Name, p.Shape, p.SecondMoment), TensorSource.FromSingles(Mean + p.Name, p.Shape, average.Values[i]), TensorSource.FromSingles(Best + p.Name, p.Shape, history.BestValues![i]),
             ]);
         }
         Dictionary<string, string> metadata = new()

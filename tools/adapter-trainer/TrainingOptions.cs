@@ -49,6 +49,7 @@ internal sealed class TrainingOptions
     private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples at work at once, in parts of about eight pictures side by side: fewer need less memory.", s_defaults.MicroBatch);
     private readonly Option<double?> _learningRate = new("--learning-rate") { Description = "The highest learning rate. Default: 5e-3 for adapters, 1e-4 for whole models, 1e-2 for heads.", HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
     private readonly Option<double> _warmup = Number("--warmup", "Epochs over which the learning rate rises.", s_defaults.WarmupEpochs);
+    private readonly Option<double> _average = Number("--average", "Epochs of steps over which the parameters are averaged; 0 keeps them as the last step left them.", s_defaults.AveragingEpochs);
     private readonly Option<double> _weightDecay = Number("--weight-decay", "AdamW's decay of matrices; 0 is Adam.", s_defaults.WeightDecay);
     private readonly Option<double> _labelSmoothing = Number("--label-smoothing", "The share of a target that goes to all classes alike.", s_defaults.LabelSmoothing);
     private readonly Option<bool> _balance = new("--balance") { Description = "Rare classes count more, so that every class has the same weight in sum." };
@@ -77,7 +78,7 @@ internal sealed class TrainingOptions
         foreach (Option option in (Option[])[_labels, _pathColumn, _labelColumns, _splitColumn, _patientColumn, _slices, _axes, _dicom, _ignorePatients, _maxFile, _validation, _test]) command.Add(option);
         if (adapters)
             foreach (Option option in AdapterOptions) command.Add(option);
-        foreach (Option option in (Option[])[_epochs, _batch, _microBatch, _learningRate, _warmup, _weightDecay, _labelSmoothing, _balance, _augment, _patience, _seed, _cache]) command.Add(option);
+        foreach (Option option in (Option[])[_epochs, _batch, _microBatch, _learningRate, _warmup, _average, _weightDecay, _labelSmoothing, _balance, _augment, _patience, _seed, _cache]) command.Add(option);
     }
 
     /// <summary>The options that are about adapters alone.</summary>
@@ -140,6 +141,7 @@ internal sealed class TrainingOptions
             MicroBatch = Math.Min(parsed.GetValue(_microBatch), parsed.GetValue(_batch)),
             LearningRate = parsed.GetValue(_learningRate),
             WarmupEpochs = parsed.GetValue(_warmup),
+            AveragingEpochs = parsed.GetValue(_average),
             WeightDecay = parsed.GetValue(_weightDecay),
             LabelSmoothing = parsed.GetValue(_labelSmoothing),
             BalanceClasses = parsed.GetValue(_balance),

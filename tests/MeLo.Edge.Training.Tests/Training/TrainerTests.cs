@@ -122,13 +122,29 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Averaging_ChangesWhatIsKeptAndNotWhereTheStepsGo()
+    {
+        TrainingSettings last = s_quick with { AveragingEpochs = 0 }, mean = s_quick with { AveragingEpochs = 1 };
+        Assert.NotEqual(Learnt(last), Learnt(mean));
+        Assert.Equal(Losses(last), Losses(mean));
+        // Of one step each: an epoch has three batches.
+        Assert.Equal(Learnt(last), Learnt(s_quick with { AveragingEpochs = 1.0 / 3 }));
+
+        double[] Losses(TrainingSettings settings)
+        {
+            using Trainer trainer = new(_small.Of(settings));
+            return [.. trainer.Train(state: null, progress: null, TestContext.Current.CancellationToken).Epochs.Select(e => e.TrainLoss)];
+        }
+    }
+
+    [Fact]
     public void StateOfAnotherTraining_IsRefusedWithTheDifferences()
     {
         TrainingTask task = _small.Of(s_quick with { Epochs = 1, WarmupEpochs = 0 });
         using Trainer trainer = new(task);
         trainer.Train(new TrainingStateFile(_small["state.safetensors"], new TrainingIdentity([("seed", "1"), ("rank", "4")]), "begin anew"), progress: null, TestContext.Current.CancellationToken);
         TrainingException e = Assert.Throws<TrainingException>(() =>
-            new TrainingStateFile(_small["state.safetensors"], new TrainingIdentity([("seed", "2"), ("rank", "4")]), "begin anew").Read(trainer.Parameters));
+            new TrainingStateFile(_small["state.safetensors"], new TrainingIdentity([("seed", "2"), ("rank", "4")]), "begin anew").Read(trainer.Parameters, new ParameterAverage(trainer.Parameters, 1)));
         Assert.Contains("seed: found 1, expected 2", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("rank", e.Message, StringComparison.Ordinal);
     }
@@ -144,7 +160,7 @@ public sealed class TrainerTests : IDisposable
         foreach (int length in (int[])[0, 7, 100, whole.Length / 2, whole.Length - 1])
         {
             File.WriteAllBytes(_small["state.safetensors"], whole[..length]);
-            Assert.Throws<TrainingException>(() => state.Read(trainer.Parameters));
+            Assert.Throws<TrainingException>(() => state.Read(trainer.Parameters, new ParameterAverage(trainer.Parameters, 1)));
         }
     }
 
