@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using MeLo.Edge.Dicom;
 using MeLo.Edge.Imaging;
 using MeLo.Edge.Volumes;
@@ -92,28 +91,13 @@ internal sealed class FilePictures : IPictures
     private SampleFacts[] Facts(DatasetOptions options)
     {
         SampleFacts[] facts = new SampleFacts[_files.Count];
-        string?[] faults = new string?[_files.Count];
-        try
-        {
-            Parallel.For(0, _files.Count, new ParallelOptions { MaxDegreeOfParallelism = Volume is null ? -1 : MostVolumes }, i =>
-            {
-                try
-                {
-                    facts[i] = Guarded(_files[i], () => Volume is null ? SampleFacts.OfPicture(_files[i], options) : SampleFacts.OfVolume(_files[i], options));
-                }
-                catch (DatasetException e)
-                {
-                    faults[i] = e.Fault;
-                }
-            });
-        }
-        catch (AggregateException e)
-        {
-            // What is no fault of a file, such as a lack of memory.
-            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
-        }
-        string[] found = [.. faults.OfType<string>()];
-        return found.Length == 0 ? facts : throw DatasetException.Of(_source, found);
+        EverySample.Do(
+            _source,
+            facts.Length,
+            Volume is null ? -1 : MostVolumes,
+            i => facts[i] = Guarded(_files[i], () => Volume is null ? SampleFacts.OfPicture(_files[i], options) : SampleFacts.OfVolume(_files[i], options)),
+            CancellationToken.None);
+        return facts;
     }
 
     // Half of a series is no volume, and the other half would be another sample of the same patient.
@@ -157,6 +141,6 @@ internal sealed class FilePictures : IPictures
     {
         FileNotFoundException or DirectoryNotFoundException => Directory.Exists(files.Paths[0]) ? "is a folder, expected a picture, or --slices for volumes, of which a series is a folder" : "there is no such file",
         ImageException { Fault: ImageFault.OverLimit } when e.Message.Contains("bytes", StringComparison.Ordinal) => $"{e.Message}; --max-file-megabytes takes larger ones",
-        _ => e.Message.Replace("the bundle does not say which values are black and white (input.dicom)", "nothing says which values are black and white (--dicom)", StringComparison.Ordinal),
+        _ => e.Message.Replace(VolumeDecoder.Unsaid, "nothing says which values are black and white (--dicom)", StringComparison.Ordinal),
     };
 }

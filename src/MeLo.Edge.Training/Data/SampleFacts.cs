@@ -75,8 +75,8 @@ internal sealed record SampleFacts(string Digest, string? Patient, string? Serie
 
     private static SampleFacts OfDicom(ReadOnlyMemory<byte> bytes, DecodeLimits limits)
     {
-        DicomExamination says = DicomExamination.Read(bytes, limits)!;
         DicomDataSet set = DicomFile.Open(bytes, limits).DataSet;
+        DicomExamination says = DicomExamination.Of(set);
         return OfBytes(bytes.Span) with { Patient = says.PatientId, Series = says.SeriesInstanceUid, IsSlice = set.Numbers(DicomTag.ImagePositionPatient).Length > 0 };
     }
 

@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
-using System.Runtime.ExceptionServices;
 using MeLo.Edge.Imaging;
 
 namespace MeLo.Edge.Training.Data;
@@ -93,7 +91,7 @@ internal sealed class SampleReader
     /// <param name="threads">The most threads, from 1.</param>
     /// <exception cref="DatasetException">Samples cannot be read; the message lists them up to a limit.</exception>
     public void Read(IReadOnlyList<(int Sample, Memory<float> Pixels)> places, Augmentation augmentation, ulong seed, int threads) =>
-        ForEach(places.Count, threads, i => Read(places[i].Sample, augmentation, seed, places[i].Pixels.Span), CancellationToken.None);
+        EverySample.Do(_dataset.Source, places.Count, threads, i => Read(places[i].Sample, augmentation, seed, places[i].Pixels.Span), CancellationToken.None);
 
     /// <summary>Decodes samples before they are needed, so that faults show at once and the cache is full.</summary>
     /// <param name="samples">The samples' numbers.</param>
@@ -105,7 +103,8 @@ internal sealed class SampleReader
     public void Prepare(IReadOnlyList<int> samples, int threads, Action<int>? progress = null, CancellationToken cancellation = default)
     {
         int done = 0;
-        ForEach(
+        EverySample.Do(
+            _dataset.Source,
             samples.Count,
             threads,
             i =>
@@ -125,31 +124,6 @@ internal sealed class SampleReader
                 progress?.Invoke(Interlocked.Increment(ref done));
             },
             cancellation);
-    }
-
-    private void ForEach(int count, int threads, Action<int> read, CancellationToken cancellation)
-    {
-        ConcurrentDictionary<int, string> faults = [];
-        try
-        {
-            Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation }, i =>
-            {
-                try
-                {
-                    read(i);
-                }
-                catch (DatasetException e)
-                {
-                    faults[i] = e.Fault;
-                }
-            });
-        }
-        catch (AggregateException e)
-        {
-            // What is no fault of a sample, such as a library that is not there, is the same for all of them.
-            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
-        }
-        if (!faults.IsEmpty) throw DatasetException.Of(_dataset.Source, [.. faults.OrderBy(f => f.Key).Select(f => f.Value)]);
     }
 
     /// <summary>[slices, 1 or 3, size, size] at the beginning of a buffer for three channels: one where no slice has colour, as gray pictures in files of colour have not either.</summary>

@@ -68,10 +68,14 @@ public sealed record DicomExamination
     /// <summary>The same within limits.</summary>
     internal static DicomExamination? Read(ReadOnlyMemory<byte> file, DecodeLimits limits)
     {
-        if (!DicomFile.IsOne(file.Span)) return null;
-        DicomDataSet set = DicomFile.Open(file, limits).DataSet;
+        return DicomFile.IsOne(file.Span) ? Of(DicomFile.Open(file, limits).DataSet) : null;
+    }
+
+    /// <summary>What a file that is open says.</summary>
+    internal static DicomExamination Of(DicomDataSet set)
+    {
         string? characters = set.Text(DicomTag.SpecificCharacterSet);
-        (string? Date, string? Time)[] made = [(Of(0x0022), Of(0x0032)), (Of(0x0023), Of(0x0033)), (Of(0x0021), Of(0x0031)), (Of(0x0020), Of(0x0030))];
+        (string? Date, string? Time)[] made = [(Dated(0x0022), Dated(0x0032)), (Dated(0x0023), Dated(0x0033)), (Dated(0x0021), Dated(0x0031)), (Dated(0x0020), Dated(0x0030))];
         (string? date, string? time) = made.FirstOrDefault(m => m.Date is not null);
         return new DicomExamination
         {
@@ -83,8 +87,8 @@ public sealed record DicomExamination
             StudyInstanceUid = Text(0x0020, 0x000D),
             AccessionNumber = Text(0x0008, 0x0050),
             StudyDescription = Text(0x0008, 0x1030),
-            StudyDate = Of(0x0020),
-            StudyTime = Of(0x0030),
+            StudyDate = Dated(0x0020),
+            StudyTime = Dated(0x0030),
             ImageDate = date,
             ImageTime = time,
             SeriesInstanceUid = Text(0x0020, 0x000E),
@@ -94,7 +98,7 @@ public sealed record DicomExamination
             TimezoneOffset = Text(0x0008, 0x0201),
         };
 
-        string? Of(ushort element) => Text(0x0008, element);
+        string? Dated(ushort element) => Text(0x0008, element);
 
         string? Text(ushort group, ushort element) => set.UnicodeText(new DicomTag(group, element), characters);
     }

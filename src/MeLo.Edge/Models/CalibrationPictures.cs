@@ -11,9 +11,6 @@ internal sealed class CalibrationPictures
     /// <summary>445 pictures at 224², where calibration takes some dozens.</summary>
     public const long KeptBytes = 256L << 20;
 
-    // What Windows leaves among pictures, hidden there, but not where a folder was copied to.
-    private static readonly string[] s_leftovers = ["Thumbs.db", "desktop.ini"];
-
     private readonly string _folder;
     private readonly string[] _files;
     private readonly PreprocessRecipe _recipe;
@@ -27,9 +24,7 @@ internal sealed class CalibrationPictures
     public CalibrationPictures(string folder, int size, long budget = KeptBytes)
     {
         if (!Directory.Exists(folder)) throw ModelException.Option("calibrate", $"found no folder '{folder}', expected one with pictures");
-        EnumerationOptions visible = new() { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false };
-        _files = [.. Directory.EnumerateFiles(folder, "*", visible)
-            .Where(file => !s_leftovers.Contains(Path.GetFileName(file), StringComparer.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)];
+        _files = [.. ImageFolder.Files(folder).Order(StringComparer.Ordinal)];
         if (_files.Length == 0) throw ModelException.Option("calibrate", $"found no picture in '{folder}', expected some");
         _folder = folder;
         _recipe = new PreprocessRecipe(ResizeMode.Squash, size, Interpolation.Bicubic, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f]);

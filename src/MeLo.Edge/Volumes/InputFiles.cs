@@ -5,15 +5,15 @@ namespace MeLo.Edge.Volumes;
 /// <summary>Reads what is to be classified: a file, or a folder with the files of a series. A length is checked before memory is reserved for it.</summary>
 internal static class InputFiles
 {
-    // What Windows leaves among pictures, hidden there, but not where a folder was copied to; and what a medium has to find DICOM files by.
-    private static readonly string[] s_leftovers = ["Thumbs.db", "desktop.ini", "DICOMDIR"];
+    // What a medium has to find DICOM files by.
+    private const string MediumDirectory = "DICOMDIR";
 
     /// <summary>The visible files right in a folder, without what is there by itself, in no order.</summary>
     public static IEnumerable<string> In(string folder) =>
-        Directory.EnumerateFiles(folder, "*", new EnumerationOptions { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false }).Where(path => !IsLeftover(Path.GetFileName(path)));
+        ImageFolder.Files(folder).Where(path => !IsLeftover(Path.GetFileName(path)));
 
     /// <summary>Whether a file of that name is no picture and no slice, but is left in folders by the system or a medium.</summary>
-    public static bool IsLeftover(string name) => name.StartsWith('.') || s_leftovers.Contains(name, StringComparer.OrdinalIgnoreCase);
+    public static bool IsLeftover(string name) => name.StartsWith('.') || name.Equals(MediumDirectory, StringComparison.OrdinalIgnoreCase) || ImageFolder.IsLeftover(name);
 
     /// <summary>A file's bytes.</summary>
     /// <exception cref="ImageException">It is longer than the limits allow.</exception>

@@ -74,7 +74,8 @@ internal static class VolumeDecoder
 
     private const int PieceVoxels = 1 << 18;
 
-    private const string Unsaid = "the bundle does not say which values are black and white (input.dicom)";
+    /// <summary>Why numbers that are no levels of gray are refused.</summary>
+    public const string Unsaid = "the bundle does not say which values are black and white (input.dicom)";
 
     private static ImageException NotKnown(ReadOnlySpan<byte> file) =>
         ImageException.VolumeNotKnown(file.IsEmpty ? "an empty file" : $"a file that begins with {Convert.ToHexStringLower(file[..Math.Min(file.Length, 8)])}");

@@ -53,11 +53,10 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     [Fact]
     public void SamplesThatCannotBeRead_AreNamedBeforeAnythingIsLearnt()
     {
-        foreach (string path in Directory.EnumerateFiles(bench.Pictures, "*.png", SearchOption.AllDirectories))
-            File.Copy(path, _folder["pictures", Path.GetFileName(Path.GetDirectoryName(path)!), Path.GetFileName(path)]);
-        string[] broken = [.. Directory.EnumerateFiles(_folder["pictures"], "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Where((_, i) => i % 20 == 0)];
+        string pictures = CopyOfPictures();
+        string[] broken = [.. Directory.EnumerateFiles(pictures, "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Where((_, i) => i % 20 == 0)];
         foreach (string path in broken) File.WriteAllBytes(path, File.ReadAllBytes(path)[..^40]);
-        ProgramResult result = TrainerTool.Run([.. bench.Train(_folder["spots.melo"]).Select(a => a == bench.Pictures ? _folder["pictures"] : a)]);
+        ProgramResult result = TrainerTool.Run([.. bench.Train(_folder["spots.melo"]).Select(a => a == bench.Pictures ? pictures : a)]);
         Assert.Equal(1, result.ExitCode);
         foreach (string path in broken) Assert.Contains($"'{Path.GetFileName(Path.GetDirectoryName(path))}/{Path.GetFileName(path)}': ", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("epoch", result.Error, StringComparison.Ordinal);
