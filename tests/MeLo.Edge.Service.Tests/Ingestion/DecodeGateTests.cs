@@ -15,7 +15,7 @@ public class DecodeGateTests
             using IDisposable place = await gate.EnterAsync(alone, cancelled);
             int now = Interlocked.Increment(ref inside);
             InterlockedMax(ref most, now);
-            await Task.Yield();
+            await Task.Delay(1, cancelled); // long enough for others to come in: after a mere yield each may be through before the next begins
             if (alone) InterlockedMax(ref mostBesideSuspect, Volatile.Read(ref inside));
             Interlocked.Decrement(ref inside);
         });
