@@ -83,21 +83,22 @@ internal sealed class Trainer : IDisposable
     {
         IReadOnlyList<int> train = _task.Parts.Train;
         int batches = Batches(_task);
-        CosineSchedule schedule = new(_settings.PeakLearningRate, _settings.FinalLearningRate, (int)(_settings.WarmupEpochs * batches), _settings.Epochs * batches);
-        AdamW optimizer = new(_settings.WeightDecay, _settings.MaxGradientNorm);
         LossWeights weights = new(_loss, [.. train.Select(i => _task.Dataset.Samples[i])], _settings);
         ParameterAverage average = new(_parameters, (int)Math.Clamp(Math.Round(_settings.AveragingEpochs * batches), 1, int.MaxValue));
         TrainingHistory history = state?.Read(_parameters, average) ?? new TrainingHistory();
+        Course course = new(
+            new CosineSchedule(_settings.PeakLearningRate, _settings.FinalLearningRate, (int)(_settings.WarmupEpochs * batches), _settings.Epochs * batches),
+            new AdamW(_settings.WeightDecay, _settings.MaxGradientNorm), average, weights, history, progress);
         _step ??= new BatchStep(_graph.Step, _task.WeightsFolder, _task.Provider, _threads, _runs, _parameters);
         while (!history.IsOver(_settings))
         {
             int epoch = history.Epochs.Count + 1;
             long start = Stopwatch.GetTimestamp();
-            double loss = RunEpoch(epoch, batches, schedule, optimizer, average, weights, history, progress, cancellation);
+            double loss = RunEpoch(epoch, batches, course, cancellation);
             average.Instead(() =>
             {
                 (double validationLoss, double auc) = Validate(weights, cancellation);
-                history.Add(new EpochRecord(epoch, loss, validationLoss, auc, schedule.At((epoch * batches) - 1), Stopwatch.GetElapsedTime(start).TotalSeconds), _parameters);
+                history.Add(new EpochRecord(epoch, loss, validationLoss, auc, course.Schedule.At((epoch * batches) - 1), Stopwatch.GetElapsedTime(start).TotalSeconds), _parameters);
             });
             state?.Write(history, _parameters, average);
             EpochRecord result = history.Epochs[^1];
@@ -111,11 +112,10 @@ internal sealed class Trainer : IDisposable
     public float[] Logits(IReadOnlyList<int> samples, CancellationToken cancellation) => [.. Evaluate(_evaluation, VitGraph.Logits, samples, _inputs, _runs, cancellation).SelectMany(row => row)];
 
     /// <summary>The same beside the samples' labels.</summary>
-    public LabelledLogits Answers(IReadOnlyList<int> samples, CancellationToken cancellation) =>
-        new(Logits(samples, cancellation), [.. samples.SelectMany(i => _task.Dataset.Samples[i].Targets)], _classes, _task.Dataset.IsMultiLabel)
-        {
-            Sources = Sources(samples),
-        };
+    public LabelledLogits Answers(IReadOnlyList<int> samples, CancellationToken cancellation) => Labelled(samples, cancellation) with { Sources = Sources(samples) };
+
+    private LabelledLogits Labelled(IReadOnlyList<int> samples, CancellationToken cancellation) =>
+        new(Logits(samples, cancellation), [.. samples.SelectMany(i => _task.Dataset.Samples[i].Targets)], _classes, _task.Dataset.IsMultiLabel);
 
     // A patient's pictures are alike, and so are a picture's copies.
     private int[] Sources(IReadOnlyList<int> samples)
@@ -167,8 +167,10 @@ internal sealed class Trainer : IDisposable
         }
     }
 
-    private double RunEpoch(
-        int epoch, int batches, CosineSchedule schedule, AdamW optimizer, ParameterAverage average, LossWeights weights, TrainingHistory history, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
+    // What every step of a training needs.
+    private sealed record Course(CosineSchedule Schedule, AdamW Optimizer, ParameterAverage Average, LossWeights Weights, TrainingHistory History, IProgress<TrainingProgress>? Progress);
+
+    private double RunEpoch(int epoch, int batches, Course course, CancellationToken cancellation)
     {
         int[] order = [.. _task.Parts.Train];
         new SplitMix64(SplitMix64.Seed(_settings.Seed, (ulong)epoch, OrderSeed)).Shuffle<int>(order);
@@ -179,17 +181,17 @@ internal sealed class Trainer : IDisposable
         for (int batch = 0; batch < batches; batch++)
         {
             int[] samples = order[(batch * _settings.Batch)..Math.Min((batch + 1) * _settings.Batch, order.Length)];
-            double loss = _step!.Run(Runs(inputs, samples, weights), cancellation);
+            double loss = _step!.Run(Runs(inputs, samples, course.Weights), cancellation);
             if (!double.IsFinite(loss))
                 throw new TrainingException($"found a loss of {loss} in batch {batch + 1} of epoch {epoch}, expected a number; a lower learning rate than {_settings.PeakLearningRate} may help") { IsDivergence = true };
             int step = ((epoch - 1) * batches) + batch;
-            optimizer.Step(_parameters, schedule.At(step), step + 1);
-            average.Add(step + 1);
+            course.Optimizer.Step(_parameters, course.Schedule.At(step), step + 1);
+            course.Average.Add(step + 1);
             sum += loss * samples.Length;
             done += samples.Length;
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds, perSecond = done / seconds;
-            TimeSpan left = TimeSpan.FromSeconds((order.Length - done) / perSecond) + TimeSpan.FromSeconds((_settings.Epochs - epoch) * (history.SecondsAnEpoch ?? order.Length / perSecond));
-            progress?.Report(new TrainingProgress(epoch, _settings.Epochs, done, order.Length, sum / done, perSecond, left, Ended: null));
+            TimeSpan left = TimeSpan.FromSeconds((order.Length - done) / perSecond) + TimeSpan.FromSeconds((_settings.Epochs - epoch) * (course.History.SecondsAnEpoch ?? order.Length / perSecond));
+            course.Progress?.Report(new TrainingProgress(epoch, _settings.Epochs, done, order.Length, sum / done, perSecond, left, Ended: null));
         }
         return sum / done;
     }
@@ -218,7 +220,7 @@ internal sealed class Trainer : IDisposable
     private (double Loss, double Auc) Validate(LossWeights weights, CancellationToken cancellation)
     {
         IReadOnlyList<int> validation = _task.Parts.Validation;
-        LabelledLogits answers = Answers(validation, cancellation);
+        LabelledLogits answers = Labelled(validation, cancellation);
         Sample[] samples = [.. validation.Select(i => _task.Dataset.Samples[i])];
         float[] positive = new float[answers.Logits.Length], negative = new float[answers.Logits.Length];
         weights.Fill(samples, positive, negative);
