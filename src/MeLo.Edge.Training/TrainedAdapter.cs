@@ -12,15 +12,12 @@ internal static class TrainedAdapter
     /// <param name="vit">The base's architecture.</param>
     /// <param name="settings">How it was trained; with adapters or a head alone.</param>
     /// <param name="parameters">What was learnt.</param>
-    /// <param name="temperature">
-    /// What logits are to be divided by: the head is, which is the same (Guo et al., ICML 2017, section 4.2), so that a device needs to know nothing of it.
-    /// </param>
+    /// <param name="temperature">What logits are to be divided by.</param>
     public static LoraAdapter Of(VitArchitecture vit, TrainingSettings settings, IReadOnlyList<LearnedParameter> parameters, double temperature)
     {
-        Dictionary<string, float[]> values = parameters.ToDictionary(p => p.Name, p => p.Values);
+        Dictionary<string, float[]> values = Calibrated(parameters, temperature);
         int classes = values[VitGraph.HeadBias].Length;
-        TaskHead head = new(
-            classes, vit.Dim, Divided(Transposition.Of(values[VitGraph.HeadWeight], vit.Dim), temperature), Divided(values[VitGraph.HeadBias], temperature));
+        TaskHead head = new(classes, vit.Dim, Transposition.Of(values[VitGraph.HeadWeight], vit.Dim), values[VitGraph.HeadBias]);
         return settings.Mode switch
         {
             TrainingMode.Lora => new LoraAdapter((float)(settings.Alpha / settings.Rank), Pairs(settings.Rank, learnt: true), head),
@@ -46,6 +43,12 @@ internal static class TrainedAdapter
             return pairs;
         }
     }
+
+    /// <summary>What was learnt by name, with the temperature in it: the head is divided by it, as logits are to be (Guo et al., ICML 2017, section 4.2), so that nobody needs to know of it.</summary>
+    /// <param name="parameters">What was learnt.</param>
+    /// <param name="temperature">What logits are to be divided by.</param>
+    public static Dictionary<string, float[]> Calibrated(IReadOnlyList<LearnedParameter> parameters, double temperature) =>
+        parameters.ToDictionary(p => p.Name, p => p.Name is VitGraph.HeadWeight or VitGraph.HeadBias ? Divided(p.Values, temperature) : p.Values);
 
     private static float[] Divided(float[] values, double by) => [.. values.Select(value => (float)(value / by))];
 }

@@ -34,7 +34,7 @@ internal sealed class Trainer : IDisposable
     /// <param name="task">What is trained.</param>
     /// <param name="prepared">Is told of every sample.</param>
     /// <param name="cancellation">Stops it.</param>
-    /// <exception cref="TrainingException">The settings have faults, or there are no samples to train on.</exception>
+    /// <exception cref="TrainingException">The settings have faults, or do not go with the base or the data.</exception>
     /// <exception cref="DatasetException">Samples cannot be read; the message lists them up to a limit.</exception>
     public Trainer(TrainingTask task, IProgress<PreparationProgress>? prepared = null, CancellationToken cancellation = default)
     {
@@ -94,15 +94,17 @@ internal sealed class Trainer : IDisposable
         {
             int epoch = history.Epochs.Count + 1;
             long start = Stopwatch.GetTimestamp();
-            double loss = RunEpoch(epoch, batches, course, cancellation);
+            double loss = RunEpoch(epoch, batches, course, cancellation), perSecond = train.Count / Stopwatch.GetElapsedTime(start).TotalSeconds;
             average.Instead(() =>
             {
                 (double validationLoss, double auc) = Validate(weights, cancellation);
+                // What the epoch's last step made of the parameters, no batch has seen.
+                RequireNumber(validationLoss, "validation loss", $"after epoch {epoch}");
                 history.Add(new EpochRecord(epoch, loss, validationLoss, auc, course.Schedule.At((epoch * batches) - 1), Stopwatch.GetElapsedTime(start).TotalSeconds), _parameters);
             });
             state?.Write(history, _parameters, average);
             EpochRecord result = history.Epochs[^1];
-            progress?.Report(new TrainingProgress(epoch, _settings.Epochs, train.Count, train.Count, loss, train.Count / result.Seconds, history.Left(_settings), result));
+            progress?.Report(new TrainingProgress(epoch, _settings.Epochs, train.Count, train.Count, loss, perSecond, history.Left(_settings), result));
         }
         history.TakeBest(_parameters);
         return history;
@@ -182,8 +184,7 @@ internal sealed class Trainer : IDisposable
         {
             int[] samples = order[(batch * _settings.Batch)..Math.Min((batch + 1) * _settings.Batch, order.Length)];
             double loss = _step!.Run(Runs(inputs, samples, course.Weights), cancellation);
-            if (!double.IsFinite(loss))
-                throw new TrainingException($"found a loss of {loss} in batch {batch + 1} of epoch {epoch}, expected a number; a lower learning rate than {_settings.PeakLearningRate} may help") { IsDivergence = true };
+            RequireNumber(loss, "loss", $"in batch {batch + 1} of epoch {epoch}");
             int step = ((epoch - 1) * batches) + batch;
             course.Optimizer.Step(_parameters, course.Schedule.At(step), step + 1);
             course.Average.Add(step + 1);
@@ -194,6 +195,12 @@ internal sealed class Trainer : IDisposable
             course.Progress?.Report(new TrainingProgress(epoch, _settings.Epochs, done, order.Length, sum / done, perSecond, left, Ended: null));
         }
         return sum / done;
+    }
+
+    private void RequireNumber(double loss, string what, string where)
+    {
+        if (!double.IsFinite(loss))
+            throw new TrainingException($"found a {what} of {loss} {where}, expected a number; a lower learning rate than {_settings.PeakLearningRate} may help") { IsDivergence = true };
     }
 
     // What the runs of a batch come to is in proportion already: their gradients are parts of the batch's.

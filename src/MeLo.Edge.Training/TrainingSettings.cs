@@ -8,7 +8,7 @@ namespace MeLo.Edge.Training;
 internal sealed record TrainingSettings
 {
     // Far more than anybody waits for, or has memory for.
-    private const int MostEpochs = 100_000, MostBatch = 65_536;
+    public const int MostEpochs = 100_000, MostBatch = 65_536;
 
     /// <summary>What learns.</summary>
     public TrainingMode Mode { get; init; } = TrainingMode.Lora;
@@ -78,6 +78,7 @@ internal sealed record TrainingSettings
     {
         if (Rank < 1) yield return $"rank: found {Rank}, expected at least 1";
         if (!(Alpha > 0) || !double.IsFinite(Alpha)) yield return $"alpha: found {Text(Alpha)}, expected more than 0";
+        else if (!float.IsNormal((float)Alpha) || !float.IsNormal((float)(Alpha / Rank))) yield return $"alpha: found {Text(Alpha)} at rank {Rank}, expected one that 32-bit numbers hold, itself and by the rank";
         if (Targets.Count == 0 || Targets.Distinct().Count() != Targets.Count) yield return "targets: expected each linear at most once, and one at least";
         if (Epochs is < 1 or > MostEpochs) yield return $"epochs: found {Epochs}, expected 1 to {MostEpochs}";
         if (Batch is < 1 or > MostBatch) yield return $"batch: found {Batch}, expected 1 to {MostBatch}";

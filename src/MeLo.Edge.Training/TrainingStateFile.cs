@@ -78,12 +78,21 @@ internal sealed class TrainingStateFile(string path, TrainingIdentity identity, 
         };
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         string temporary = $"{path}.partial";
-        using (FileStream file = new(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+        try
         {
-            SafetensorsWriter.Write(file, tensors, metadata);
-            file.Flush(flushToDisk: true);
+            using (FileStream file = new(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+            {
+                SafetensorsWriter.Write(file, tensors, metadata);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
         }
-        File.Move(temporary, path, overwrite: true);
+        catch
+        {
+            // A full disk is to have room again.
+            File.Delete(temporary);
+            throw;
+        }
     }
 
     private void CheckIdentity(TrainingIdentity found)

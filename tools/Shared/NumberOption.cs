@@ -7,21 +7,10 @@ namespace MeLo.Edge.Tools;
 internal static class NumberOption
 {
     /// <summary>A whole number of at least 1.</summary>
-    public static int Whole(ArgumentResult result)
-    {
-        string text = result.Tokens[0].Value;
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= 1) return value;
-        result.AddError($"{Name(result)}: found '{text}', expected a whole number from 1 to {int.MaxValue}.");
-        return default;
-    }
+    public static int Whole(ArgumentResult result) => Whole(result, int.MaxValue);
 
     /// <summary>A whole number from 1 to some limit.</summary>
-    public static Func<ArgumentResult, int> WholeUpTo(int most) => result =>
-    {
-        int value = Whole(result);
-        if (value > most) result.AddError($"{Name(result)}: found {value}, expected at most {most}.");
-        return value;
-    };
+    public static Func<ArgumentResult, int> WholeUpTo(int most) => result => Whole(result, most);
 
     /// <inheritdoc cref="Whole"/>
     public static int? OptionalWhole(ArgumentResult result) => Whole(result);
@@ -66,6 +55,14 @@ internal static class NumberOption
 
     /// <inheritdoc cref="Positive"/>
     public static double? OptionalPositive(ArgumentResult result) => Positive(result);
+
+    private static int Whole(ArgumentResult result, int most)
+    {
+        string text = result.Tokens[0].Value;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= 1 && value <= most) return value;
+        result.AddError($"{Name(result)}: found '{text}', expected a whole number from 1 to {most}.");
+        return default;
+    }
 
     private static string Name(ArgumentResult result) => result.Parent is OptionResult option ? option.Option.Name : result.Argument.Name;
 }

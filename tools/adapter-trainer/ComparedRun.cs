@@ -32,8 +32,9 @@ internal sealed record ComparedRun(
         if (Kept(task, folder) is { } kept) return kept;
         using TrainingFolder state = TrainingFolder.Take(folder);
         TrainingRun run = TrainingRun.Of(task, state, Advice(folder), error, cancellation);
+        MeLo.Edge.Training.Metrics.Evaluation test = run.Result.Calibrated;
         ComparedRun compared = new(
-            task.Settings.Mode, task.Settings.Seed, run.Result.Test.Auc, run.Result.Test.AucInterval.Low, run.Result.Test.AucInterval.High, run.Result.Test.Accuracy, run.Result.Test.F1, run.Result.Calibrated.Ece, run.Result.Test.Ece, run.Result.Validation.Auc,
+            task.Settings.Mode, task.Settings.Seed, test.Auc, test.AucInterval.Low, test.AucInterval.High, test.Accuracy, test.F1, test.Ece, run.Result.Test.Ece, run.Result.Validation.Auc,
             run.ParameterCount, run.HeadParameterCount, run.ParameterCount * sizeof(float), run.History.Epochs.Count, run.History.Best!.Epoch, run.Seconds, run.PeakBytes);
         OutputFile.Write(Path.Combine(folder, ResultFile), FileKind.Json, stream => JsonSerializer.Serialize(stream, new KeptRun(TrainingRun.Identity(task).ToJson(), compared), s_json));
         File.Delete(state.State);

@@ -42,13 +42,21 @@ internal sealed record ComparisonReport(
     }
 
     /// <summary>Writes it, with what the file has of other modes where all that modes share is the same: a comparison may be made in several goes.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="error">Is told of what it had and cannot keep.</param>
     /// <returns>What was written.</returns>
-    public JsonObject Write(string path)
+    public JsonObject Write(string path, TextWriter error)
     {
         JsonObject report = ToJson();
-        if (File.Exists(path) && Parsed(path) is { } earlier && report.All(member => s_modes.Contains(member.Key) || JsonNode.DeepEquals(member.Value, earlier[member.Key])))
-            foreach (string mode in s_modes)
-                if (!report.ContainsKey(mode) && earlier[mode] is { } other) report[mode] = other.DeepClone();
+        if (File.Exists(path) && Parsed(path) is { } earlier)
+        {
+            string[] others = [.. s_modes.Where(mode => !report.ContainsKey(mode) && earlier[mode] is not null)];
+            string[] differences = [.. report.Where(member => !s_modes.Contains(member.Key) && !JsonNode.DeepEquals(member.Value, earlier[member.Key])).Select(member => member.Key)];
+            if (differences.Length == 0)
+                foreach (string mode in others) report[mode] = earlier[mode]!.DeepClone();
+            else if (others.Length > 0)
+                error.WriteLine($"warning: {path} had {string.Join(" and ", others)} of another comparison ({string.Join(", ", differences)}), which cannot stand beside this one: it has them no more; their trainings stay");
+        }
         OutputFile.Write(path, FileKind.Json, stream => stream.Write(Encoding.UTF8.GetBytes(report.ToJsonString(JsonReport.Options) + "\n")));
         return report;
     }

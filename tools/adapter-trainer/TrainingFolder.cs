@@ -1,3 +1,4 @@
+using MeLo.Edge.Tools;
 using MeLo.Edge.Training;
 
 namespace AdapterTrainer;
@@ -22,6 +23,7 @@ internal sealed class TrainingFolder : IDisposable
     /// <param name="path">The folder.</param>
     /// <param name="restart">Whether what was left is deleted.</param>
     /// <exception cref="TrainingException">Another process has it.</exception>
+    /// <exception cref="RefusedException">It is a file.</exception>
     public static TrainingFolder Take(string path, bool restart = false)
     {
         TrainingFolder folder = new(path, Lock(path));
@@ -39,6 +41,7 @@ internal sealed class TrainingFolder : IDisposable
 
     private static FileStream Lock(string path)
     {
+        if (File.Exists(path)) throw RefusedException.File(path, "found a file, expected a folder for the state of the training, or nothing");
         string file = Path.Combine(path, LockFile);
         for (bool isFirst = true; ; isFirst = false)
         {
@@ -58,10 +61,10 @@ internal sealed class TrainingFolder : IDisposable
         }
     }
 
-    /// <summary>Deletes everything that the training kept.</summary>
+    /// <summary>Deletes what the training kept, and nothing else.</summary>
     public void Clear()
     {
-        foreach (string file in Directory.EnumerateFiles(_path).Where(f => Path.GetFileName(f) != LockFile)) File.Delete(file);
+        foreach (string file in (string[])[State, $"{State}.partial"]) File.Delete(file);
     }
 
     public void Dispose()

@@ -39,15 +39,15 @@ internal sealed class TrainingOptions
     private readonly Option<bool> _ignorePatients = new("--ignore-dicom-patients") { Description = "Deal out DICOM files one by one. Default: those of one Patient ID (0010,0020) go to one part. For files whose IDs were all replaced by the same." };
     private readonly Option<int> _maxFile = new("--max-file-megabytes") { Description = "The largest file, or series, that is read. A device has a limit of its own.", DefaultValueFactory = _ => (int)(DecodeLimits.Default.MaxFileBytes >> 20), HelpName = "N", CustomParser = NumberOption.WholeUpTo(MostMegabytes) };
     private readonly Option<double> _validation = Number("--validation-share", "The share of samples that choices are made by, where the data does not say.", 0.15);
-    private readonly Option<double> _test = Number("--test-share", "The share of samples that the figures come from, where the data does not say.", 0.15);
+    private readonly Option<double> _test = Number("--test-share", "The share of samples that the figures come from, where the data does not say; 0 for none, and no figures.", 0.15);
 
     private readonly Option<int> _rank = Whole("--rank", "The adapters' rank.", s_defaults.Rank);
     private readonly Option<double> _alpha = Number("--alpha", "The adapters' alpha: what A·B is multiplied by is alpha over rank.", s_defaults.Alpha);
     private readonly Option<string> _targets = new("--targets") { Description = "The linears of every block that get an adapter.", DefaultValueFactory = _ => "query,value", HelpName = "a,b" };
-    private readonly Option<int> _epochs = Whole("--epochs", "The most passes over the training samples.", s_defaults.Epochs);
-    private readonly Option<int> _batch = Whole("--batch", "Samples between two changes of the parameters.", s_defaults.Batch);
-    private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples at work at once, in parts of about eight pictures side by side: fewer need less memory.", s_defaults.MicroBatch);
-    private readonly Option<double?> _learningRate = new("--learning-rate") { Description = "The highest learning rate. Default: 5e-3 for adapters, 1e-4 for whole models, 1e-2 for heads.", HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
+    private readonly Option<int> _epochs = Whole("--epochs", "The most passes over the training samples.", s_defaults.Epochs, TrainingSettings.MostEpochs);
+    private readonly Option<int> _batch = Whole("--batch", "Samples between two changes of the parameters.", s_defaults.Batch, TrainingSettings.MostBatch);
+    private readonly Option<int> _microBatch = Whole("--micro-batch", "Samples at work at once, in parts of about eight pictures side by side: fewer need less memory.", s_defaults.MicroBatch, TrainingSettings.MostBatch);
+    private readonly Option<double?> _learningRate = new("--learning-rate") { HelpName = "RATE", CustomParser = NumberOption.OptionalPositive };
     private readonly Option<double> _warmup = Number("--warmup", "Epochs over which the learning rate rises.", s_defaults.WarmupEpochs);
     private readonly Option<double> _average = Number("--average", "Epochs of steps over which the parameters are averaged; 0 keeps them as the last step left them.", s_defaults.AveragingEpochs);
     private readonly Option<double> _weightDecay = Number("--weight-decay", "AdamW's decay of matrices; 0 is Adam.", s_defaults.WeightDecay);
@@ -60,10 +60,15 @@ internal sealed class TrainingOptions
 
     private static readonly TrainingSettings s_defaults = new();
 
+    private readonly double? _defaultRate;
+
     /// <param name="command">The command that gets them.</param>
     /// <param name="adapters">Whether it trains adapters.</param>
-    public TrainingOptions(Command command, bool adapters = true)
+    /// <param name="learningRate">The learning rate where none is given; null for that of the mode.</param>
+    public TrainingOptions(Command command, bool adapters = true, double? learningRate = null)
     {
+        _defaultRate = learningRate;
+        _learningRate.Description = $"The highest learning rate. Default: {(learningRate is { } rate ? rate.ToString("0.###e-0", CultureInfo.InvariantCulture) : "5e-3 for adapters, 1e-4 for whole models, 1e-2 for heads")}.";
         _augment.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is { } text && AugmentationOf(text) is null)
@@ -108,7 +113,7 @@ internal sealed class TrainingOptions
     /// <summary>What its samples are for; warns of pictures that are for more than one thing.</summary>
     public Splits Split(ParseResult parsed, Dataset dataset, ulong seed, TextWriter error)
     {
-        Splits splits = Splits.Of(dataset, new SplitOptions { Validation = parsed.GetValue(_validation), Test = parsed.GetValue(_test), Seed = seed });
+        Splits splits = Splits.Of(dataset, Shares(parsed) with { Seed = seed });
         if (dataset.Samples[0].Patient is not null) error.WriteLine($"patients, each in one part: {dataset.Patients}");
         if (splits.Shared(dataset) is { Count: > 0 } shared)
             Warn($"found {shared.Count} samples in more than one part, the first as {string.Join(" and ", shared[0].Take(2).Select(name => $"'{name}'"))}: what was learnt is tested on itself, and the figures are better than the task");
@@ -116,6 +121,8 @@ internal sealed class TrainingOptions
             Warn($"found {stacks.Pictures} pictures that are slices of {stacks.Series} series: each is learnt from and tested as a picture of its own; with --slices, a folder with the slices of a series is one volume");
         if (dataset.Contradictions() is { Count: > 0 } contradictions)
             Warn($"found {contradictions.Count} samples that are there several times and not labelled alike, the first as {string.Join(" and ", contradictions[0].Take(2).Select(name => $"'{name}'"))}: one label is wrong");
+        if (dataset.Labels.GroupBy(l => l, StringComparer.OrdinalIgnoreCase).FirstOrDefault(l => l.Count() > 1) is { } alike)
+            Warn($"found the labels {string.Join(" and ", alike.Select(l => $"'{l}'"))}, which differ in case alone: they are different classes");
         if (splits.Undefined(dataset) is { Count: > 0 } undefined)
             Warn($"found {string.Join(", ", undefined)}: figures of it are not defined, and means leave it out");
         return splits;
@@ -139,7 +146,7 @@ internal sealed class TrainingOptions
             Epochs = parsed.GetValue(_epochs),
             Batch = parsed.GetValue(_batch),
             MicroBatch = Math.Min(parsed.GetValue(_microBatch), parsed.GetValue(_batch)),
-            LearningRate = parsed.GetValue(_learningRate),
+            LearningRate = parsed.GetValue(_learningRate) ?? _defaultRate,
             WarmupEpochs = parsed.GetValue(_warmup),
             AveragingEpochs = parsed.GetValue(_average),
             WeightDecay = parsed.GetValue(_weightDecay),
@@ -152,9 +159,14 @@ internal sealed class TrainingOptions
         };
         if (mode != TrainingMode.Full || parsed.CommandResult.Command.Options.Contains(_rank))
             settings = settings with { Rank = parsed.GetValue(_rank), Alpha = parsed.GetValue(_alpha), Targets = TargetsOf(parsed.GetRequiredValue(_targets))! };
-        string[] faults = [.. settings.Faults()];
+        string[] faults = [.. settings.Faults(), .. Shares(parsed).Faults()];
         return faults.Length == 0 ? settings : throw UsageException.Options(string.Join("; ", faults) + ".");
     }
+
+    /// <summary>Whether variations of the pictures were asked for.</summary>
+    public bool IsVaried(CommandResult result) => result.GetResult(_augment) is { Implicit: false, Tokens: [{ Value: not "none" }] };
+
+    private SplitOptions Shares(ParseResult parsed) => new() { Validation = parsed.GetValue(_validation), Test = parsed.GetValue(_test) };
 
     /// <summary>Where every random choice begins.</summary>
     public ulong Seed(ParseResult parsed) => parsed.GetValue(_seed);
@@ -188,7 +200,7 @@ internal sealed class TrainingOptions
 
     private static string[] List(string? text) => text is null ? [] : text.Split(',', StringSplitOptions.TrimEntries);
 
-    private static Option<int> Whole(string name, string description, int value) => new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = "N", CustomParser = NumberOption.Whole };
+    private static Option<int> Whole(string name, string description, int value, int most = int.MaxValue) => new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = "N", CustomParser = NumberOption.WholeUpTo(most) };
 
     private static Option<double> Number(string name, string description, double value) =>
         new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = value.ToString("G", CultureInfo.InvariantCulture), CustomParser = NumberOption.NotNegative };

@@ -40,7 +40,7 @@ internal sealed class CsvTable
         }
         catch (DecoderFallbackException e)
         {
-            throw DatasetException.Of(source, $"found bytes that are not UTF-8 at {e.Index}", e);
+            throw DatasetException.Of(source, $"found bytes that are not UTF-8 at {e.Index}, expected a list in UTF-8", e);
         }
     }
 
@@ -56,7 +56,7 @@ internal sealed class CsvTable
             if (rows.Count == 0 && row.Fields is [var only] && only.IndexOfAny([';', '\t']) is >= 0 and int at)
                 throw DatasetException.Of(source, $"found {(only[at] == ';' ? "semicolons" : "tabs")} between the columns, expected commas");
             if (rows.Count > 0 && row.Fields.Length != rows[0].Fields.Length)
-                throw DatasetException.Of(source, $"line {row.Line}: found {row.Fields.Length} fields, expected {rows[0].Fields.Length} as in the header");
+                throw DatasetException.Of(source, $"line {row.Line}: found {row.Fields.Length} {(row.Fields.Length == 1 ? "field" : "fields")}, expected {rows[0].Fields.Length} as in the header");
             rows.Add(row);
         }
         if (rows.Count == 0) throw DatasetException.Of(source, "found no header, expected one with the columns' names");
@@ -130,7 +130,7 @@ internal sealed class CsvTable
             while (true)
             {
                 int quote = _rest.IndexOf('"');
-                if (quote < 0) throw DatasetException.Of(source, $"line {from}: found a quoted field without an end");
+                if (quote < 0) throw DatasetException.Of(source, $"line {from}: found a quoted field without an end, expected a \" behind it");
                 field.Append(_rest[..quote]);
                 _line += _rest[..quote].Count('\n');
                 _rest = _rest[(quote + 1)..];

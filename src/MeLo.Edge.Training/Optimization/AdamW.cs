@@ -45,7 +45,7 @@ internal sealed record AdamW(double WeightDecay, double MaxGradientNorm = double
     }
 
     /// <summary>The Euclidean norm of all gradients together.</summary>
-    public static double GradientNorm(IReadOnlyList<LearnedParameter> parameters)
+    private static double GradientNorm(IReadOnlyList<LearnedParameter> parameters)
     {
         double sum = 0;
         foreach (LearnedParameter parameter in parameters)

@@ -33,10 +33,17 @@ internal static class HtmlReport
         html.Line($"<h1>{content.Title}</h1>");
         html.Line($"<p>Task: {content.Task}</p>");
         foreach (string note in content.Notes) html.Line($"""<p class="note" role="note">{note}</p>""");
-        Figures(html, content);
-        Classes(html, content);
+        if (content.Test.Samples > 0)
+        {
+            Figures(html, content);
+            Classes(html, content);
+        }
+        else
+        {
+            html.Line($"<h2>Figures on the test samples</h2><p>Nothing was measured: there are no test samples.</p>");
+        }
         Charts(html, content);
-        Confusion(html, content);
+        if (content.Test.Samples > 0) Confusion(html, content);
         Data(html, content);
         Settings(html, content);
         Epochs(html, content);

@@ -15,7 +15,7 @@ internal static class ReportCharts
         List<LineChart> charts = [];
         if (content.Epochs.Count > 0) charts.AddRange(Loss(content), Auc(content));
         if (content.Test.Classes.Any(c => c.Roc.Count > 0)) charts.Add(RocCurves(content));
-        charts.Add(Reliability(content));
+        if (content.Test.Samples > 0) charts.Add(Reliability(content));
         return charts;
     }
 
@@ -43,9 +43,11 @@ internal static class ReportCharts
 
     private static LineChart RocCurves(ReportContent content)
     {
-        (string Label, ClassEvaluation Class)[] all = [.. content.Labels.Zip(content.Test.Classes).Where(c => c.Second.Roc.Count > 0)];
+        // Of more than two classes, the temperature has a part in the order of the probabilities.
+        Evaluation test = content.Calibrated ?? content.Test;
+        (string Label, ClassEvaluation Class)[] all = [.. content.Labels.Zip(test.Classes).Where(c => c.Second.Roc.Count > 0)];
         // Of two classes that exclude each other, the curves are mirror images: one is enough.
-        if (content.Test is { Confusion: not null, Classes.Count: 2 }) all = all[^1..];
+        if (test is { Confusion: not null, Classes.Count: 2 }) all = all[^1..];
         (string Label, ClassEvaluation Class)[] shown = all.Length > MostRocCurves ? [.. all.OrderBy(c => c.Class.Auc).Take(MostRocCurves)] : all;
         return new LineChart
         {

@@ -40,4 +40,8 @@ public sealed record CardSamples(int? Train, int? Validation, int? Test);
 /// <summary>How a model was trained.</summary>
 /// <param name="LearningRate">As the author writes it.</param>
 /// <param name="Epochs">Passes over the training samples.</param>
-public sealed record CardTraining(string? LearningRate, int? Epochs);
+public sealed record CardTraining(string? LearningRate, int? Epochs)
+{
+    /// <summary>What else it was trained with: names and values, for people.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+}

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace MeLo.Edge.Bundles;
 
-/// <summary>The JSON form of <see cref="ModelCard"/>: every member is there, and what is not stated is null.</summary>
+/// <summary>The JSON form of <see cref="ModelCard"/>: every member but the settings is there, and what is not stated is null.</summary>
 internal static class ModelCardJson
 {
     public static ModelCard Parse(ReadOnlyMemory<byte> utf8, string source)
@@ -21,8 +21,10 @@ internal static class ModelCardJson
             dataset.TextOrNull("description"),
             dataset.ObjectOrNull("samples", samples => new CardSamples(
                 samples.IntegerOrNull("train", 0), samples.IntegerOrNull("validation", 0), samples.IntegerOrNull("test", 0))))),
-        Training = card.ObjectOrNull("training", training => new CardTraining(
-            training.TextOrNull("learningRate"), training.IntegerOrNull("epochs", 0))),
+        Training = card.ObjectOrNull("training", training => new CardTraining(training.TextOrNull("learningRate"), training.IntegerOrNull("epochs", 0))
+        {
+            Settings = (training.Has("settings") ? training.Object("settings", settings => settings.Names.ToDictionary(n => n, settings.Text, StringComparer.Ordinal)) : null) ?? [],
+        }),
         Metrics = card.Object("metrics", metrics => metrics.Names.ToDictionary(n => n, metrics.Number, StringComparer.Ordinal)) ?? [],
         IntendedUse = card.TextOrNull("intendedUse"),
         Licence = card.TextOrNull("licence"),
@@ -54,6 +56,12 @@ internal static class ModelCardJson
             json.WriteStartObject("training");
             json.WriteString("learningRate", training.LearningRate);
             WriteInteger(json, "epochs", training.Epochs);
+            if (training.Settings.Count > 0)
+            {
+                json.WriteStartObject("settings");
+                foreach ((string name, string value) in training.Settings.OrderBy(s => s.Key, StringComparer.Ordinal)) json.WriteString(name, value);
+                json.WriteEndObject();
+            }
             json.WriteEndObject();
         }
         json.WriteStartObject("metrics");

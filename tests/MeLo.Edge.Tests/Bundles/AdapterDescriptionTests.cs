@@ -24,6 +24,17 @@ public sealed class AdapterDescriptionTests
         """.Replace("DIGEST", new string('0', 64), StringComparison.Ordinal);
 
     [Fact]
+    public void TrainingSettingsOfACard_AreKept()
+    {
+        string text = s_example.Replace("\"epochs\": 100 }", "\"epochs\": 100, \"settings\": { \"rank\": \"4\", \"batch\": \"32\" } }", StringComparison.Ordinal);
+        AdapterDescription description = Parse(text);
+        Assert.Equal(new Dictionary<string, string> { ["rank"] = "4", ["batch"] = "32" }, description.Card!.Training!.Settings);
+        AdapterDescription written = Parse(Encoding.UTF8.GetString(AdapterDescriptionWriter.Write(description)));
+        Assert.Equal(description.Card.Training.Settings, written.Card!.Training!.Settings);
+        Assert.Contains("$.card.training.settings.rank", Assert.Throws<BundleException>(() => Parse(text.Replace("\"rank\": \"4\"", "\"rank\": 4", StringComparison.Ordinal))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Example_IsReadInFull()
     {
         AdapterDescription description = Parse(s_example);
@@ -39,7 +50,8 @@ public sealed class AdapterDescriptionTests
         Assert.Equal(PreprocessRecipe.Half, description.Input.Preprocess);
         Assert.Equal(new ProbeTolerance(1e-3, 0.15), description.Tolerance);
         Assert.Equal(new CardSamples(460, 100, 102), description.Card!.Dataset!.Samples);
-        Assert.Equal(new CardTraining("3e-3, cosine", 100), description.Card.Training);
+        Assert.Equal(("3e-3, cosine", 100), (description.Card.Training!.LearningRate, description.Card.Training.Epochs));
+        Assert.Empty(description.Card.Training.Settings);
         Assert.Equal(0.97, description.Card.Metrics["auc"]);
         Assert.Equal(new DateTimeOffset(2026, 1, 31, 10, 20, 30, TimeSpan.Zero), description.Created);
         Assert.Null(description.Expires);

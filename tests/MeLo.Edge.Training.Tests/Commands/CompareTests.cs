@@ -73,7 +73,7 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
     [InlineData("--folds", "2", "--folds: found 2, expected 3 or more")]
     [InlineData("--folds", "-3", "--folds: found '-3', expected a whole number")]
     [InlineData("--folds", "4", "--folds: found it without --tune")]
-    [InlineData("--seeds", "1001", "--seeds: found 1001, expected at most 1000")]
+    [InlineData("--seeds", "1001", "--seeds: found '1001', expected a whole number from 1 to 1000")]
     [InlineData("--tune", "1,1e9", "--tune: weight decay: found 0.01 at a learning rate of 5E+06")]
     [InlineData("--tune", "1,1e-9", "--tune: final learning rate: found 1E-06, expected 0 to 5E-12")]
     public void TuningThatCannotBe_IsRefusedBeforeAnythingIsTrained(string option, string value, string expected)
@@ -118,7 +118,7 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
         string[] command = ["compare", "--base", bench.Base, "--data", bench.Pictures, "--modes", "full", "--seeds", "1", "--epochs", "2", "--warmup", "0", "--weight-decay", "0", "--tune", "1,1e30", "--folds", "3", "--out", _folder["out"]];
         ProgramResult result = TrainerTool.Run([.. command, "--json"]);
         Assert.True(result.ExitCode == 0, result.Error);
-        Assert.Contains("the learning rate 1E+26 is out: found a loss of", result.Error, StringComparison.Ordinal);
+        Assert.Contains("the learning rate 1E+26 is out: found a validation loss of", result.Error, StringComparison.Ordinal);
         JsonNode choice = JsonNode.Parse(result.Output)!["full"]!["learningRate"]!;
         Assert.Equal(1e-4, choice["rate"]!.GetValue<double>());
         Assert.Null(choice["tried"]![1]!["auc"]);
@@ -145,9 +145,19 @@ public sealed class CompareTests(TrainingBench bench) : IDisposable
         Assert.Equal(head.ToJsonString(), JsonNode.Parse(File.ReadAllText(_folder["comparison.json"]))!.ToJsonString());
         // Of other data nothing stays.
         File.WriteAllText(_folder["comparison.json"], File.ReadAllText(_folder["comparison.json"]).Replace(head["datasetDigest"]!.GetValue<string>(), new string('0', 64), StringComparison.Ordinal));
-        Assert.Null(JsonNode.Parse(TrainerTool.Done([.. command, "--modes", "head"]))!["lora"]);
+        ProgramResult other = TrainerTool.Run([.. command, "--modes", "head"]);
+        Assert.Null(JsonNode.Parse(other.Output)!["lora"]);
+        Assert.Contains("had lora of another comparison (datasetDigest), which cannot stand beside this one", other.Error, StringComparison.Ordinal);
         File.WriteAllText(_folder["comparison.json"], "{");
         Assert.NotNull(JsonNode.Parse(TrainerTool.Done([.. command, "--modes", "head"]))!["head"]);
+    }
+
+    [Fact]
+    public void NothingToTestOn_IsRefused()
+    {
+        ProgramResult result = TrainerTool.Run("compare", "--base", bench.Base, "--data", bench.Pictures, "--test-share", "0", "--out", _folder["out"]);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("found no samples to test on, expected some", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

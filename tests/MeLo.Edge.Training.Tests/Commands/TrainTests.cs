@@ -31,6 +31,9 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         Assert.InRange(card.Metrics["auc"], 0.9, 1);
         Assert.InRange(card.Metrics["auc"], card.Metrics["aucLow95"] + 0.01, card.Metrics["aucHigh95"]);
         Assert.StartsWith("0.02, cosine", card.Training!.LearningRate, StringComparison.Ordinal);
+        Assert.Equal(15, card.Training.Epochs);
+        Assert.Equal(("lora", "4", "16", "0.1"), (card.Training.Settings["mode"], card.Training.Settings["rank"], card.Training.Settings["batch"], card.Training.Settings["label smoothing"]));
+        Assert.InRange(int.Parse(card.Training.Settings["epoch kept"], System.Globalization.CultureInfo.InvariantCulture), 1, 15);
         using EdgeEngine engine = EdgeEngine.Load(bench.Base);
         engine.Install(bundle);
         int right = 0;
@@ -166,6 +169,80 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     }
 
     [Fact]
+    public void FiguresOfSeveralClasses_AreThoseOfWhatIsWritten()
+    {
+        // Of more than two classes the temperature moves the area, too: console, card and chart say that of the head with it.
+        TrainerTool.Done("phantoms", "--task", "blood-cell", "--count", "160", "--size", "32", "--out", _folder["set.npz"]);
+        string output = TrainerTool.Done("train", "--base", bench.Base, "--data", _folder["set.npz"], "--task", "cells", "--unsigned", "--out", _folder["cells.melo"], "--epochs", "3", "--batch", "16", "--warmup", "0");
+        IReadOnlyDictionary<string, double> metrics = Bundle.OpenUnverified(_folder["cells.melo"]).Description.Card!.Metrics;
+        Assert.NotEqual(1, metrics["temperature"]);
+        Assert.Contains(FormattableString.Invariant($"AUC {metrics["auc"]:F4} ({metrics["aucLow95"]:F3}–{metrics["aucHigh95"]:F3})"), output, StringComparison.Ordinal);
+        string html = File.ReadAllText(_folder["cells.html"]);
+        string[] areas = [.. System.Text.RegularExpressions.Regex.Matches(output, @"(?m)^  \w+: AUC (\d\.\d{4})").Select(m => m.Groups[1].Value)];
+        Assert.Equal(4, areas.Length);
+        Assert.Equal(metrics["auc"], areas.Average(a => double.Parse(a, System.Globalization.CultureInfo.InvariantCulture)), 1e-4);
+        Assert.All(areas, area => Assert.Contains($">{area} (", html, StringComparison.Ordinal));
+        double[] charted = [.. System.Text.RegularExpressions.Regex.Matches(html, @": area (\d\.\d{3})\.").Select(m => double.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture))];
+        Assert.Equal(4, charted.Length);
+        foreach ((double chart, string area) in charted.Zip(areas)) Assert.Equal(double.Parse(area, System.Globalization.CultureInfo.InvariantCulture), chart, 6e-4);
+    }
+
+    [Fact]
+    public async Task SeveralLabelsASample_BecomeABundleOfSigmoids()
+    {
+        // Half of each class again as what they have in common: a list with "spot|marked", "none|marked" and either alone.
+        string[] files = [.. Directory.EnumerateFiles(bench.Pictures, "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        File.WriteAllLines(_folder["labels.csv"], ["path,labels", .. files.Select((f, i) => $"{f},{Path.GetFileName(Path.GetDirectoryName(f))}{(i % 2 == 0 ? "|marked" : "")}")]);
+        string path = _folder["labels.melo"];
+        string output = TrainerTool.Done([.. bench.Train(path, 12, "--learning-rate", "0.02", "--balance").Select(a => a == bench.Pictures ? _folder["labels.csv"] : a)]);
+        using SigningKey key = SigningKey.FromPemFile(bench.Key);
+        Bundle bundle = Bundle.Open(path, TrustStore.FromKey(key));
+        Assert.Equal((HeadActivation.Sigmoid, "marked,none,spot"), (bundle.Description.Head.Activation, string.Join(',', bundle.Description.Head.Labels)));
+        Assert.Matches(@"(?m)^  spot: AUC (1\.0|0\.9)", output);
+        Assert.DoesNotContain("Confusion matrix", File.ReadAllText(_folder["labels.html"]), StringComparison.Ordinal);
+        using EdgeEngine engine = EdgeEngine.Load(bench.Base);
+        engine.Install(bundle);
+        // Each for itself: they do not add up to 1.
+        double[][] answers = new double[files.Length][];
+        for (int i = 0; i < files.Length; i++) answers[i] = [.. (await engine.PredictAsync("spots", files[i], TestContext.Current.CancellationToken)).Scores.Select(s => s.Probability)];
+        Assert.Contains(answers, p => Math.Abs(p.Sum() - 1) > 0.1);
+        Assert.InRange(files.Where((f, i) => (answers[i][2] > 0.5) == f.Contains("spot", StringComparison.Ordinal)).Count(), 64, 80);
+    }
+
+    [Fact]
+    public void NoTestSamples_AreNoFigures()
+    {
+        (int exitCode, string output, string error) = TrainerTool.Run(bench.Train(_folder["spots.melo"], 1, "--test-share", "0"));
+        Assert.True(exitCode == 0, error);
+        Assert.Contains("nothing was measured: there are no test samples", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("NaN", output + error + File.ReadAllText(_folder["spots.html"]), StringComparison.Ordinal);
+        Assert.DoesNotContain("auc", Bundle.OpenUnverified(_folder["spots.melo"]).Description.Card!.Metrics.Keys);
+    }
+
+    [Fact]
+    public void LabelsThatDifferInCaseAlone_AreWarnedOf()
+    {
+        string[] files = [.. Directory.EnumerateFiles(bench.Pictures, "*.png", SearchOption.AllDirectories)];
+        File.WriteAllLines(_folder["labels.csv"], ["path,label", .. files.Select((f, i) => $"{f},{(i % 2 == 0 ? "Spot" : "spot")}")]);
+        ProgramResult result = TrainerTool.Run([.. bench.Train(_folder["x.melo"], 1).Select(a => a == bench.Pictures ? _folder["labels.csv"] : a)]);
+        Assert.Contains("warning: found the labels 'Spot' and 'spot', which differ in case alone", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WhatIsNotTheTrainings_StaysWhereItIs()
+    {
+        string path = _folder["spots.melo"], mine = Path.Combine(path + ".training", "mine.txt");
+        Directory.CreateDirectory(path + ".training");
+        File.WriteAllText(mine, "mine");
+        TrainerTool.Done(bench.Train(path, 1, "--restart"));
+        Assert.Equal([mine], Directory.EnumerateFileSystemEntries(path + ".training"));
+        File.WriteAllText(_folder["other.melo.training"], "mine");
+        ProgramResult result = TrainerTool.Run(bench.Train(_folder["other.melo"], 1));
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("found a file, expected a folder for the state of the training", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void HeadAlone_IsABundleToo()
     {
         TrainerTool.Done(bench.Train(_folder["head.melo"], 3, "--mode", "head", "--probe", "generated"));
@@ -264,6 +341,10 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
     [InlineData("--title: found 3 characters, control characters among them, expected a text of 1 to 200", "--title", "a\nb")]
     [InlineData("--licence: found 8 characters, control characters among them", "--licence", "\u001b[31mred")]
     [InlineData("--rank: found it with --mode head, expected it with adapters", "--mode", "head", "--rank", "8")]
+    [InlineData("--augment: found it with --mode head, which learns from the features of pictures as they are", "--mode", "head", "--augment", "flip")]
+    [InlineData("alpha: found 1E+39 at rank 4, expected one that 32-bit numbers hold", "--alpha", "1e39")]
+    [InlineData("--micro-batch: found '70000', expected a whole number from 1 to 65536", "--micro-batch", "70000")]
+    [InlineData("shares for validation and the test: found 1.2 together, expected less than 1", "--validation-share", "0.6", "--test-share", "0.6")]
     public void WrongUsage_IsSaidInALine(string expected, params string[] more)
     {
         (int exitCode, string output, string error) = TrainerTool.Run(bench.Train(_folder["x.melo"], 3, more));

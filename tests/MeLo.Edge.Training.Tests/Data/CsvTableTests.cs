@@ -28,7 +28,7 @@ public sealed class CsvTableTests
     [InlineData("\n\n", "found no header")]
     [InlineData("a,A\n1,2", "found the column 'a' twice")]
     [InlineData("a,b\n1,2,3", "line 2: found 3 fields, expected 2")]
-    [InlineData("a,b\n\"x\ny\",2\n1", "line 4: found 1 fields, expected 2")]
+    [InlineData("a,b\n\"x\ny\",2\n1", "line 4: found 1 field, expected 2")]
     [InlineData("a;b\n1;2,5\n", "found semicolons between the columns, expected commas")]
     [InlineData("a\tb\n1\t2\n", "found tabs between the columns")]
     [InlineData("a,b\n1,\"x", "line 2: found a quoted field without an end")]

@@ -128,7 +128,7 @@ public sealed partial class HtmlReportTests
         for (int c = 0; c < 3; c++)
         {
             (double X, double Y)[] points = Points(lines[c]);
-            IReadOnlyList<RocPoint> curve = content.Test.Classes[c].Roc;
+            IReadOnlyList<RocPoint> curve = content.Calibrated!.Classes[c].Roc;
             Assert.Equal(curve.Count, points.Length);
             for (int i = 0; i < points.Length; i++)
             {

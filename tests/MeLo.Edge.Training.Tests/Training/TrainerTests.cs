@@ -184,6 +184,41 @@ public sealed class TrainerTests : IDisposable
         Assert.Contains("expected a number", e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(0)]
+    public void LastStepThatTearsTheModelDown_IsNoEpoch(double averaging)
+    {
+        // All samples in one batch: after the step that goes wrong there is none that would show it.
+        TrainingTask task = _small.Of(s_quick with { Mode = TrainingMode.Full, LearningRate = 1e30, WarmupEpochs = 0, WeightDecay = 0, Epochs = 1, Batch = 4096, AveragingEpochs = averaging });
+        using Trainer trainer = new(task);
+        TrainingException e = Assert.Throws<TrainingException>(() => trainer.Train(new TrainingStateFile(_small["state.safetensors"], new TrainingIdentity([]), ""), progress: null, TestContext.Current.CancellationToken));
+        Assert.True(e.IsDivergence);
+        Assert.Contains("found a validation loss of NaN after epoch 1, expected a number", e.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(_small["state.safetensors"]));
+    }
+
+    [Fact]
+    public void Progress_GoesUpToTheLastSample_AndTellsWhatEveryEpochCameTo()
+    {
+        TrainingTask task = _small.Of(s_quick);
+        using Trainer trainer = new(task);
+        List<TrainingProgress> told = [];
+        TrainingHistory history = trainer.Train(state: null, new Told(told), TestContext.Current.CancellationToken);
+        int samples = task.Parts.Train.Count, batches = (samples + 23) / 24;
+        Assert.Equal(3 * (batches + 1), told.Count);
+        foreach ((int epoch, TrainingProgress[] those) in told.GroupBy(t => t.Epoch).Select((g, i) => (i + 1, g.ToArray())))
+        {
+            Assert.All(those, t => Assert.Equal((epoch, 3, samples), (t.Epoch, t.Epochs, t.Samples)));
+            Assert.Equal([.. Enumerable.Range(1, batches).Select(b => Math.Min(24 * b, samples)), samples], those.Select(t => t.Done));
+            Assert.All(those, t => Assert.True(t.SamplesPerSecond > 0 && double.IsFinite(t.SamplesPerSecond)));
+            Assert.All(those[..^1], t => Assert.Null(t.Ended));
+            Assert.Same(history.Epochs[epoch - 1], those[^1].Ended);
+            Assert.Equal(history.Epochs[epoch - 1].TrainLoss, those[^1].Loss);
+            Assert.True(epoch == 3 ? those[^1].Left == TimeSpan.Zero : those[^1].Left > TimeSpan.Zero);
+        }
+    }
+
     [Fact]
     public void FaultySettings_AreAllNamed()
     {
@@ -191,6 +226,7 @@ public sealed class TrainerTests : IDisposable
         Assert.Contains("rank: found 0", e.Message, StringComparison.Ordinal);
         Assert.Contains("batch: found 0", e.Message, StringComparison.Ordinal);
         Assert.Contains("label smoothing: found 1", e.Message, StringComparison.Ordinal);
+        foreach (double alpha in (double[])[1e39, 1e-50]) Assert.Contains("at rank 4, expected one that 32-bit numbers hold, itself and by the rank", new TrainingSettings { Alpha = alpha }.Faults().Single(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -231,6 +267,11 @@ public sealed class TrainerTests : IDisposable
     }
 
     private static float[] Values(IEnumerable<LearnedParameter> parameters) => [.. parameters.SelectMany(p => p.Values)];
+
+    private sealed class Told(List<TrainingProgress> told) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => told.Add(value);
+    }
 
     private sealed class StopAfter(int batches, CancellationTokenSource stop) : IProgress<TrainingProgress>
     {

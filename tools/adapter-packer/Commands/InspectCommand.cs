@@ -66,6 +66,7 @@ internal sealed class InspectCommand : ToolCommand
             if (card.IntendedUse is { } use) Line("intended use", use);
             if (card.Licence is { } licence) Line("licence", licence);
             if (card.Dataset?.Description is { } data) Line("dataset", data);
+            if (card.Training is { Settings.Count: > 0 } training) Line("trained", string.Join("; ", training.Settings.Select(s => $"{s.Key} {s.Value}")));
             foreach ((string name, double value) in card.Metrics) Line(name, value.ToString(CultureInfo.InvariantCulture));
         }
         Line("created", description.Created.ToString("u", CultureInfo.InvariantCulture));

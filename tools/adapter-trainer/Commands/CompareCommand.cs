@@ -66,6 +66,7 @@ internal sealed class CompareCommand : ToolCommand
         ulong[] seeds = [.. Enumerable.Range(0, parsed.GetValue(_seeds)).Select(i => unchecked(first + (ulong)i))];
         // The same for every seed: what is compared is the training.
         Splits parts = _training.Split(parsed, dataset, first, error);
+        if (parts.Test.Count == 0) throw RefusedException.File(dataset.Source, "found no samples to test on, expected some: modes are compared by them (--test-share)");
         double[]? multiples = parsed.GetValue(_tune) is { } tune ? MultiplesOf(tune) : null;
         IReadOnlyList<Splits> folds = multiples is null ? [] : parts.Folds(dataset, parsed.GetValue(_folds), first);
         Dictionary<TrainingMode, IReadOnlyList<TrainingSettings>> candidates = modes.ToDictionary(
@@ -89,7 +90,7 @@ internal sealed class CompareCommand : ToolCommand
             foreach (TrainingMode mode in modes) runs.Add(Train(parts, chosen[mode] with { Seed = seed }, SeedName(seed)));
         string? tuning = multiples is null ? null : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", multiples.Order())} times the learning rate, {folds.Count} folds");
         ComparisonReport report = new(package, dataset, provider, [.. TrainingRun.SharedIdentity(Task(parts, chosen[modes[0]])), ("tuning", tuning)], chosen, choices, runs);
-        JsonObject written = report.Write(kept);
+        JsonObject written = report.Write(kept, error);
         if (parsed.GetValue(_json)) JsonReport.Print(output, written);
         else report.Print(output);
         return ToolProgram.Done;

@@ -7,7 +7,8 @@ namespace AdapterTrainer.Commands;
 /// <summary><c>phantoms</c>: draws a set of pictures to train with.</summary>
 internal sealed class PhantomsCommand : ToolCommand
 {
-    private const int LargestSize = 4096;
+    // Of volumes: 134 million voxels.
+    private const int LargestSize = 4096, LargestVolume = 512;
 
     private static readonly Phantom[] s_kinds = [.. Phantom.Tasks, Phantom.Pretraining];
 
@@ -20,9 +21,9 @@ internal sealed class PhantomsCommand : ToolCommand
     // Their list alone takes 24 bytes each.
     private const int MostSamples = 10_000_000;
 
-    private readonly Option<int> _count = new("--count") { Description = "How many samples, of every class as many.", Required = true, HelpName = "N", CustomParser = NumberOption.Whole };
+    private readonly Option<int> _count = new("--count") { Description = "How many samples, of every class as many, or one more or less.", Required = true, HelpName = "N", CustomParser = NumberOption.Whole };
     private readonly Option<int> _seed = new("--seed") { Description = "Another set for every seed; the same for the same, on every machine.", DefaultValueFactory = _ => 1, HelpName = "S", CustomParser = NumberOption.Whole };
-    private readonly Option<int> _size = new("--size") { Description = "Height and width (and depth, of volumes) in pixels. Default: 64, volumes 28.", HelpName = "PX", CustomParser = NumberOption.WholeUpTo(LargestSize) };
+    private readonly Option<int> _size = new("--size") { Description = $"Height and width (and depth, of volumes, at most {LargestVolume}) in pixels. Default: 64, volumes 28.", HelpName = "PX", CustomParser = NumberOption.WholeUpTo(LargestSize) };
 
     private readonly Option<string> _out = new("--out")
     {
@@ -57,6 +58,7 @@ internal sealed class PhantomsCommand : ToolCommand
         bool isFile = Path.GetExtension(path).Equals(".npz", StringComparison.OrdinalIgnoreCase);
         Phantom? kind = Array.Find(s_kinds, k => k.Name == task);
         if (kind is null && !isFile) throw UsageException.Options($"--out: found '{path}', expected a name that ends with .npz: volumes are no pictures.");
+        if (kind is null && given > LargestVolume) throw UsageException.Options($"--size: found {given}, expected at most {LargestVolume} for volumes.");
         if (File.Exists(path) || (Directory.Exists(path) && (isFile || Directory.EnumerateFileSystemEntries(path).Any())))
             throw RefusedException.File(path, $"found something at {path}, expected {(isFile ? "no file yet" : "no folder yet, or an empty one")}");
         IReadOnlyList<string> labels = kind?.Labels ?? OrganPhantom.Labels;

@@ -15,6 +15,9 @@ namespace AdapterTrainer.Commands;
 /// <summary><c>pretrain</c>: a small Vision Transformer from nothing, where no base can be had.</summary>
 internal sealed class PretrainCommand : ToolCommand
 {
+    // There is nothing that a high rate could tear down.
+    private const double LearningRate = 1e-3;
+
     private readonly TrainingOptions _training;
     private readonly Option<string> _out = new("--out") { Description = "The checkpoint, under timm's names; an older one is replaced.", Required = true, HelpName = "FILE.safetensors" };
     private readonly Option<int> _imageSize = Size("--image-size", "Height and width of the images in pixels; a multiple of the patch size.", 64);
@@ -31,7 +34,7 @@ internal sealed class PretrainCommand : ToolCommand
         : base("pretrain", "Trains a small Vision Transformer from nothing on labelled pictures, as a base for adapters.")
     {
         Add(_out);
-        _training = new TrainingOptions(this, adapters: false);
+        _training = new TrainingOptions(this, adapters: false, LearningRate);
         foreach (Option option in (Option[])[_imageSize, _patchSize, _dim, _depth, _heads, _mlp, _half, _threads, _restart]) Add(option);
         _out.Validators.Add(result =>
         {
@@ -54,7 +57,6 @@ internal sealed class PretrainCommand : ToolCommand
         OutputFile.CheckReplaceable(path, FileKind.Safetensors);
         VitArchitecture vit = Architecture(parsed);
         TrainingSettings settings = _training.Settings(parsed, TrainingMode.Full);
-        if (settings.LearningRate is null) settings = settings with { LearningRate = 1e-3 }; // there is nothing that a high rate could tear down
         Dataset dataset = _training.Open(parsed);
         Splits parts = _training.Split(parsed, dataset, settings.Seed, error);
         PreprocessRecipe recipe = PreprocessOption.Resolve("half", vit.ImageSize);
@@ -80,9 +82,10 @@ internal sealed class PretrainCommand : ToolCommand
         OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, vit, run.Parameters.ToDictionary(p => p.Name, p => p.Values), parsed.GetValue(_half)));
         folder.Clear();
         output.WriteLine($"{path}: {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"on {run.Result.Test.Samples} test samples: AUC {run.Result.Test.Auc:F4}, accuracy {run.Result.Test.Accuracy:P1}"));
+        output.WriteLine(run.Result.Test.Samples == 0 ? "nothing was measured: there are no test samples (--test-share 0)"
+            : string.Create(CultureInfo.InvariantCulture, $"on {run.Result.Test.Samples} test samples: AUC {run.Result.Test.Auc:F4}, accuracy {run.Result.Test.Accuracy:P1}"));
         if (dataset.Notice is { } notice) output.WriteLine(notice);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"next: adapter-packer base import {path} --heads {vit.Heads} --out base"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"next: adapter-packer base import {(path.Contains(' ') ? $"\"{path}\"" : path)} --heads {vit.Heads} --out base"));
         return ToolProgram.Done;
     }
 

@@ -67,6 +67,7 @@ internal sealed class TrainCommand : ToolCommand
             bool full = mode == "full", signs = result.GetValue(_key) is not null, unsigned = result.GetValue(_unsigned);
             foreach (Option option in (Option[])[_release, _use, _licence, _probe])
                 if (full && result.GetResult(option) is { Implicit: false }) result.AddError($"{option.Name}: found it with --mode full, which writes a checkpoint, expected it with a bundle.");
+            if (mode == "head" && _training.IsVaried(result)) result.AddError("--augment: found it with --mode head, which learns from the features of pictures as they are, expected it with adapters or the whole model.");
             if (mode != "lora" && _training.AdapterOptions.FirstOrDefault(o => result.GetResult(o) is { Implicit: false }) is { } adapters)
                 result.AddError($"{adapters.Name}: found it with --mode {mode}, expected it with adapters: --mode lora.");
             if (full && (signs || unsigned)) result.AddError("--mode full writes a checkpoint, which is not signed: expected neither --key nor --unsigned.");
@@ -151,7 +152,7 @@ internal sealed class TrainCommand : ToolCommand
 
     private static string? WriteCheckpoint(TrainingRun run, string path, TextWriter output)
     {
-        OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, run.Task.Architecture, run.Parameters.ToDictionary(p => p.Name, p => p.Values), half: false));
+        OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, run.Task.Architecture, TrainedAdapter.Calibrated(run.Parameters, run.Result.Temperature), half: false));
         output.WriteLine($"{path}: {run.Task.Architecture.Name} under timm's names, with a head of {run.Task.Dataset.Labels.Count} classes; 'adapter-packer base import' makes a base of it");
         return null;
     }
@@ -159,18 +160,26 @@ internal sealed class TrainCommand : ToolCommand
     private static void Print(TextWriter output, TrainingRun run, string reportPath)
     {
         TrainingResult result = run.Result;
+        // The temperature is in what was written.
+        Evaluation test = result.Calibrated;
         output.WriteLine($"{run.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} of {run.ModelParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters learnt; epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
+        if (test.Samples == 0)
+        {
+            output.WriteLine("nothing was measured: there are no test samples (--test-share 0)");
+            output.WriteLine($"report: {reportPath}");
+            return;
+        }
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"on {result.Test.Samples} test samples: AUC {result.Test.Auc:F4} ({result.Test.AucInterval}), accuracy {result.Test.Accuracy:P1} ({result.Test.AccuracyInterval.Percent}), F1 {result.Test.F1:F3}, ECE {result.Calibrated.Ece:F3} ({result.Test.Ece:F3} before temperature {result.Temperature:F2})"));
+            $"on {test.Samples} test samples: AUC {test.Auc:F4} ({test.AucInterval}), accuracy {test.Accuracy:P1} ({test.AccuracyInterval.Percent}), F1 {test.F1:F3}, ECE {test.Ece:F3} ({result.Test.Ece:F3} before temperature {result.Temperature:F2})"));
         if (result.Temperature == TemperatureScaling.Max)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"warning: the temperature is at its limit, {TemperatureScaling.Max:0}: the answers to the validation samples are hardly better than chance, or far too sure of themselves"));
-        else if (result.Calibrated.Ece > result.Test.Ece)
+        else if (test.Ece > result.Test.Ece)
             output.WriteLine("the temperature made the calibration of the test samples no better: the validation samples are few, or differ from them");
-        if (Math.Min(result.Validation.Samples, result.Test.Samples) < FewSamples)
-            output.WriteLine($"warning: {result.Validation.Samples} samples to choose by and {result.Test.Samples} to test on say little; expected {FewSamples} of each at least");
+        if (Math.Min(result.Validation.Samples, test.Samples) < FewSamples)
+            output.WriteLine($"warning: {result.Validation.Samples} samples to choose by and {test.Samples} to test on say little; expected {FewSamples} of each at least");
         for (int c = 0; c < run.Task.Dataset.Labels.Count; c++)
         {
-            ClassEvaluation label = result.Calibrated.Classes[c];
+            ClassEvaluation label = test.Classes[c];
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {run.Task.Dataset.Labels[c]}: AUC {label.Auc:F4} ({label.AucInterval}), from probability {label.Threshold:F3} on: sensitivity {label.Sensitivity:P1} ({label.SensitivityInterval.Percent}), specificity {label.Specificity:P1} ({label.SpecificityInterval.Percent})"));
         }
         output.WriteLine("  in brackets: 95 % confidence intervals");
