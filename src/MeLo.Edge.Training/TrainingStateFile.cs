@@ -22,6 +22,9 @@ internal sealed class TrainingStateFile(string path, TrainingIdentity identity, 
     // A class that the validation samples lack has no AUC.
     private static readonly JsonSerializerOptions s_json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
+    /// <summary>Where a state is while it is written; a kill may leave it.</summary>
+    public static string PartialOf(string path) => $"{path}.partial";
+
     /// <summary>Whether there is one.</summary>
     public bool Exists => File.Exists(path);
 
@@ -77,7 +80,7 @@ internal sealed class TrainingStateFile(string path, TrainingIdentity identity, 
             [EpochsKey] = JsonSerializer.Serialize(history.Epochs, s_json),
         };
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        string temporary = $"{path}.partial";
+        string temporary = PartialOf(path);
         try
         {
             using (FileStream file = new(temporary, FileMode.Create, FileAccess.Write, FileShare.None))

@@ -92,7 +92,7 @@ internal sealed record TrainedBundle(byte[] Bytes, string Digest, double ProbeDi
             Dataset = new CardDataset(task.Dataset.Description, new CardSamples(task.Parts.Train.Count, task.Parts.Validation.Count, task.Parts.Test.Count)),
             Training = new CardTraining(task.Settings.LearningRateText, run.History.Epochs.Count)
             {
-                Settings = task.Settings.Describe().Append(("epoch kept", $"{run.History.Best!.Epoch}")).ToDictionary(s => s.Item1, s => s.Item2),
+                Settings = task.Settings.Describe().Append((Name: "epoch kept", Value: $"{run.History.Best!.Epoch}")).ToDictionary(s => s.Name, s => s.Value),
             },
             // A figure that the test samples do not define is left out.
             Metrics = metrics.Where(m => double.IsFinite(m.Value)).ToDictionary(m => m.Key, m => Math.Round(m.Value, 6)),

@@ -64,7 +64,7 @@ internal sealed class TrainingFolder : IDisposable
     /// <summary>Deletes what the training kept, and nothing else.</summary>
     public void Clear()
     {
-        foreach (string file in (string[])[State, $"{State}.partial"]) File.Delete(file);
+        foreach (string file in (string[])[State, TrainingStateFile.PartialOf(State)]) File.Delete(file);
     }
 
     public void Dispose()

@@ -26,6 +26,9 @@ internal sealed record TrainingRun(
     /// <summary>How many numbers the base and the head have.</summary>
     public long ModelParameterCount => Task.Architecture.ParameterCount + HeadParameterCount;
 
+    /// <summary>What is said instead of figures where there are no samples to test on.</summary>
+    public const string NothingMeasured = "nothing was measured: there are no test samples (--test-share 0)";
+
     /// <summary>Trains, going on from where it was interrupted, and measures.</summary>
     /// <param name="task">What is trained.</param>
     /// <param name="folder">Where the state is kept after every epoch.</param>

@@ -215,6 +215,9 @@ public sealed class TrainTests(TrainingBench bench) : IDisposable
         (int exitCode, string output, string error) = TrainerTool.Run(bench.Train(_folder["spots.melo"], 1, "--test-share", "0"));
         Assert.True(exitCode == 0, error);
         Assert.Contains("nothing was measured: there are no test samples", output, StringComparison.Ordinal);
+        string pictures = CopyOfPictures();
+        File.WriteAllText(Path.Combine(pictures, "NOTICE.txt"), "Drawn.");
+        Assert.EndsWith("Drawn." + Environment.NewLine, TrainerTool.Done([.. bench.Train(_folder["drawn.melo"], 1, "--test-share", "0").Select(a => a == bench.Pictures ? pictures : a)]), StringComparison.Ordinal);
         Assert.DoesNotContain("NaN", output + error + File.ReadAllText(_folder["spots.html"]), StringComparison.Ordinal);
         Assert.DoesNotContain("auc", Bundle.OpenUnverified(_folder["spots.melo"]).Description.Card!.Metrics.Keys);
     }

@@ -82,7 +82,7 @@ internal sealed class PretrainCommand : ToolCommand
         OutputFile.Write(path, FileKind.Safetensors, stream => TimmCheckpoint.Write(stream, vit, run.Parameters.ToDictionary(p => p.Name, p => p.Values), parsed.GetValue(_half)));
         folder.Clear();
         output.WriteLine($"{path}: {vit.Name}, {vit.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters, epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
-        output.WriteLine(run.Result.Test.Samples == 0 ? "nothing was measured: there are no test samples (--test-share 0)"
+        output.WriteLine(run.Result.Test.Samples == 0 ? TrainingRun.NothingMeasured
             : string.Create(CultureInfo.InvariantCulture, $"on {run.Result.Test.Samples} test samples: AUC {run.Result.Test.Auc:F4}, accuracy {run.Result.Test.Accuracy:P1}"));
         if (dataset.Notice is { } notice) output.WriteLine(notice);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"next: adapter-packer base import {(path.Contains(' ') ? $"\"{path}\"" : path)} --heads {vit.Heads} --out base"));

@@ -159,16 +159,19 @@ internal sealed class TrainCommand : ToolCommand
 
     private static void Print(TextWriter output, TrainingRun run, string reportPath)
     {
-        TrainingResult result = run.Result;
         // The temperature is in what was written.
-        Evaluation test = result.Calibrated;
+        Evaluation test = run.Result.Calibrated;
         output.WriteLine($"{run.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} of {run.ModelParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters learnt; epoch {run.History.Best!.Epoch} of {run.History.Epochs.Count} was best; {run.Seconds:F0} s");
-        if (test.Samples == 0)
-        {
-            output.WriteLine("nothing was measured: there are no test samples (--test-share 0)");
-            output.WriteLine($"report: {reportPath}");
-            return;
-        }
+        if (test.Samples == 0) output.WriteLine(TrainingRun.NothingMeasured);
+        else PrintFigures(output, run, test);
+        output.WriteLine($"report: {reportPath}");
+        // What must not be forgotten of the data, where nothing was measured too.
+        if (run.Task.Dataset.Notice is { } notice) output.WriteLine(notice);
+    }
+
+    private static void PrintFigures(TextWriter output, TrainingRun run, Evaluation test)
+    {
+        TrainingResult result = run.Result;
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"on {test.Samples} test samples: AUC {test.Auc:F4} ({test.AucInterval}), accuracy {test.Accuracy:P1} ({test.AccuracyInterval.Percent}), F1 {test.F1:F3}, ECE {test.Ece:F3} ({result.Test.Ece:F3} before temperature {result.Temperature:F2})"));
         if (result.Temperature == TemperatureScaling.Max)
@@ -183,7 +186,5 @@ internal sealed class TrainCommand : ToolCommand
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {run.Task.Dataset.Labels[c]}: AUC {label.Auc:F4} ({label.AucInterval}), from probability {label.Threshold:F3} on: sensitivity {label.Sensitivity:P1} ({label.SensitivityInterval.Percent}), specificity {label.Specificity:P1} ({label.SpecificityInterval.Percent})"));
         }
         output.WriteLine("  in brackets: 95 % confidence intervals");
-        output.WriteLine($"report: {reportPath}");
-        if (run.Task.Dataset.Notice is { } notice) output.WriteLine(notice);
     }
 }
